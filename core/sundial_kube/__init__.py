@@ -1,0 +1,1 @@
+"""Cluster access that the operator and the API share."""

@@ -1,0 +1,1 @@
+"""A real throw-away Kubernetes on one machine, for tests and the demo."""

@@ -1,0 +1,1 @@
+"""The operator: watches custom resources and starts Jobs."""
