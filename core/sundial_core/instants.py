@@ -1,0 +1,21 @@
+"""Instants as RFC 3339 text and back: what Kubernetes writes and what Sundial writes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an RFC 3339 date-time as an aware instant in UTC.
+
+    Raises ValueError when the text is not a date-time or has no offset.
+    """
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone offset; write e.g. 2026-01-01T09:00:00Z")
+    return instant.astimezone(UTC)
+
+
+def format_instant(instant: datetime) -> str:
+    """Write an aware instant in UTC with `Z`; a fraction only when there is one."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

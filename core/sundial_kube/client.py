@@ -1,0 +1,190 @@
+"""A raw-JSON client for the API server: kubernetes.aio's login and TLS, bytes in and out.
+
+No typed models (they drop unknown fields and cost ten times the time), no retries: callers decide those.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+
+from sundial_core.model import JsonObject
+from sundial_kube.errors import ApiUnreachable, parse_error
+from sundial_kube.resources import Resource
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+REQUEST_TIMEOUT_SECONDS = 15.0
+CONNECTIONS = 64
+WATCH_READ_SECONDS = 150.0
+"""A watch that is silent for longer is dead: bookmarks come about once a minute."""
+
+Gate = Callable[[], None]
+"""Called before each write; raises when this process may not write (any more)."""
+
+
+def open_gate() -> None:
+    """Let every write pass."""
+
+
+class ServerClock:
+    """How far the local clock is ahead of the API server's, from its Date headers."""
+
+    def __init__(self) -> None:
+        self.skew_seconds = 0.0
+
+    def observe(self, date: str | None) -> None:
+        """Take one Date header (whole seconds: half a second is added)."""
+        if date is not None:
+            self.skew_seconds = time.time() - (parsedate_to_datetime(date).timestamp() + 0.5)
+
+
+class KubeClient:
+    """One connection pool to one API server; an async context manager.
+
+    Every method raises ApiError for an error answer and ApiUnreachable when there is none.
+    """
+
+    def __init__(
+        self, configuration: Configuration, *, gate: Gate = open_gate, user_agent: str = "sundial"
+    ) -> None:
+        self._configuration = configuration
+        self._gate = gate
+        self._user_agent = user_agent
+        self._session: aiohttp.ClientSession | None = None
+        self.clock = ServerClock()
+
+    async def __aenter__(self) -> Self:
+        tls = RESTClientObject(self._configuration).ssl_context
+        self._session = aiohttp.ClientSession(
+            base_url=self._configuration.host,
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls),
+            headers={"User-Agent": self._user_agent, "Accept": JSON},
+            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS),
+            auto_decompress=True,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, resource: Resource, ns: str, name: str) -> JsonObject:
+        """Read one object, uncached."""
+        return await self._request("GET", resource.path(ns, name))
+
+    async def list_page(self, path: str, query: Mapping[str, str]) -> JsonObject:
+        """Read one page of a collection."""
+        return await self._request("GET", path, query=query, timeout=60.0)
+
+    async def create(self, resource: Resource, ns: str, manifest: JsonObject | bytes) -> JsonObject:
+        """Create an object."""
+        return await self._write("POST", resource.path(ns), manifest)
+
+    async def patch_status(self, resource: Resource, ns: str, name: str, patch: JsonObject) -> JsonObject:
+        """Merge-patch the status; the patch carries the resourceVersion that guards it."""
+        return await self._write("PATCH", resource.path(ns, name, "status"), patch, MERGE_PATCH)
+
+    async def delete(self, resource: Resource, ns: str, name: str, uid: str) -> JsonObject:
+        """Delete the object of that UID and, in the background, what it owns."""
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        return await self._write("DELETE", resource.path(ns, name), options)
+
+    async def _write(
+        self, method: str, path: str, body: JsonObject | bytes, content_type: str = JSON
+    ) -> JsonObject:
+        self._gate()
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        return await self._request(method, path, data=data, content_type=content_type)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        content_type: str = JSON,
+        timeout: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> JsonObject:
+        async with self._send(
+            method, path, query, data, content_type, aiohttp.ClientTimeout(total=timeout)
+        ) as answer:
+            try:
+                body = await answer.read()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise ApiUnreachable(f"{method} {path}: {error!r}") from error
+            parsed: JsonObject = orjson.loads(body)
+            return parsed
+
+    @asynccontextmanager
+    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a watch; yields its lines, of any length.
+
+        The lines raise ApiUnreachable when the connection breaks or stays silent for too long.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=WATCH_READ_SECONDS)
+        async with self._send("GET", path, query, None, JSON, timeout) as answer:
+            yield _lines(answer)
+
+    @asynccontextmanager
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        data: bytes | None,
+        content_type: str,
+        timeout: aiohttp.ClientTimeout,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        assert self._session is not None, "use the client as a context manager"
+        headers = {"Content-Type": content_type, **await self._authorization()}
+        options: dict[str, Any] = {"params": query, "data": data, "headers": headers, "timeout": timeout}
+        if self._configuration.tls_server_name:
+            options["server_hostname"] = self._configuration.tls_server_name
+        if self._configuration.proxy:
+            options["proxy"] = self._configuration.proxy
+        try:
+            answer = await self._session.request(method, path, **options)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiUnreachable(f"{method} {path}: {error!r}") from error
+        async with answer:
+            self.clock.observe(answer.headers.get("Date"))
+            if answer.status >= 400:
+                raise parse_error(answer.status, await _read_error(answer), answer.headers.get("Retry-After"))
+            yield answer
+
+    async def _authorization(self) -> dict[str, str]:
+        settings = await self._configuration.auth_settings()
+        token = settings.get("BearerToken")
+        return {"Authorization": str(token["value"])} if token and token["value"] else {}
+
+
+async def _read_error(answer: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await answer.read()
+    except (aiohttp.ClientError, TimeoutError):
+        return b""
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    pending = b""
+    try:
+        async for chunk in answer.content.iter_any():
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                if line:
+                    yield line
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise ApiUnreachable(f"watch: {error!r}") from error

@@ -1,0 +1,33 @@
+"""What can go wrong between us and the API server, as values to decide on."""
+
+from __future__ import annotations
+
+import orjson
+
+TOO_OLD = 410
+
+
+class ApiError(Exception):
+    """The API server answered with an error; `message` is for logs, never for users' eyes."""
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+
+class ApiUnreachable(Exception):
+    """No answer: refused, reset, or past the deadline. A write may have happened."""
+
+
+def parse_error(status: int, body: bytes, retry_after: str | None) -> ApiError:
+    """Read the `Status` object that the API server sends with an error."""
+    try:
+        answer = orjson.loads(body)
+        reason, message = str(answer.get("reason", "")), str(answer.get("message", ""))
+    except (orjson.JSONDecodeError, AttributeError):
+        reason, message = "", body[:200].decode(errors="replace")
+    seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
+    return ApiError(status, reason, message, seconds)

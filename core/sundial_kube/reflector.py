@@ -1,0 +1,154 @@
+"""Keeps a store equal to a collection at the API server: one stream of initial state, then changes.
+
+Uses streaming lists (watch-list); where the API server has them switched off, a paged list and a watch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import structlog
+
+from sundial_core.model import JsonObject
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import TOO_OLD, ApiError, ApiUnreachable
+from sundial_kube.resources import Resource
+from sundial_kube.store import Store
+
+log = structlog.get_logger()
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+PAGE_SIZE = "500"
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 30.0
+WATCH_SECONDS = "1740"
+
+
+class Expired(Exception):
+    """The watch's resourceVersion is too old: list again."""
+
+
+class Reflector:
+    """List and watch one collection for as long as `run` runs.
+
+    `synced` is set once the store has held a complete, consistent list.
+    """
+
+    def __init__(self, client: KubeClient, resource: Resource, store: Store[Any], selector: str = "") -> None:
+        self._client = client
+        self._resource = resource
+        self._store = store
+        self._selector = selector
+        self._resource_version: str | None = None
+        self.synced = asyncio.Event()
+        self.restarts = 0
+
+    async def run(self) -> None:
+        """Follow the collection for ever; connection trouble is waited out, never raised."""
+        backoff = FIRST_BACKOFF_SECONDS
+        while True:
+            try:
+                await self._follow()
+                backoff = FIRST_BACKOFF_SECONDS
+            except Expired:
+                self._resource_version = None
+            except (ApiError, ApiUnreachable) as error:
+                log.warning("watch interrupted", resource=self._resource.plural, error=str(error))
+                await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
+                backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+            self.restarts += 1
+
+    async def list_consistently(self) -> None:
+        """Replace the store's content by a list that is at least as new as this call."""
+        try:
+            await self._take_initial_events(await_changes=None)
+        except ApiError as error:
+            if not _is_watch_list_refusal(error):
+                raise
+            await self._list_pages()
+
+    async def _follow(self) -> None:
+        if self._resource_version is not None:
+            await self._watch_changes()
+            return
+        try:
+            await self._take_initial_events(await_changes=self._changes)
+        except ApiError as error:
+            if not _is_watch_list_refusal(error):
+                raise
+            self._resource_version = await self._list_pages()
+            self.synced.set()
+
+    async def _take_initial_events(self, await_changes: Any) -> None:
+        query = self._query() | {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        async with self._client.stream(self._resource.path(), query) as lines:
+            listed: set[str] = set()
+            async for kind, item in _events(lines):
+                if kind == "BOOKMARK" and _ends_initial_events(item):
+                    self._store.retain(listed, int(item["metadata"]["resourceVersion"]))
+                    break
+                listed.add(item["metadata"]["uid"])
+                self._store.put(item)
+            else:
+                raise ApiUnreachable(f"the list of {self._resource.plural} ended early")
+            if await_changes is not None:
+                self._resource_version = item["metadata"]["resourceVersion"]
+                self.synced.set()
+                await await_changes(lines)
+
+    async def _watch_changes(self) -> None:
+        query = self._query() | {"resourceVersion": str(self._resource_version)}
+        async with self._client.stream(self._resource.path(), query) as lines:
+            await self._changes(lines)
+
+    async def _changes(self, lines: AsyncIterator[bytes]) -> None:
+        async for kind, item in _events(lines):
+            self._resource_version = item["metadata"]["resourceVersion"]
+            if kind == "DELETED":
+                self._store.remove(item)
+            elif kind != "BOOKMARK":
+                self._store.put(item)
+
+    async def _list_pages(self) -> str:
+        query = {"limit": PAGE_SIZE} | ({"labelSelector": self._selector} if self._selector else {})
+        listed: set[str] = set()
+        while True:
+            page = await self._client.list_page(self._resource.path(), query)
+            for item in page["items"]:
+                listed.add(item["metadata"]["uid"])
+                self._store.put(item)
+            query["continue"] = page["metadata"].get("continue", "")
+            if not query["continue"]:
+                resource_version: str = page["metadata"]["resourceVersion"]
+                self._store.retain(listed, int(resource_version))
+                return resource_version
+
+    def _query(self) -> dict[str, str]:
+        query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": WATCH_SECONDS}
+        return query | ({"labelSelector": self._selector} if self._selector else {})
+
+
+async def _events(lines: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, JsonObject]]:
+    """Parse a watch's lines; an expired watch is an ERROR event in an answer of 200."""
+    async for line in lines:
+        event = orjson.loads(line)
+        item: JsonObject = event["object"]
+        if event["type"] == "ERROR":
+            if item.get("code") == TOO_OLD:
+                raise Expired
+            raise ApiError(int(item.get("code", 0)), str(item.get("reason")), str(item.get("message")))
+        yield event["type"], item
+
+
+def _ends_initial_events(item: JsonObject) -> bool:
+    annotations = item["metadata"].get("annotations") or {}
+    return annotations.get(INITIAL_EVENTS_END) == "true"
+
+
+def _is_watch_list_refusal(error: ApiError) -> bool:
+    """Tell an API server without streaming lists: it refuses `sendInitialEvents` as invalid."""
+    return error.status in (400, 422) and "sendInitialEvents" in error.message

@@ -1,0 +1,36 @@
+"""Which resources Sundial reads and writes, and their paths at the API server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A namespaced resource of the Kubernetes API."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion of its manifests."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, ns: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """The URL path of a collection (all namespaces when `ns` is None), object or subresource."""
+        parts = ["/apis" if self.group else "/api", self.api_version]
+        if ns is not None:
+            parts += ["namespaces", ns]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/".join(parts)
+
+
+GROUP = "sundial.dev"
+SCHEDULED_JOBS = Resource(GROUP, "v1alpha1", "scheduledjobs", "ScheduledJob")
+TASK_FUNCTIONS = Resource(GROUP, "v1alpha1", "taskfunctions", "TaskFunction")
+SCHEDULED_JOB_RUNS = Resource(GROUP, "v1alpha1", "scheduledjobruns", "ScheduledJobRun")
+JOBS = Resource("batch", "v1", "jobs", "Job")
+PODS = Resource("", "v1", "pods", "Pod")

@@ -1,0 +1,107 @@
+"""The newest known state of one kind of object, keyed by UID, as projected values.
+
+A store never goes back: it takes no object with a lower resourceVersion than it holds for that UID, and a
+deletion is remembered so that a late, older event cannot bring the object back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from sundial_core.model import JsonObject
+
+
+class Versioned(Protocol):
+    """What a store needs to know of its values."""
+
+    @property
+    def uid(self) -> str:
+        """The object's UID."""
+
+    @property
+    def resource_version(self) -> int:
+        """The object's resourceVersion."""
+
+
+V = TypeVar("V", bound=Versioned)
+Listener = Callable[[V | None, V | None], None]
+"""Called with (old, new) after each change; on a deletion `new` is None and `old` the last known state."""
+
+Parser = Callable[[JsonObject], V]
+
+
+class Store(Generic[V]):
+    """Objects of one kind by UID.
+
+    `parse` turns an object's JSON into a value; what it cannot parse goes to `reject`.
+    """
+
+    def __init__(
+        self, parse: Parser[V], listen: Listener[V], reject: Callable[[JsonObject, Exception], None]
+    ) -> None:
+        self._parse = parse
+        self._listen = listen
+        self._reject = reject
+        self._values: dict[str, V] = {}
+        self._deleted: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(list(self._values.values()))
+
+    def get(self, uid: str) -> V | None:
+        """The value of that UID."""
+        return self._values.get(uid)
+
+    def put(self, item: JsonObject) -> None:
+        """Take an object from a watch, a list, or the answer of an own write."""
+        value = self._parsed(item)
+        if value is None or value.resource_version <= self._deleted.get(value.uid, -1):
+            return
+        old = self._values.get(value.uid)
+        if old is None or value.resource_version > old.resource_version:
+            self._values[value.uid] = value
+            self._listen(old, value)
+
+    def remove(self, item: JsonObject) -> None:
+        """Take a DELETED event; it carries the object's last state."""
+        value = self._parsed(item)
+        if value is None:
+            return
+        old = self._values.get(value.uid)
+        if old is not None and old.resource_version > value.resource_version:
+            return
+        self._deleted[value.uid] = value.resource_version
+        self._values.pop(value.uid, None)
+        self._listen(value, None)
+
+    def replace(self, items: Iterable[JsonObject], resource_version: int) -> None:
+        """Take a complete list, consistent at `resource_version`; what it lacks is gone if it is older."""
+        listed = set()
+        for item in items:
+            listed.add(item["metadata"]["uid"])
+            self.put(item)
+        self.retain(listed, resource_version)
+
+    def retain(self, listed: set[str], resource_version: int) -> None:
+        """Drop what a complete list at `resource_version` did not name."""
+        missing = [
+            value
+            for uid, value in self._values.items()
+            if uid not in listed and value.resource_version < resource_version
+        ]
+        for value in missing:
+            self._deleted[value.uid] = resource_version
+            del self._values[value.uid]
+            self._listen(value, None)
+        self._deleted = {uid: rv for uid, rv in self._deleted.items() if rv >= resource_version}
+
+    def _parsed(self, item: JsonObject) -> V | None:
+        try:
+            return self._parse(item)
+        except (KeyError, TypeError, ValueError) as error:
+            self._reject(item, error)
+            return None
