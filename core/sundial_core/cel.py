@@ -1,0 +1,54 @@
+"""The rules that the API server checks on a custom resource, as values for pydantic's `json_schema_extra`.
+
+A message says what to write instead: it is all that a user of kubectl sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Refusal(StrEnum):
+    """How kubectl words a refusal: `Invalid value: ...`, `Forbidden: ...` or `Required value: ...`."""
+
+    INVALID = "FieldValueInvalid"
+    FORBIDDEN = "FieldValueForbidden"
+    REQUIRED = "FieldValueRequired"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One CEL expression over `self`, the message when it is false, and the field below `self` to blame."""
+
+    expression: str
+    message: str
+    field: str = ""
+    refusal: Refusal = Refusal.INVALID
+
+    def schema(self) -> dict[str, str]:
+        """Write the rule as an entry of `x-kubernetes-validations`."""
+        entry = {"rule": self.expression, "message": self.message}
+        if self.field:
+            entry["fieldPath"] = f".{self.field}"
+        if self.refusal is not Refusal.INVALID:
+            entry["reason"] = self.refusal.value
+        return entry
+
+
+def validations(*rules: Rule) -> dict[str, Any]:
+    """Attach rules to the schema of a model (model_config) or of a field (Field)."""
+    return {"x-kubernetes-validations": [rule.schema() for rule in rules]}
+
+
+def exactly_one(*fields: str) -> Rule:
+    """Require that one of the fields is set and no other."""
+    named = ", ".join(f"has(self.{field})" for field in fields)
+    words = f"{', '.join(fields[:-1])} and {fields[-1]}"
+    return Rule(f"[{named}].exists_one(x, x)", f"exactly one of {words} must be set")
+
+
+def forbidden(field: str, instead: str) -> Rule:
+    """Refuse a field and say what to do instead."""
+    return Rule(f"!has(self.{field})", instead, field, Refusal.FORBIDDEN)
