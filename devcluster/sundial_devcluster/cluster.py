@@ -1,0 +1,171 @@
+"""How is a cluster started, found again by its name, and ended by its name?"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from sundial_devcluster.addresses import loopback_addresses
+from sundial_devcluster.builds import ensure_programs
+from sundial_devcluster.config import ClusterConfig, Lifetime, Nodes
+from sundial_devcluster.controls import START_TIMEOUT, Cluster
+from sundial_devcluster.errors import ClusterError, KubectlError
+from sundial_devcluster.folders import cluster_folder
+from sundial_devcluster.identities import write_identities
+from sundial_devcluster.launch import failure
+from sundial_devcluster.polling import until
+from sundial_devcluster.processes import is_running, own_process
+from sundial_devcluster.programs import locate_programs, program_names
+from sundial_devcluster.removal import remove_abandoned, remove_cluster
+from sundial_devcluster.simulated import build_kwok_grants, build_node, write_stages
+from sundial_devcluster.state import Phase, State, all_states, clusters_lock, read_state, write_state
+
+__all__ = [
+    "Cluster",
+    "ClusterConfig",
+    "ClusterError",
+    "KubectlError",
+    "Lifetime",
+    "Nodes",
+    "find_cluster",
+    "start_cluster",
+    "stop_cluster",
+]
+
+CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
+NOT_READY = "node.kubernetes.io/not-ready"
+
+Report = Callable[[str], None]
+
+
+def start_cluster(config: ClusterConfig, report: Report = lambda _: None) -> Cluster:
+    """Start a cluster and return when it is ready; raise ClusterError, leaving nothing, when it fails.
+
+    Programs that are missing are built first, which takes minutes. A cluster with Lifetime.STARTER dies with
+    the calling thread: start it from one that lives long enough.
+    """
+    ensure_programs(program_names(config.nodes), Console(stderr=True))
+    cluster = Cluster(_claim(config))
+    try:
+        _bring_up(cluster, report)
+    except BaseException:
+        cluster.stop()
+        raise
+    return cluster
+
+
+def find_cluster(name: str) -> Cluster:
+    """Return the cluster of this name, running or broken; raise ClusterError when there is none."""
+    state = read_state(cluster_folder(name))
+    if state is None:
+        raise ClusterError(f"There is no cluster named {name}.")
+    return Cluster(state)
+
+
+def stop_cluster(name: str) -> bool:
+    """End the cluster of this name, whatever is left of it; tell whether there was any."""
+    folder = cluster_folder(name)
+    with clusters_lock():
+        state = read_state(folder)
+        if state is not None:
+            remove_cluster(state)
+        elif folder.exists():
+            shutil.rmtree(folder)
+        else:
+            return False
+    return True
+
+
+def _claim(config: ClusterConfig) -> State:
+    """Take the name, ports and networks of a new cluster, after cleaning up what a crash has left."""
+    with clusters_lock():
+        remove_abandoned()
+        folder = cluster_folder(config.name)
+        _clear(folder)
+        addresses = loopback_addresses(state.addresses for state in all_states())
+        programs = locate_programs(program_names(config.nodes))
+        folder.mkdir(mode=0o700)
+        state = State(config, folder, addresses, own_process(), programs=programs)
+        write_state(state)
+        return state
+
+
+def _clear(folder: Path) -> None:
+    state = read_state(folder)
+    if state is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    elif is_alive(state):
+        name = state.config.name
+        raise ClusterError(f"The cluster {name} is there already; `down --name {name}` ends it.")
+    else:
+        remove_cluster(state)
+
+
+def is_alive(state: State) -> bool:
+    """Tell whether a cluster is being started or has its API server running."""
+    if state.phase is Phase.STARTING:
+        return is_running(state.starter)
+    apiserver = state.processes.get("kube-apiserver")
+    return apiserver is not None and is_running(apiserver)
+
+
+def _bring_up(cluster: Cluster, report: Report) -> None:
+    report("making keys and certificates")
+    (cluster.folder / "logs").mkdir()
+    write_identities(cluster.folder, cluster.state.addresses, datetime.now(UTC))
+    report("starting the control plane")
+    cluster.launch_component("etcd")
+    cluster.start_component("kube-apiserver")
+    for name in CONTROLLERS:
+        cluster.launch_component(name)
+    if cluster.state.config.nodes.are_simulated:
+        report(f"registering {cluster.state.config.simulated_nodes} simulated nodes")
+        _start_simulation(cluster)
+    for name in CONTROLLERS:
+        cluster.wait_component_ready(name)
+    _wait_usable(cluster)
+    cluster.record_ready()
+
+
+def _start_simulation(cluster: Cluster) -> None:
+    write_stages(cluster.folder)
+    config = cluster.state.config
+    nodes = [build_node(number, config.nodes) for number in range(1, config.simulated_nodes + 1)]
+    cluster.launch_component("kwok")
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all([*build_kwok_grants(), *nodes]))
+
+
+def _wait_usable(cluster: Cluster) -> None:
+    try:
+        until(lambda: _is_usable(cluster), START_TIMEOUT)
+    except TimeoutError:
+        component = cluster.components()["kube-controller-manager"]
+        raise failure(component, "has not made nodes and service accounts usable") from None
+
+
+def _is_usable(cluster: Cluster) -> bool:
+    """Tell whether Pods can be created in the default namespace, and scheduled if nodes were asked for."""
+    try:
+        cluster.get_json("/api/v1/namespaces/default/serviceaccounts/default")
+        nodes = cluster.get_json("/api/v1/nodes")["items"]
+    except OSError:
+        return False
+    return len(nodes) == expected_nodes(cluster.state.config) and all(map(is_schedulable, nodes))
+
+
+def expected_nodes(config: ClusterConfig) -> int:
+    """Return how many nodes a cluster has when it is up."""
+    return config.simulated_nodes if config.nodes.are_simulated else 0
+
+
+def is_schedulable(node: dict[str, Any]) -> bool:
+    """Tell whether a Node is Ready and the controller manager has taken its not-ready taint away."""
+    conditions = node.get("status", {}).get("conditions", [])
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return ready and all(taint["key"] != NOT_READY for taint in node["spec"].get("taints", []))

@@ -1,0 +1,144 @@
+"""A running cluster: used with kubectl, taken apart and put together component by component, and ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from sundial_devcluster.components import Component, Plan, control_plane
+from sundial_devcluster.errors import ClusterError
+from sundial_devcluster.identities import kubeconfig_path
+from sundial_devcluster.kubectl import run_kubectl
+from sundial_devcluster.launch import Host, find_component, launch, wait_ready
+from sundial_devcluster.probes import get_json
+from sundial_devcluster.processes import ProcessId, end, is_running
+from sundial_devcluster.removal import remove_cluster
+from sundial_devcluster.simulated import build_kwok
+from sundial_devcluster.state import Phase, State, clusters_lock, write_state
+
+START_TIMEOUT = 60.0
+STOP_GRACE = 5.0  # a stopping API server waits up to a minute for its clients to go
+
+
+class Cluster:
+    """Control one cluster, started by this process or by another."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def state(self) -> State:
+        """Return what is recorded about the cluster."""
+        return self._state
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder that holds all of the cluster."""
+        return self._state.folder
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Return the administrator's kubeconfig."""
+        return kubeconfig_path(self.folder, "admin")
+
+    @property
+    def server(self) -> str:
+        """Return the URL of the API server."""
+        return self._state.addresses.server
+
+    @property
+    def plan(self) -> Plan:
+        """Return what the components' flags follow from."""
+        state = self._state
+        return Plan(state.config, state.folder, state.addresses, state.programs)
+
+    def kubectl(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - as in subprocess
+        """Run the pinned kubectl as administrator and return its output; raise KubectlError when it fails."""
+        return run_kubectl(self.kubeconfig, arguments, input)
+
+    def get_json(self, path: str) -> Any:
+        """Return the API server's answer to a GET; raise OSError when it is not 200."""
+        return get_json(self.plan.access(self._state.addresses.ports.apiserver), path)
+
+    def components(self) -> dict[str, Component]:
+        """Return the cluster's components by name, in the order of their start."""
+        simulated = (build_kwok(self.plan),) if self._state.config.nodes.are_simulated else ()
+        return {component.name: component for component in (*control_plane(self.plan), *simulated)}
+
+    def is_component_running(self, name: str) -> bool:
+        """Tell whether a component runs."""
+        process = self._process(name)
+        return process is not None and is_running(process)
+
+    def component_pid(self, name: str) -> int:
+        """Return the pid of a running component; raise ClusterError when it does not run."""
+        process = self._process(name)
+        if process is None or not is_running(process):
+            raise ClusterError(f"{name} of the cluster {self._state.config.name} does not run.")
+        return process.pid
+
+    def start_component(self, name: str) -> None:
+        """Start a component that does not run, and wait until it answers."""
+        if not self.is_component_running(name):
+            self.launch_component(name)
+            self.wait_component_ready(name)
+
+    def stop_component(self, name: str) -> None:
+        """Stop a component and wait for its exit: a stopping API server keeps its port for seconds."""
+        process = self._process(name)
+        if process is not None:
+            end(process, STOP_GRACE)
+        self._reap(name)
+
+    def restart_component(self, name: str) -> None:
+        """Stop a component, then start it."""
+        self.stop_component(name)
+        self.start_component(name)
+
+    def stop(self) -> None:
+        """End the cluster; nothing of it is left."""
+        with clusters_lock():
+            remove_cluster(self._state)
+        for name in list(self._children):
+            self._reap(name)
+
+    def launch_component(self, name: str) -> None:
+        """Start a component without waiting for its answer."""
+        component = self.components()[name]
+        self._reap(name)
+        self._children[name] = launch(self._host(), component)
+        process = find_component(self._host(), self._children[name])
+        if process is not None:
+            self.record(processes={**self._state.processes, name: process})
+
+    def wait_component_ready(self, name: str) -> None:
+        """Wait until a component that this process launched answers; raise ClusterError when it does not."""
+        wait_ready(self.components()[name], self._children[name], START_TIMEOUT)
+
+    def record_ready(self) -> None:
+        """Record that the start has succeeded."""
+        self.record(phase=Phase.READY)
+
+    def record(self, **changes: Any) -> None:
+        """Record changed fields of the state."""
+        self._state = dataclasses.replace(self._state, **changes)
+        write_state(self._state)
+
+    def _process(self, name: str) -> ProcessId | None:
+        if name not in self.components():
+            known = ", ".join(self.components())
+            raise ClusterError(
+                f"The cluster {self._state.config.name} has no component {name}, only {known}."
+            )
+        return self._state.processes.get(name)
+
+    def _host(self) -> Host:
+        return Host(self.folder, self._state.config.lifetime)
+
+    def _reap(self, name: str) -> None:
+        child = self._children.pop(name, None)
+        if child is not None:
+            child.wait()

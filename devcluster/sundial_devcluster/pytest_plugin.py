@@ -1,0 +1,73 @@
+"""Which clusters do tests get? One control plane and one real node per test run, a fresh namespace per test.
+
+Rings are folders: tests/cluster and tests/pods get their markers here. Tests elsewhere need nothing. Tests
+wait with `until` and `until_async` of sundial_devcluster.polling.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sundial_devcluster.cluster import Cluster, ClusterConfig, KubectlError, Nodes, start_cluster
+from sundial_devcluster.polling import until
+
+RINGS = ("cluster", "pods")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test by the ring its folder names."""
+    for item in items:
+        inside = Path(os.path.relpath(item.path, config.rootpath)).parts
+        for ring in RINGS:
+            if inside[:2] == ("tests", ring):
+                item.add_marker(ring)
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """Give the control plane of this test run, with two simulated nodes and the project's CRDs."""
+    started = start_cluster(ClusterConfig(f"test-{os.getpid()}", Nodes.KWOK))
+    try:
+        install_crds(started, pytestconfig.rootpath / "crds")
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """Give a fresh namespace in `cluster`; its deletion is not waited for."""
+    yield from _fresh_namespace(cluster)
+
+
+def install_crds(cluster: Cluster, folder: Path) -> None:
+    """Apply the CRDs in a folder, if any, and wait until the API server serves them."""
+    if not any(folder.glob("*.yaml")):
+        return
+    cluster.kubectl("apply", "--server-side", "-f", str(folder))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(folder))
+
+
+def _fresh_namespace(cluster: Cluster) -> Iterator[str]:
+    name = f"test-{secrets.token_hex(4)}"
+    cluster.kubectl("create", "namespace", name)
+    path = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    until(lambda: _is_there(cluster, path))
+    yield name
+    try:
+        cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+    except KubectlError as error:
+        pytest.fail(f"the namespace of the test cannot be deleted: {error.stderr}")
+
+
+def _is_there(cluster: Cluster, path: str) -> bool:
+    try:
+        cluster.get_json(path)
+    except OSError:
+        return False
+    return True
