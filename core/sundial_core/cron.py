@@ -1,0 +1,287 @@
+"""What a cron text names: 5 to 7 fields, @names, L, W, # and H. Clock changes are left to `slot_sources`.
+
+croniter expands values, names, steps and hashes. What it reads differently from cron is taken out of the
+text first: seconds at its end, `5-5` as the whole field, reversed ranges, W, L and # in lists.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from croniter import CroniterError, croniter
+
+from sundial_core.schedule_error import ScheduleError, quoted
+from sundial_core.slot_sources import Expression
+from sundial_core.wallclock import (
+    MONTH_NAMES,
+    WEEKDAY_NAMES,
+    DayRule,
+    DaySet,
+    LastDay,
+    LastWeekday,
+    LastWorkday,
+    NearestWorkday,
+    NthWeekday,
+    Pick,
+    TimesOfDay,
+    WallClock,
+)
+
+LONGEST_CRON = 256
+FIELD = "schedule.cron"
+
+_COUNTS = "write 5 (minute hour day month weekday), 6 (seconds first) or 7 (seconds first, year last)"
+_NAMED = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_MONTHS = {name[:3].upper(): number for number, name in enumerate(MONTH_NAMES, 1)}
+_WEEKDAYS = {name[:3].upper(): number % 7 for number, name in enumerate(WEEKDAY_NAMES, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a cron text: its bounds, its names and how to write it."""
+
+    name: str
+    low: int
+    high: int
+    example: str
+    names: tuple[tuple[str, int], ...] = ()
+
+    def error(self, text: str, advice: str) -> ScheduleError:
+        """Say what is wrong with this field."""
+        return ScheduleError(FIELD, f"the {self.name} field {quoted(text)} {advice}")
+
+
+SECOND = Field("second", 0, 59, "0, */10 or 15,45")
+MINUTE = Field("minute", 0, 59, "0, */15 or 5-10")
+HOUR = Field("hour", 0, 23, "9, */2 or 9-17")
+DAY = Field("day-of-month", 1, 31, "1, 1,15, L, LW or 15W")
+MONTH = Field("month", 1, 12, "1, JAN or 1-6", tuple(_MONTHS.items()))
+WEEKDAY = Field("weekday", 0, 7, "1-5, MON-FRI, 5#3 or L5", tuple(_WEEKDAYS.items()))
+YEAR = Field("year", 1970, 2099, "2027 or 2027-2030")
+FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY, YEAR)
+
+_ITEM = re.compile(r"(?P<low>[*?]|\d+|[A-Z]{3})(?:-(?P<high>\d+|[A-Z]+))?(?:/(?P<step>\d+))?", re.ASCII)
+_HASH = re.compile(r"H(?:\((?P<low>\d+)-(?P<high>\d+)\))?(?:/(?P<step>\d+))?", re.ASCII)
+_NEAREST = re.compile(r"(\d+)W", re.ASCII)
+_NTH = re.compile(r"(\d|[A-Z]{3})#(\d+)", re.ASCII)
+_LAST = re.compile(r"L(\d|[A-Z]{3})|(\d|[A-Z]{3})L", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One field as written, the part that croniter expands, and the days that only we know."""
+
+    field: Field
+    written: str
+    plain: tuple[str, ...]
+    picks: tuple[Pick, ...] = ()
+
+
+def parse_cron(text: str, name: str) -> Expression:
+    """Read a cron text; `name` (namespace/name) is what H hashes. Raises ScheduleError."""
+    written = _split_fields(text)
+    readings = [_read_field(field, part) for field, part in zip(FIELDS, written, strict=True)]
+    values = _expand(readings, text, name)
+    return Expression(_build_wall(readings, values), _is_stepped(written[1]) or _is_stepped(written[2]))
+
+
+def _is_stepped(written: str) -> bool:
+    return written[0] in "*?" or "/" in written
+
+
+def _split_fields(text: str) -> list[str]:
+    _check_text(text)
+    written = text.strip(" \t")
+    if written.startswith("@"):
+        written = _expand_name(written)
+    fields = re.split(r"[ \t]+", written.upper())
+    if not 5 <= len(fields) <= 7 or not written:
+        given = len(fields) if written else 0
+        raise ScheduleError(FIELD, f"{quoted(text)} has {_counted(given)}; {_COUNTS}.")
+    return [*(["0"] if len(fields) == 5 else []), *fields, *(["*"] if len(fields) < 7 else [])]
+
+
+def _counted(fields: int) -> str:
+    return f"{fields} field" if fields == 1 else f"{fields} fields"
+
+
+def _check_text(text: str) -> None:
+    if len(text) > LONGEST_CRON:
+        raise ScheduleError(
+            FIELD,
+            f"cron is {len(text)} characters long; write at most {LONGEST_CRON}, or split the schedule.",
+        )
+    odd = next((char for char in text if not (" " <= char <= "~" or char == "\t")), None)
+    if odd is not None:
+        message = (
+            f"the character {quoted(odd)} has no place here; write digits, names, spaces and * , - / # ? ( )."
+        )
+        raise ScheduleError(FIELD, message)
+    if "TZ=" in text.upper():
+        raise ScheduleError(FIELD, "TZ= and CRON_TZ= have no place here; write the zone in timeZone.")
+
+
+def _expand_name(written: str) -> str:
+    word = written.lower()
+    if word in _NAMED:
+        return _NAMED[word]
+    if word.startswith("@every"):
+        raise ScheduleError(FIELD, "@every is an interval; write interval, such as interval: {minutes: 5}.")
+    if word == "@reboot":
+        raise ScheduleError(
+            FIELD, "@reboot names no time; write a time such as 0 9 * * *, or use at to run once."
+        )
+    raise ScheduleError(FIELD, f"{quoted(written)} is not a known name; write one of {', '.join(_NAMED)}.")
+
+
+def _read_field(field: Field, written: str) -> Reading:
+    if written.startswith("H"):
+        return Reading(field, written, (_read_hash(field, written),))
+    plain: list[str] = []
+    picks: list[Pick] = []
+    for item in written.split(","):
+        pick = _read_pick(field, item)
+        if pick is None:
+            plain.append(_read_item(field, written, item))
+        else:
+            picks.append(pick)
+    return Reading(field, written, tuple(plain), tuple(picks))
+
+
+def _read_pick(field: Field, item: str) -> Pick | None:
+    if field is DAY:
+        return _read_day_pick(item)
+    return _read_weekday_pick(item) if field is WEEKDAY else None
+
+
+def _read_day_pick(item: str) -> Pick | None:
+    if item == "L":
+        return LastDay()
+    if item in ("LW", "WL"):
+        return LastWorkday()
+    if re.fullmatch(r"L-\d+", item, re.ASCII):
+        raise DAY.error(
+            item, "counts back from the last day, which is not supported; write L, LW or the days."
+        )
+    if (nearest := _NEAREST.fullmatch(item)) is None:
+        return None
+    return NearestWorkday(_read_value(DAY, item, nearest[1]))
+
+
+def _read_weekday_pick(item: str) -> Pick | None:
+    if (nth := _NTH.fullmatch(item)) is not None:
+        if not 1 <= int(nth[2]) <= 5:
+            raise WEEKDAY.error(
+                item, "names no week of the month; write #1 to #5, or L5 for the last Friday."
+            )
+        return NthWeekday(_monday_first(_read_value(WEEKDAY, item, nth[1])), int(nth[2]))
+    if (last := _LAST.fullmatch(item)) is not None:
+        return LastWeekday(_monday_first(_read_value(WEEKDAY, item, last[1] or last[2])))
+    if item == "L":
+        raise WEEKDAY.error(
+            item, "names no weekday; write L5 for the last Friday, or L in the day-of-month field."
+        )
+    return None
+
+
+def _monday_first(weekday: int) -> int:
+    return (weekday + 6) % 7
+
+
+def _read_hash(field: Field, written: str) -> str:
+    match = _HASH.fullmatch(written)
+    if match is None:
+        raise field.error(written, "mixes H with something else; write H, H/15, H(0-29) or H(0-29)/10 alone.")
+    if field is YEAR:
+        raise field.error(written, "would pick a year at random; write the year.")
+    if match["step"] is not None and int(match["step"]) == 0:
+        raise field.error(written, "has the step 0; write a step of 1 or more.")
+    if match["low"] is not None:
+        low, high = (_read_value(field, written, match[key]) for key in ("low", "high"))
+        if low >= high:
+            raise field.error(written, f"needs a range that grows; write H({field.low}-{field.high}).")
+    return written
+
+
+def _read_item(field: Field, written: str, item: str) -> str:
+    """Check one value, range or step, and write it so that croniter reads it as cron does."""
+    match = _ITEM.fullmatch(item)
+    if match is None or (match["low"] in "*?" and match["high"] is not None):
+        raise field.error(written, f"is not understood; write something like {field.example}.")
+    step = f"/{int(match['step'])}" if match["step"] is not None else ""
+    if step == "/0":
+        raise field.error(written, "has the step 0; write a step of 1 or more.")
+    if match["low"] in "*?":
+        return f"*{step}"
+    low = _read_value(field, written, match["low"])
+    return f"{low}{step}" if match["high"] is None else _read_range(field, written, match, low)
+
+
+def _read_range(field: Field, written: str, match: re.Match[str], low: int) -> str:
+    high = _read_end(field, written, match["high"], low)
+    if low > high:
+        raise field.error(
+            written, f"runs backwards; write two parts such as {low}-{field.high},{field.low}-{high}."
+        )
+    values = range(low, high + 1, int(match["step"] or 1))
+    return ",".join(str(value) for value in values)
+
+
+def _read_end(field: Field, written: str, end: str, low: int) -> int:
+    """Read a range's end: Sunday is 7 there unless the range begins with it, and L is the 31st."""
+    if field is DAY and end == "L":
+        return field.high
+    if field is WEEKDAY and end == "SUN" and low > 0:
+        return 7
+    return _read_value(field, written, end)
+
+
+def _read_value(field: Field, written: str, value: str) -> int:
+    number = int(value) if value.isdigit() else dict(field.names).get(value)
+    if number is None:
+        raise field.error(written, f"is not understood; write something like {field.example}.")
+    if not field.low <= number <= field.high:
+        raise field.error(written, f"is out of range; write {field.low} to {field.high}.")
+    return number
+
+
+def _expand(readings: list[Reading], text: str, name: str) -> list[frozenset[int]]:
+    """Let croniter expand the fields; it wants seconds sixth. The answer is in our order, `*` written out."""
+    second, *rest, year = (",".join(reading.plain) or "*" for reading in readings)
+    try:
+        expanded, _ = croniter.expand(" ".join([*rest, second, year]), hash_id=name.encode())
+    except CroniterError as error:
+        advice = "write 5 fields such as 0 9 * * 1-5."
+        raise ScheduleError(FIELD, f"{quoted(text)} is not understood; {advice}") from error
+    return [
+        frozenset(range(field.low, field.high + 1)) if "*" in values else frozenset(values)
+        for field, values in zip(FIELDS, [expanded[5], *expanded[:5], expanded[6]], strict=True)
+    ]
+
+
+def _build_wall(readings: list[Reading], values: list[frozenset[int]]) -> WallClock:
+    seconds, minutes, hours, dates, months, weekdays, years = values
+    times = TimesOfDay(tuple(sorted(hours)), tuple(sorted(minutes)), tuple(sorted(seconds)))
+    days = DayRule(
+        dates=_build_days(readings[3], dates),
+        weekdays=_build_days(readings[5], frozenset(map(_monday_first, weekdays))),
+        months=months,
+        years=None if "*" in readings[6].plain else years,
+    )
+    return WallClock(times, days)
+
+
+def _build_days(reading: Reading, numbers: frozenset[int]) -> DaySet | None:
+    """Restrict the days unless the field holds a bare `*`; `*/n` restricts, as in a CronJob."""
+    if "*" in reading.plain:
+        return None
+    return DaySet(numbers if reading.plain else frozenset(), reading.picks)

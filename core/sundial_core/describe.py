@@ -1,0 +1,192 @@
+"""A schedule in plain English, said from the values that it compiled to: words cannot differ from slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from sundial_core.model import Interval
+from sundial_core.slot_sources import Expression
+from sundial_core.wallclock import (
+    MONTH_NAMES,
+    WEEKDAY_NAMES,
+    Combine,
+    DayRule,
+    DaySet,
+    LastDay,
+    LastWeekday,
+    LastWorkday,
+    NearestWorkday,
+    NthWeekday,
+    Pick,
+    TimesOfDay,
+)
+
+_NTH = ("first", "second", "third", "fourth", "fifth")
+_MOST_TIMES = 6
+_MOST_PARTS = 8
+
+
+def describe_at(at: datetime) -> str:
+    """Describe one instant, naive UTC."""
+    return f"Once at {_instant(at)}"
+
+
+def describe_interval(interval: Interval, anchor: datetime | None) -> str:
+    """Describe a period as it was written, and its anchor (naive UTC) if one was given."""
+    parts = [(value, unit) for unit, value in interval.model_dump().items() if value]
+    if len(parts) == 1 and parts[0][0] == 1:
+        text = f"Every {parts[0][1].removesuffix('s')}"
+    else:
+        text = "Every " + _join(
+            f"{value} {unit.removesuffix('s') if value == 1 else unit}" for value, unit in parts
+        )
+    return text if anchor is None else f"{text} from {_instant(anchor)}"
+
+
+def describe_expression(expression: Expression, zone: str) -> str:
+    """Describe a wall-clock expression; the zone follows in brackets."""
+    times, days = expression.wall.times, expression.wall.days
+    parts = [_describe_times(times), *_describe_days(days)]
+    if len(parts) == 1 and parts[0].startswith("At "):
+        parts.append("every day")
+    return f"{', '.join(parts)} ({zone})"
+
+
+def _instant(at: datetime) -> str:
+    return f"{at.isoformat(sep=' ')} UTC"
+
+
+def _describe_times(times: TimesOfDay) -> str:
+    if len(times) <= _MOST_TIMES:
+        return "At " + _join(_clock(times, rank) for rank in range(len(times)))
+    if times.seconds == (0,):
+        return _describe_minutes(times)
+    seconds = _every(times.seconds, 60, "second") or f"at {_of('second', times.seconds)}"
+    rest = _within(times)
+    return _capital(seconds if not rest else f"{seconds} {rest}")
+
+
+def _clock(times: TimesOfDay, rank: int) -> str:
+    return f"{times.at(rank):%H:%M}" if times.seconds == (0,) else f"{times.at(rank):%H:%M:%S}"
+
+
+def _describe_minutes(times: TimesOfDay) -> str:
+    if times.minutes == (0,):
+        return _capital(_every(times.hours, 24, "hour") or f"at minute 0 {_within_hours(times.hours)}")
+    minutes = _every(times.minutes, 60, "minute") or f"at {_of('minute', times.minutes)}"
+    return _capital(
+        f"{minutes} {_within_hours(times.hours) or 'of every hour'}"
+        if minutes.startswith("at ")
+        else f"{minutes} {_within_hours(times.hours)}".rstrip()
+    )
+
+
+def _within(times: TimesOfDay) -> str:
+    minutes = "" if len(times.minutes) == 60 else f"of {_of('minute', times.minutes)}"
+    hours = _within_hours(times.hours)
+    return " ".join(part for part in (minutes, hours or ("of every hour" if minutes else "")) if part)
+
+
+def _within_hours(hours: tuple[int, ...]) -> str:
+    if len(hours) == 24:
+        return ""
+    if _is_run(hours):
+        return f"from {hours[0]:02}:00 to {hours[-1]:02}:59"
+    return f"of {_of('hour', hours)}"
+
+
+def _every(values: tuple[int, ...], size: int, unit: str) -> str:
+    """Say `every n units` if the values really recur every n, across the end of the field too."""
+    step = size // len(values)
+    if len(values) < 2 or size % len(values) or values != tuple(range(values[0], size, step)):
+        return ""
+    every = f"every {unit}" if step == 1 else f"every {step} {unit}s"
+    return every if values[0] == 0 else f"{every} from {unit} {values[0]}"
+
+
+def _describe_days(days: DayRule) -> list[str]:
+    parts = [_describe_dates_and_weekdays(days)]
+    if days.weeks is not None:
+        parts.append(f"in ISO {_of('week', sorted(days.weeks))}")
+    if len(days.months) < 12:
+        parts.append(f"in {_runs(sorted(days.months), lambda month: MONTH_NAMES[month - 1])}")
+    if days.years is not None:
+        parts.append(f"in {_runs(sorted(days.years), str)}")
+    return [part for part in parts if part]
+
+
+def _describe_dates_and_weekdays(days: DayRule) -> str:
+    dates = "" if days.dates is None else f"on {_dates(days.dates)}"
+    weekdays = "" if days.weekdays is None else _weekdays(days.weekdays)
+    if not dates or not weekdays:
+        return dates or weekdays
+    return (
+        f"{dates} or on {weekdays}" if days.combine is Combine.EITHER else f"{dates}, but only on {weekdays}"
+    )
+
+
+def _dates(days: DaySet) -> str:
+    parts = [f"{_runs(sorted(days.numbers), _ordinal, 'the ')} of the month"] if days.numbers else []
+    return _join([*parts, *map(_pick, days.picks)])
+
+
+def _weekdays(days: DaySet) -> str:
+    parts = [_runs(sorted(days.numbers), WEEKDAY_NAMES.__getitem__)] if days.numbers else []
+    return _join([*parts, *map(_pick, days.picks)])
+
+
+def _pick(pick: Pick) -> str:
+    match pick:
+        case LastDay():
+            return "the last day of the month"
+        case LastWorkday():
+            return "the last Monday to Friday day of the month"
+        case NearestWorkday(day):
+            return f"the Monday to Friday day nearest the {_ordinal(day)} of the month"
+        case NthWeekday(weekday, nth):
+            return f"the {_NTH[nth - 1]} {WEEKDAY_NAMES[weekday]} of the month"
+        case LastWeekday(weekday):
+            return f"the last {WEEKDAY_NAMES[weekday]} of the month"
+
+
+def _ordinal(day: int) -> str:
+    ending = "th" if day % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+    return f"{day}{ending}"
+
+
+def _of(unit: str, values: Iterable[int]) -> str:
+    numbers = list(values)
+    return f"{unit if len(numbers) == 1 else unit + 's'} {_runs(numbers, str)}"
+
+
+def _is_run(values: tuple[int, ...]) -> bool:
+    return values[-1] - values[0] == len(values) - 1
+
+
+def _runs(values: list[int], name: Callable[[int], str], article: str = "") -> str:
+    """Name ascending values, three or more in a row as a range; a long list ends with how many more."""
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and runs[-1][-1] == value - 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    parts = [part for run in runs for part in _run(run, name, article)]
+    more = len(parts) - _MOST_PARTS
+    return _join([*parts[:_MOST_PARTS], f"{more} more"] if more > 1 else parts)
+
+
+def _run(run: list[int], name: Callable[[int], str], article: str) -> list[str]:
+    if len(run) > 2:
+        return [f"{article}{name(run[0])} to {name(run[-1])}"]
+    return [article + name(value) for value in run]
+
+
+def _join(parts: Iterable[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

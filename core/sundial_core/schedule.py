@@ -1,0 +1,154 @@
+"""Which slots a schedule has: the next, the newest, how many. What becomes of a slot is left to decisions.
+
+Every instant given or returned is aware; those returned are UTC. A schedule looks ten years ahead and no
+further: a slot that comes later than that after the instant asked about does not exist for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sundial_core.cron import parse_cron
+from sundial_core.cron_fields import parse_cron_fields
+from sundial_core.describe import describe_at, describe_expression, describe_interval
+from sundial_core.model import Interval, Schedule
+from sundial_core.schedule_error import ScheduleError
+from sundial_core.slot_sources import TICK, CalendarSlots, Expression, IntervalSlots, SingleSlot, SlotSource
+from sundial_core.zones import FIRST_YEAR, LAST_YEAR, load_zone
+
+__all__ = ["HORIZON_YEARS", "CompiledSchedule", "ScheduleError", "compile_schedule"]
+
+HORIZON_YEARS = 10
+
+_EARLIEST = datetime(FIRST_YEAR, 1, 2)  # noqa: DTZ001 - naive UTC inside
+_LATEST = datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001 - naive UTC inside
+_KINDS = "exactly one of cron, cronFields, interval and at must be set"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSchedule:
+    """The slots of one schedule within its window, and the schedule in words."""
+
+    source: SlotSource
+    low: datetime
+    high: datetime
+    text: str
+
+    def next_slot(self, after: datetime) -> datetime | None:
+        """Find the first slot strictly after an instant; None if there is none in ten years or the window."""
+        start = _naive(after)
+        slot = self.source.first(*self._clip(start, _horizon(start)))
+        return None if slot is None else slot.replace(tzinfo=UTC)
+
+    def slots_after(self, after: datetime, limit: int) -> list[datetime]:
+        """List the next `limit` slots, each within ten years of the one before."""
+        slots: list[datetime] = []
+        while len(slots) < limit and (slot := self.next_slot(slots[-1] if slots else after)) is not None:
+            slots.append(slot)
+        return slots
+
+    def latest_slots(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
+        """List the newest `limit` slots in (after, until], oldest first."""
+        slots = self.source.newest(*self._clip(_naive(after), _naive(until)), limit)
+        return [slot.replace(tzinfo=UTC) for slot in slots]
+
+    def count_slots(self, after: datetime, until: datetime) -> int:
+        """Count the slots in (after, until]; the cost grows with the days, not with the slots."""
+        return self.source.count(*self._clip(_naive(after), _naive(until)))
+
+    def _clip(self, after: datetime, until: datetime) -> tuple[datetime, datetime]:
+        """Turn (after, until] into [low, high) within the window."""
+        return max(after + TICK, self.low), min(until + TICK, self.high)
+
+
+def compile_schedule(spec: Schedule, *, name: str, created_at: datetime) -> CompiledSchedule:
+    """Compile a schedule; `name` is namespace/name, `created_at` anchors an interval without an anchor.
+
+    Raises ScheduleError with the path of the bad field.
+    """
+    _check_shape(spec)
+    low = _instant(spec.starts_at, "startsAt") if spec.starts_at else _EARLIEST
+    high = _instant(spec.ends_at, "endsAt") + TICK if spec.ends_at else _LATEST
+    source, text = _compile_source(spec, name, created_at)
+    return CompiledSchedule(source, low, high, text + _describe_window(spec))
+
+
+def _check_shape(spec: Schedule) -> None:
+    kinds = (spec.cron, spec.cron_fields, spec.interval, spec.at)
+    if sum(kind is not None for kind in kinds) != 1:
+        raise ScheduleError("schedule", _KINDS)
+    if spec.anchor is not None and spec.interval is None:
+        raise ScheduleError(
+            "schedule.anchor", "an anchor goes only with interval; remove it, or write interval"
+        )
+
+
+def _compile_source(spec: Schedule, name: str, created_at: datetime) -> tuple[SlotSource, str]:
+    zone = load_zone(spec.time_zone)
+    if spec.at is not None:
+        at = _instant(spec.at, "at")
+        return SingleSlot(at), describe_at(at)
+    if spec.interval is not None:
+        return _compile_interval(spec, spec.interval, created_at)
+    expression = _parse_expression(spec, name)
+    return CalendarSlots(expression, zone, spec.dst), describe_expression(expression, spec.time_zone)
+
+
+def _parse_expression(spec: Schedule, name: str) -> Expression:
+    if spec.cron is not None:
+        return parse_cron(spec.cron, name)
+    if spec.cron_fields is not None:
+        return parse_cron_fields(spec.cron_fields)
+    raise ScheduleError("schedule", _KINDS)
+
+
+def _compile_interval(spec: Schedule, interval: Interval, created_at: datetime) -> tuple[SlotSource, str]:
+    period = _read_period(interval)
+    if spec.anchor is None:
+        return IntervalSlots(_naive(created_at), period, first_k=1), describe_interval(interval, None)
+    anchor = _instant(spec.anchor, "anchor")
+    return IntervalSlots(anchor, period, first_k=0), describe_interval(interval, anchor)
+
+
+def _read_period(interval: Interval) -> timedelta:
+    parts = interval.model_dump()
+    negative = next((name for name, value in parts.items() if value < 0), None)
+    if negative is not None:
+        raise ScheduleError(f"schedule.interval.{negative}", f"{negative} is negative; write 0 or more")
+    if not any(parts.values()):
+        raise ScheduleError(
+            "schedule.interval", "the period is zero; write at least one second, such as seconds: 30"
+        )
+    try:
+        return timedelta(**parts)
+    except OverflowError:
+        message = "the period is longer than the calendar; write less than a million days"
+        raise ScheduleError("schedule.interval", message) from None
+
+
+def _instant(value: datetime, key: str) -> datetime:
+    if value.tzinfo is None:
+        message = "the instant has no zone; end it with Z or an offset, such as 2026-12-01T08:00:00Z"
+        raise ScheduleError(f"schedule.{key}", message)
+    return _naive(value)
+
+
+def _naive(value: datetime) -> datetime:
+    """Give naive UTC, within the years that the clock covers."""
+    if value.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    if not FIRST_YEAR < value.year < LAST_YEAR:
+        return _EARLIEST if value.year <= FIRST_YEAR else _LATEST
+    return value.astimezone(UTC).replace(tzinfo=None)
+
+
+def _horizon(start: datetime) -> datetime:
+    year = min(start.year + HORIZON_YEARS, LAST_YEAR)
+    is_leap_day = (start.month, start.day) == (2, 29)
+    return start.replace(year=year, month=3, day=1) if is_leap_day else start.replace(year=year)
+
+
+def _describe_window(spec: Schedule) -> str:
+    start = f", from {_naive(spec.starts_at):%Y-%m-%d %H:%M:%S} UTC" if spec.starts_at else ""
+    return start + (f", until {_naive(spec.ends_at):%Y-%m-%d %H:%M:%S} UTC" if spec.ends_at else "")

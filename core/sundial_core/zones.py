@@ -1,0 +1,106 @@
+"""Which offset from UTC a zone has, and when it changes.
+
+The data is the pinned `tzdata` package, never the system's, so that every replica and the command line agree.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+from sundial_core.schedule_error import ScheduleError, quoted
+
+FIRST_YEAR = 1800
+LAST_YEAR = 9990
+
+# No zone has ever left an offset and come back to it within this time; the unit tests hold every zone to it.
+_PROBE = timedelta(hours=6)
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Naive UTC from `start` to before `end` with one offset; `before` is the offset until `start`."""
+
+    start: datetime
+    end: datetime
+    before: timedelta
+    offset: timedelta
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """Name every zone of the pinned data."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
+
+
+@lru_cache(maxsize=1024)
+def load_zone(name: str) -> ZoneInfo:
+    """Load an IANA zone; a ScheduleError names the nearest one that exists."""
+    if name not in zone_names():
+        raise ScheduleError("schedule.timeZone", _unknown_zone(name))
+    with resources.files("tzdata.zoneinfo").joinpath(*name.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+def _unknown_zone(name: str) -> str:
+    near = difflib.get_close_matches(name[:64].lower(), {zone.lower() for zone in zone_names()}, n=1)
+    meant = next((zone for zone in sorted(zone_names()) if near and zone.lower() == near[0]), "Europe/Berlin")
+    hint = f"did you mean {meant}?" if near else f"write a name like {meant} or UTC."
+    return f"{quoted(name)} is not an IANA time zone; {hint}"
+
+
+def offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:
+    """Read the zone's offset at a naive UTC instant."""
+    offset = instant.replace(tzinfo=UTC).astimezone(zone).utcoffset()
+    return offset if offset is not None else timedelta()
+
+
+def stretches_between(zone: ZoneInfo, low: datetime, high: datetime) -> Iterator[Stretch]:
+    """Walk forward through the stretches that meet [low, high), naive UTC; some end at a year's end."""
+    for year in range(max(low.year, FIRST_YEAR), min(high.year, LAST_YEAR) + 1):
+        for stretch in _stretches_of_year(zone, year):
+            if stretch.end > low and stretch.start < high:
+                yield stretch
+
+
+def stretches_back(zone: ZoneInfo, low: datetime, high: datetime) -> Iterator[Stretch]:
+    """Walk backward through the same stretches."""
+    for year in range(min(high.year, LAST_YEAR), max(low.year, FIRST_YEAR) - 1, -1):
+        for stretch in reversed(_stretches_of_year(zone, year)):
+            if stretch.end > low and stretch.start < high:
+                yield stretch
+
+
+@lru_cache(maxsize=16384)
+def _stretches_of_year(zone: ZoneInfo, year: int) -> tuple[Stretch, ...]:
+    first, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)  # noqa: DTZ001 - naive UTC throughout
+    starts = [first, *_changes(zone, first, end)]
+    ends = [*starts[1:], end]
+    befores = [offset_at(zone, start - _SECOND) for start in starts]
+    offsets = [offset_at(zone, start) for start in starts]
+    return tuple(map(Stretch, starts, ends, befores, offsets))
+
+
+def _changes(zone: ZoneInfo, first: datetime, end: datetime) -> Iterator[datetime]:
+    """Find the instants after `first` and before `end` at which the offset changes."""
+    low, offset = first, offset_at(zone, first)
+    while low < end - _SECOND:
+        high = min(low + _PROBE, end - _SECOND)
+        if (after := offset_at(zone, high)) != offset:
+            yield _bisect_change(zone, low, high)
+        low, offset = high, after
+
+
+def _bisect_change(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    offset = offset_at(zone, low)
+    while high - low > _SECOND:
+        middle = low + (high - low) // 2
+        middle = middle.replace(microsecond=0)
+        low, high = (middle, high) if offset_at(zone, middle) == offset else (low, middle)
+    return high
