@@ -87,7 +87,7 @@ def _check_shape(spec: Schedule) -> None:
 def _compile_source(spec: Schedule, name: str, created_at: datetime) -> tuple[SlotSource, str]:
     zone = load_zone(spec.time_zone)
     if spec.at is not None:
-        at = _instant(spec.at, "at")
+        at = _exact_instant(spec.at, "at")
         return SingleSlot(at), describe_at(at)
     if spec.interval is not None:
         return _compile_interval(spec, spec.interval, created_at)
@@ -107,7 +107,7 @@ def _compile_interval(spec: Schedule, interval: Interval, created_at: datetime) 
     period = _read_period(interval)
     if spec.anchor is None:
         return IntervalSlots(_naive(created_at), period, first_k=1), describe_interval(interval, None)
-    anchor = _instant(spec.anchor, "anchor")
+    anchor = _exact_instant(spec.anchor, "anchor")
     return IntervalSlots(anchor, period, first_k=0), describe_interval(interval, anchor)
 
 
@@ -132,6 +132,13 @@ def _instant(value: datetime, key: str) -> datetime:
         message = "the instant has no zone; end it with Z or an offset, such as 2026-12-01T08:00:00Z"
         raise ScheduleError(f"schedule.{key}", message)
     return _naive(value)
+
+
+def _exact_instant(value: datetime, key: str) -> datetime:
+    if not FIRST_YEAR < value.year < LAST_YEAR:
+        message = f"the year {value.year} is beyond the clock; write {FIRST_YEAR + 1} to {LAST_YEAR - 1}"
+        raise ScheduleError(f"schedule.{key}", message)
+    return _instant(value, key)
 
 
 def _naive(value: datetime) -> datetime:
