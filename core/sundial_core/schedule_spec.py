@@ -14,16 +14,18 @@ from pydantic import ConfigDict, Field
 from sundial_core.cel import Refusal, Rule, exactly_one, validations
 from sundial_core.fields import JsonObject, Model
 
-CronField = int | Annotated[str, Field(min_length=1, max_length=64)]
+CronField = int | Annotated[str, Field(max_length=64)]
 
 ZONE_PATTERN = "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"
+NAMES_ZONE = "self.matches('(?i)TZ=')"
+NAMES_PERIOD = "self.matches('(?i)^[ \\\\t]*@every')"
 CRON_RULES = validations(
-    Rule("!self.contains('TZ=')", "must not contain a time zone; write it into timeZone beside cron"),
-    Rule("!self.startsWith('@every')", "use interval instead of @every, for example interval: {minutes: 5}"),
+    Rule(f"!{NAMES_ZONE}", "must not name a time zone; write it into timeZone beside cron"),
+    Rule(f"!{NAMES_PERIOD}", "must not be @every; use interval instead, for example interval: {minutes: 5}"),
     Rule(
-        "self.contains('TZ=') || self.startsWith('@every')"
-        " || self.matches('^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)"
-        r"|([0-9A-Za-z*/,#?()-]+\\s+){4,6}[0-9A-Za-z*/,#?()-]+)$')",
+        f"{NAMES_ZONE} || {NAMES_PERIOD}"
+        r" || self.matches('^[ \\t]*(@(?i:yearly|annually|monthly|weekly|daily|midnight|hourly)"
+        r"|([0-9A-Za-z*/,#?()-]+[ \\t]+){4,6}[0-9A-Za-z*/,#?()-]+)[ \\t]*$')",
         "must be 5 cron fields (minute hour day month weekday), 6 with leading seconds or 7 with a trailing"
         " year, or one of @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly",
     ),
@@ -139,7 +141,7 @@ class Schedule(Model):
         )
     )
 
-    cron: str | None = Field(default=None, min_length=1, max_length=256, json_schema_extra=CRON_RULES)
+    cron: str | None = Field(default=None, max_length=256, json_schema_extra=CRON_RULES)
     """A cron expression: minute, hour, day, month and weekday, with seconds in front and a year behind if
     wanted, or @hourly, @daily, @weekly, @monthly and @yearly. Sunday is 0 or 7, L is last, 15W the weekday
     nearest to the 15th, 5#3 the third Friday, and H a value that is stable for each job and spreads the
@@ -154,14 +156,15 @@ class Schedule(Model):
     """The first slot of an interval. When left out, the job's creation time counts as the anchor, and the
     first slot is one interval later."""
     at: datetime | None = None
-    """The one instant at which to run. An instant that has passed when the job is created never runs."""
-    time_zone: str = Field(default="UTC", min_length=1, max_length=64, json_schema_extra=ZONE_RULES)
+    """The one instant at which to run, such as 2026-12-01T08:00:00Z. One that has passed when the job is
+    created never runs."""
+    time_zone: str = Field(default="UTC", max_length=64, json_schema_extra=ZONE_RULES)
     """The IANA time zone in which cron and cronFields are read, such as Africa/Cairo."""
     dst: DstPolicy = DstPolicy.ONCE
     """What a clock change does to cron and cronFields. Once: a skipped time runs right after the gap, and a
     repeated time runs the first time only. Literal: a skipped time does not run, and a repeated one runs
     twice."""
     starts_at: datetime | None = None
-    """No slot is before this instant; a slot at it counts."""
+    """No slot is before this instant, such as 2026-12-01T08:00:00Z; a slot at it counts."""
     ends_at: datetime | None = None
-    """No slot is after this instant; a slot at it counts."""
+    """No slot is after this instant, such as 2026-12-31T23:59:59Z; a slot at it counts."""

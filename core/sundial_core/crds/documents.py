@@ -1,4 +1,4 @@
-"""How a CRD is written as YAML: our fields in block style, to be read; Job templates in flow style, to be small."""
+"""How is a CRD written as YAML? Our fields in block style to be read, templates in flow style to be small."""
 
 from __future__ import annotations
 
