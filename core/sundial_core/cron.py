@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from croniter import CroniterError, croniter
 
@@ -68,6 +69,7 @@ MONTH = Field("month", 1, 12, "1, JAN or 1-6", tuple(_MONTHS.items()))
 WEEKDAY = Field("weekday", 0, 7, "1-5, MON-FRI, 5#3 or L5", tuple(_WEEKDAYS.items()))
 YEAR = Field("year", 1970, 2099, "2027 or 2027-2030")
 FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY, YEAR)
+_CRONITER_ORDER = (MINUTE, HOUR, DAY, MONTH, WEEKDAY, SECOND, YEAR)
 
 _ITEM = re.compile(r"(?P<low>[*?]|\d+|[A-Z]{3})(?:-(?P<high>\d+|[A-Z]+))?(?:/(?P<step>\d+))?", re.ASCII)
 _HASH = re.compile(r"H(?:\((?P<low>\d+)-(?P<high>\d+)\))?(?:/(?P<step>\d+))?", re.ASCII)
@@ -78,20 +80,32 @@ _LAST = re.compile(r"L(\d|[A-Z]{3})|(\d|[A-Z]{3})L", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One field as written, the part that croniter expands, and the days that only we know."""
+    """What one field names: its values and the days that a rule names; `is_all` when it holds a bare `*`."""
 
-    field: Field
-    written: str
-    plain: tuple[str, ...]
-    picks: tuple[Pick, ...] = ()
+    values: frozenset[int]
+    picks: tuple[Pick, ...]
+    is_all: bool
+
+    def day_set(self) -> DaySet | None:
+        """Give the days as a restriction, or None; `*/n` restricts, as in a CronJob."""
+        return None if self.is_all else DaySet(self.values, self.picks)
 
 
 def parse_cron(text: str, name: str) -> Expression:
     """Read a cron text; `name` (namespace/name) is what H hashes. Raises ScheduleError."""
     written = _split_fields(text)
-    readings = [_read_field(field, part) for field, part in zip(FIELDS, written, strict=True)]
-    values = _expand(readings, text, name)
-    return Expression(_build_wall(readings, values), _is_stepped(written[1]) or _is_stepped(written[2]))
+    second, minute, hour, day, month, weekday, year = (
+        _read_field(field, part, name if part.startswith("H") else "")
+        for field, part in zip(FIELDS, written, strict=True)
+    )
+    times = TimesOfDay(*(tuple(sorted(part.values)) for part in (hour, minute, second)))
+    days = DayRule(
+        dates=day.day_set(),
+        weekdays=weekday.day_set(),
+        months=month.values,
+        years=None if year.is_all else year.values,
+    )
+    return Expression(WallClock(times, days), is_stepped=any(map(_is_stepped, written[1:3])))
 
 
 def _is_stepped(written: str) -> bool:
@@ -143,18 +157,19 @@ def _expand_name(written: str) -> str:
     raise ScheduleError(FIELD, f"{quoted(written)} is not a known name; write one of {', '.join(_NAMED)}.")
 
 
-def _read_field(field: Field, written: str) -> Reading:
-    if written.startswith("H"):
-        return Reading(field, written, (_read_hash(field, written),))
+@lru_cache(maxsize=4096)
+def _read_field(field: Field, written: str, hash_name: str) -> Reading:
     plain: list[str] = []
     picks: list[Pick] = []
-    for item in written.split(","):
+    for item in [] if hash_name else written.split(","):
         pick = _read_pick(field, item)
         if pick is None:
             plain.append(_read_item(field, written, item))
         else:
             picks.append(pick)
-    return Reading(field, written, tuple(plain), tuple(picks))
+    if hash_name:
+        plain.append(_read_hash(field, written))
+    return Reading(_expand(field, written, plain, hash_name), tuple(picks), "*" in plain)
 
 
 def _read_pick(field: Field, item: str) -> Pick | None:
@@ -254,34 +269,16 @@ def _read_value(field: Field, written: str, value: str) -> int:
     return number
 
 
-def _expand(readings: list[Reading], text: str, name: str) -> list[frozenset[int]]:
-    """Let croniter expand the fields; it wants seconds sixth. The answer is in our order, `*` written out."""
-    second, *rest, year = (",".join(reading.plain) or "*" for reading in readings)
+def _expand(field: Field, written: str, plain: list[str], hash_name: str) -> frozenset[int]:
+    """Let croniter expand the plain part of a field, in a text with seconds sixth, as croniter has them."""
+    if not plain:
+        return frozenset()
+    place = _CRONITER_ORDER.index(field)
+    fields = [",".join(plain) if index == place else "*" for index in range(len(FIELDS))]
     try:
-        expanded, _ = croniter.expand(" ".join([*rest, second, year]), hash_id=name.encode())
-    except CroniterError as error:
-        advice = "write 5 fields such as 0 9 * * 1-5."
-        raise ScheduleError(FIELD, f"{quoted(text)} is not understood; {advice}") from error
-    return [
-        frozenset(range(field.low, field.high + 1)) if "*" in values else frozenset(values)
-        for field, values in zip(FIELDS, [expanded[5], *expanded[:5], expanded[6]], strict=True)
-    ]
-
-
-def _build_wall(readings: list[Reading], values: list[frozenset[int]]) -> WallClock:
-    seconds, minutes, hours, dates, months, weekdays, years = values
-    times = TimesOfDay(tuple(sorted(hours)), tuple(sorted(minutes)), tuple(sorted(seconds)))
-    days = DayRule(
-        dates=_build_days(readings[3], dates),
-        weekdays=_build_days(readings[5], frozenset(map(_monday_first, weekdays))),
-        months=months,
-        years=None if "*" in readings[6].plain else years,
-    )
-    return WallClock(times, days)
-
-
-def _build_days(reading: Reading, numbers: frozenset[int]) -> DaySet | None:
-    """Restrict the days unless the field holds a bare `*`; `*/n` restricts, as in a CronJob."""
-    if "*" in reading.plain:
-        return None
-    return DaySet(numbers if reading.plain else frozenset(), reading.picks)
+        values = croniter.expand(" ".join(fields), hash_id=hash_name.encode())[0][place]
+    except CroniterError:
+        raise field.error(written, f"is not understood; write something like {field.example}.") from None
+    if "*" in values:
+        values = range(field.low, field.high + 1)
+    return frozenset(_monday_first(value) if field is WEEKDAY else value for value in values)
