@@ -1,0 +1,130 @@
+"""The conditions of a ScheduledJob: Ready, Suspended, Progressing, LastRunSucceeded, MissedRuns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sundial_core.conditions import ConditionType, Reason
+from sundial_core.holds import Hold
+from sundial_core.instants import format_instant
+from sundial_core.model import JsonObject
+from sundial_core.plans import Plan, Problem
+from sundial_core.runs import Phase
+from sundial_core.verdicts import INSTANT
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """A condition without its times: `holds` is None for Unknown."""
+
+    type: ConditionType
+    holds: bool | None
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a valid schedule stands: slots count after `effective_from`, those up to `cursor` are decided."""
+
+    effective_from: datetime
+    cursor: datetime
+    now: datetime
+
+
+def judge_ready(plan: Plan | Problem, hold: Hold | None, standing: Standing) -> Aspect:
+    """Tell whether the spec is accepted and has slots to come; never how the last run ended."""
+    if isinstance(plan, Problem):
+        return _ready(plan.reason, plan.message)
+    schedule, low = plan.schedule, max(standing.effective_from, standing.cursor)
+    following = schedule.next_slot(max(standing.now, low))
+    if following is not None:
+        return _ready(Reason.SCHEDULED, "the schedule is accepted")
+    if plan.spec.schedule.at is not None and not _is_slot(plan, standing.cursor):
+        return _judge_past_instant(plan, hold, standing)
+    if _is_slot(plan, standing.cursor) or schedule.next_slot(standing.effective_from) is not None:
+        return _ready(Reason.COMPLETED, "the last slot of the schedule has passed")
+    return _ready(
+        Reason.NEVER_FIRES,
+        "spec.schedule names no instant in the ten years after "
+        f"{format_instant(standing.effective_from)}; check day, month, year, startsAt and endsAt",
+    )
+
+
+def judge_suspended(hold: Hold | None) -> Aspect:
+    """Tell whether new runs are held back."""
+    if hold is None:
+        return Aspect(ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, "new runs start")
+    return Aspect(ConditionType.SUSPENDED, True, hold.reason, hold.message)
+
+
+def judge_progressing(active: int) -> Aspect:
+    """Tell whether a run is active."""
+    if active:
+        return Aspect(ConditionType.PROGRESSING, True, Reason.RUNS_ACTIVE, "runs are active")
+    return Aspect(ConditionType.PROGRESSING, False, Reason.IDLE, "no run is active")
+
+
+def judge_last_run(last_result: str | None) -> Aspect:
+    """Tell how the newest ended run ended."""
+    kind = ConditionType.LAST_RUN_SUCCEEDED
+    if last_result is None:
+        return Aspect(kind, None, Reason.NO_RUN_YET, "no run has ended yet")
+    return Aspect(
+        kind, last_result == Phase.SUCCEEDED, Reason(last_result), f"the last run ended as {last_result}"
+    )
+
+
+def judge_missed(entry: Mapping[str, object] | None) -> Aspect:
+    """Tell whether slots were missed since the last one that started; `entry` is the newest of them."""
+    if entry is None:
+        return Aspect(ConditionType.MISSED_RUNS, False, Reason.NONE_MISSED, "no slot was missed lately")
+    first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
+    message = f"{entry.get('count', 1)} missed, from {first} to {last}: {entry['reason']}"
+    return Aspect(ConditionType.MISSED_RUNS, True, Reason.SLOTS_MISSED, message)
+
+
+def build_conditions(
+    aspects: Iterable[Aspect], stored: Mapping[str, JsonObject], generation: int, now: datetime
+) -> list[JsonObject]:
+    """Build the conditions; the transition time moves only when the status of a condition changes."""
+    return [_build_condition(aspect, stored.get(aspect.type), generation, now) for aspect in aspects]
+
+
+def _build_condition(aspect: Aspect, stored: JsonObject | None, generation: int, now: datetime) -> JsonObject:
+    status = "Unknown" if aspect.holds is None else str(aspect.holds)
+    is_same = stored is not None and stored["status"] == status
+    return {
+        "type": aspect.type.value,
+        "status": status,
+        "reason": aspect.reason.value,
+        "message": aspect.message,
+        "observedGeneration": generation,
+        "lastTransitionTime": stored["lastTransitionTime"]
+        if stored is not None and is_same
+        else format_instant(now.replace(microsecond=0)),
+    }
+
+
+def _judge_past_instant(plan: Plan, hold: Hold | None, standing: Standing) -> Aspect:
+    at = plan.spec.schedule.at
+    assert at is not None
+    if hold is not None:
+        cause = f"the job was held back then ({hold.message})"
+    else:
+        cause = f"slots count only after {format_instant(standing.effective_from)}"
+        cause += ", when the job was created, changed or resumed"
+    return _ready(
+        Reason.IN_THE_PAST,
+        f"spec.schedule.at: {format_instant(at)} passed without a run: {cause}; write a later instant",
+    )
+
+
+def _ready(reason: Reason, message: str) -> Aspect:
+    return Aspect(ConditionType.READY, reason in (Reason.SCHEDULED, Reason.COMPLETED), reason, message)
+
+
+def _is_slot(plan: Plan, instant: datetime) -> bool:
+    return bool(plan.schedule.latest_slots(instant - INSTANT, instant, 1))

@@ -1,0 +1,198 @@
+"""Decides what to do about one ScheduledJob: spec, observed state and time in, a value out.
+
+Nothing here acts. What must happen is described by `Decision`; the operator applies it. The same
+state and time give the same decision, on every replica and after every restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sundial_core import holds, names, runs, verdicts
+from sundial_core.conditions import Reason
+from sundial_core.holds import Hold
+from sundial_core.instants import parse_instant
+from sundial_core.manifests import Attempt, Owner
+from sundial_core.model import JsonObject
+from sundial_core.objects import ScheduledJob
+from sundial_core.plans import Plan, Problem
+from sundial_core.report import Report, Urgency, build_status, judge_urgency
+from sundial_core.retention import Limits, choose_deletable
+from sundial_core.runs import ObservedJob, Phase, Run, Trigger
+from sundial_core.stored import Stored, parse_stored
+from sundial_core.verdicts import Due, Judged, Judgement
+
+LONGEST_LOOK_BACK = timedelta(days=3660)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one process knows of a schedule and has not stored yet; lost in a crash, and then found anew.
+
+    `judged_until`: each slot up to there has a Job, a judgement here, or a create under way (`creating`).
+    `lost`: by run id, runs whose newest Job is known to be gone, as they were then.
+    """
+
+    judged_until: datetime | None = None
+    judgements: tuple[Judgement, ...] = ()
+    creating: frozenset[datetime] = frozenset()
+    lost: Mapping[str, Run] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a decision is made from."""
+
+    job: ScheduledJob
+    plan: Plan | Problem
+    jobs: tuple[ObservedJob, ...]
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and when to look again.
+
+    `judgements` are to be remembered until a status that holds them is stored; `missing` are active
+    runs whose Job is not known: read it uncached before concluding anything.
+    """
+
+    starts: tuple[Attempt, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+    judged_until: datetime | None = None
+    deletes: tuple[ObservedJob, ...] = ()
+    missing: tuple[Run, ...] = ()
+    status: JsonObject | None = None
+    urgency: Urgency = Urgency.NONE
+    wake_at: datetime | None = None
+
+
+def decide(view: View, now: datetime, limits: Limits) -> Decision:
+    """Decide about one ScheduledJob at `now`."""
+    if view.job.is_deleting:
+        return Decision()
+    stored = parse_stored(view.job.status)
+    hold = holds.find_hold(view.job, now)
+    effective_from = holds.decide_effective_from(view.job, view.plan, hold, stored, now)
+    known = _observe_runs(view, stored, now)
+    judged = _judge(view, stored, hold, effective_from, known, now)
+    starting = frozenset(judged.starts)
+    report = Report(
+        job=view.job,
+        plan=view.plan,
+        hold=hold,
+        effective_from=effective_from,
+        runs=tuple(known.values()),
+        judgements=(*view.memory.judgements, *judged.judgements),
+        creating=view.memory.creating | starting,
+    )
+    status = build_status(report, stored, now)
+    deletes, next_delete = choose_deletable(view.jobs, stored, view.plan, limits, now)
+    return Decision(
+        starts=tuple(_build_attempts(view, judged.starts)),
+        judgements=judged.judgements,
+        judged_until=now if isinstance(view.plan, Plan) and hold is None else None,
+        deletes=deletes,
+        missing=tuple(run for run in known.values() if run.phase is Phase.UNKNOWN),
+        status=status,
+        urgency=judge_urgency(view.job.status, status),
+        wake_at=_find_wake(report, next_delete, effective_from, now),
+    )
+
+
+def _observe_runs(view: View, stored: Stored, now: datetime) -> dict[str, Run]:
+    """Find each run that has a Job, had one, or is shown as active by the stored status."""
+    known = {run_id: read_recorded_run(entry) for run_id, entry in stored.active.items()}
+    known |= view.memory.lost
+    newest = runs.find_newest_attempts(view.jobs)
+    return known | {run_id: runs.build_run(job, now) for run_id, job in newest.items()}
+
+
+def read_recorded_run(entry: JsonObject) -> Run:
+    """Read an active run back from the status; where it stands is unknown until its Job is read."""
+    slot = entry.get("slot")
+    return Run(
+        run_id=entry["runId"],
+        slot=parse_instant(slot) if slot else None,
+        trigger=Trigger(entry.get("trigger", Trigger.SCHEDULE)),
+        attempt=int(entry.get("attempt", 1)),
+        job_name=entry["job"],
+        phase=Phase.UNKNOWN,
+        reason="",
+        message="",
+        started_at=None,
+        completed_at=None,
+        holds_place=True,
+    )
+
+
+def _judge(
+    view: View,
+    stored: Stored,
+    hold: Hold | None,
+    effective_from: datetime,
+    known: Mapping[str, Run],
+    now: datetime,
+) -> Judged:
+    """Judge the slots that are due and not judged yet."""
+    if isinstance(view.plan, Problem):
+        return Judged()
+    low = max(filter(None, (effective_from, stored.cursor, view.memory.judged_until)))
+    until = now if hold is None else min(holds.find_change(view.job, now), now)
+    if until <= low:
+        return Judged()
+    started = frozenset(_started_slots(known.values()))
+    due = Due(view.plan.schedule, low, until, started | view.memory.creating)
+    if hold is not None:
+        return Judged() if stored.hold else verdicts.miss_slots(due, Reason.SUSPENDED)
+    spec = view.plan.spec
+    return verdicts.judge_slots(due, spec.catch_up, spec.concurrency, _count_active(view, known.values()))
+
+
+def _started_slots(known: Iterable[Run]) -> Iterable[datetime]:
+    return (run.slot for run in known if run.slot is not None and run.trigger is Trigger.SCHEDULE)
+
+
+def _count_active(view: View, known: Iterable[Run]) -> int:
+    """Count the runs that hold a place, creates under way included."""
+    known = list(known)
+    unanswered = view.memory.creating - set(_started_slots(known))
+    return sum(run.holds_place for run in known) + len(unanswered)
+
+
+def _build_attempts(view: View, starts: Iterable[datetime]) -> Iterable[Attempt]:
+    if isinstance(view.plan, Problem):
+        return
+    job, plan = view.job, view.plan
+    owner = Owner(job.ns, job.name, job.uid, job.generation)
+    for slot in starts:
+        before = plan.schedule.latest_slots(slot - LONGEST_LOOK_BACK, slot - verdicts.INSTANT, 1)
+        yield Attempt(
+            owner=owner,
+            run_id=names.build_run_id(job.uid, slot),
+            trigger=Trigger.SCHEDULE,
+            slot=slot,
+            previous_slot=before[0] if before else None,
+            attempt=1,
+            args=plan.spec.args,
+            timeout_seconds=plan.timeout_seconds,
+        )
+
+
+def _find_wake(
+    report: Report, next_delete: datetime | None, effective_from: datetime, now: datetime
+) -> datetime | None:
+    """Find when time alone will change the decision: a slot, the end of a pause, a Job that may go."""
+    times = [next_delete]
+    if report.hold is not None:
+        times.append(report.hold.until)
+    elif isinstance(report.plan, Plan):
+        times.append(report.plan.schedule.next_slot(max(now, effective_from)))
+    times += [
+        run.completed_at + runs.LONGEST_RELEASE
+        for run in report.runs
+        if run.holds_place and run.completed_at is not None
+    ]
+    return min((time for time in times if time is not None), default=None)

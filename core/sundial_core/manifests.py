@@ -1,0 +1,178 @@
+"""Builds the manifests that Sundial creates; a user's template goes through as raw JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from sundial_core import names
+from sundial_core.instants import format_instant
+from sundial_core.model import JsonObject
+from sundial_core.runs import Trigger
+
+DISRUPTION_POLICY = {
+    "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+}
+"""Eviction and node loss end the Job, so that they are told from failure and retried by us, visibly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The ScheduledJob that a Job belongs to."""
+
+    ns: str
+    name: str
+    uid: str
+    generation: int
+    api_version: str = "sundial.dev/v1alpha1"
+    kind: str = "ScheduledJob"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One start of a run: everything about it that is not the template.
+
+    `slot` and `previous_slot` are instants; `timeout_seconds` is the Job's active deadline.
+    """
+
+    owner: Owner
+    run_id: str
+    trigger: Trigger
+    slot: datetime | None
+    previous_slot: datetime | None
+    attempt: int
+    args: JsonObject | None
+    timeout_seconds: int
+
+    @property
+    def job_name(self) -> str:
+        """The deterministic name of this attempt's Job."""
+        return names.build_job_name(self.owner.name, self.run_id, self.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Creator:
+    """Who creates a Job: the installation and the process in it."""
+
+    installation: str
+    instance: str
+    term: int
+
+
+def build_job(attempt: Attempt, template: JsonObject, creator: Creator) -> JsonObject:
+    """Build the Job of an attempt from a JobTemplateSpec.
+
+    Retries, deadlines and clean-up are Sundial's: semantics, "A run and its attempts".
+    """
+    metadata = template.get("metadata") or {}
+    spec = template.get("spec") or {}
+    pod = spec.get("template") or {}
+    labels, annotations = build_labels(attempt, creator), build_annotations(attempt, creator)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _marked(metadata, labels, annotations)
+        | {
+            "name": attempt.job_name,
+            "namespace": attempt.owner.ns,
+            "ownerReferences": [_owner_reference(attempt.owner)],
+        },
+        "spec": spec
+        | {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": attempt.timeout_seconds,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": DISRUPTION_POLICY,
+            "template": {
+                "metadata": _marked(pod.get("metadata") or {}, labels, annotations),
+                "spec": _pod_spec(pod.get("spec") or {}, build_environment(attempt)),
+            },
+        },
+    }
+
+
+def build_labels(attempt: Attempt, creator: Creator) -> dict[str, str]:
+    """Build the labels by which Jobs and Pods are found."""
+    return {
+        names.INSTALLATION: creator.installation,
+        names.SCHEDULED_JOB: attempt.owner.name,
+        names.SCHEDULED_JOB_UID: attempt.owner.uid,
+        names.RUN: attempt.run_id,
+        names.TRIGGER: attempt.trigger.value,
+        names.MANAGED_BY: "sundial",
+    }
+
+
+def build_annotations(attempt: Attempt, creator: Creator) -> dict[str, str]:
+    """Build the annotations from which runs are read back."""
+    marks = {
+        names.ATTEMPT: str(attempt.attempt),
+        names.TERM: str(creator.term),
+        names.INSTANCE: creator.instance,
+        names.GENERATION: str(attempt.owner.generation),
+        names.RETRIES_USED: "0",
+        names.DISRUPTIONS: "0",
+    }
+    if attempt.slot is not None:
+        marks[names.SCHEDULED_FOR] = format_instant(attempt.slot)
+    return marks
+
+
+def build_environment(attempt: Attempt) -> list[JsonObject]:
+    """Build the variables that a container sees; `$` is doubled because Kubernetes expands `$(NAME)`."""
+    values = {
+        "SUNDIAL_RUN_ID": attempt.run_id,
+        "SUNDIAL_SCHEDULED_FOR": format_instant(attempt.slot) if attempt.slot else "",
+        "SUNDIAL_PREVIOUS_SLOT": format_instant(attempt.previous_slot) if attempt.previous_slot else "",
+        "SUNDIAL_ATTEMPT": str(attempt.attempt),
+        "SUNDIAL_TRIGGER": attempt.trigger.value,
+        "SUNDIAL_ARGS": orjson.dumps(attempt.args or {}).decode(),
+    }
+    return [{"name": name, "value": value.replace("$", "$$")} for name, value in values.items()]
+
+
+def _owner_reference(owner: Owner) -> JsonObject:
+    return {
+        "apiVersion": owner.api_version,
+        "kind": owner.kind,
+        "name": owner.name,
+        "uid": owner.uid,
+        "controller": True,
+    }
+
+
+def _marked(
+    metadata: Mapping[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> JsonObject:
+    """Take a template's labels and annotations, with ours in place of any under our prefixes."""
+    return {
+        "labels": _foreign(metadata.get("labels")) | dict(labels),
+        "annotations": _foreign(metadata.get("annotations")) | dict(annotations),
+    }
+
+
+def _foreign(marks: Mapping[str, str] | None) -> dict[str, str]:
+    return {key: value for key, value in (marks or {}).items() if not key.startswith(names.OWN_PREFIXES)}
+
+
+def _pod_spec(spec: Mapping[str, Any], environment: list[JsonObject]) -> JsonObject:
+    containers = {
+        field: _with_environment(spec[field], environment)
+        for field in ("initContainers", "containers")
+        if spec.get(field)
+    }
+    return dict(spec) | containers | {"restartPolicy": "Never"}
+
+
+def _with_environment(containers: Iterable[JsonObject], environment: list[JsonObject]) -> list[JsonObject]:
+    """Put our variables first; a variable of that name in the template gives way to ours."""
+    ours = {entry["name"] for entry in environment}
+    return [
+        container
+        | {"env": environment + [e for e in container.get("env") or () if e.get("name") not in ours]}
+        for container in containers
+    ]

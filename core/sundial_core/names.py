@@ -1,0 +1,56 @@
+"""Labels, annotations, and the deterministic names and ids of runs and Jobs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from datetime import datetime
+
+from sundial_core.instants import format_instant
+
+INSTALLATION = "sundial.dev/installation"
+SCHEDULED_JOB = "sundial.dev/scheduled-job"
+SCHEDULED_JOB_UID = "sundial.dev/scheduled-job-uid"
+RUN = "sundial.dev/run"
+TRIGGER = "sundial.dev/trigger"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+
+SCHEDULED_FOR = "sundial.dev/scheduled-for"
+ATTEMPT = "sundial.dev/attempt"
+TERM = "sundial.dev/term"
+INSTANCE = "sundial.dev/instance"
+GENERATION = "sundial.dev/scheduled-job-generation"
+RETRIES_USED = "sundial.dev/retries-used"
+DISRUPTIONS = "sundial.dev/disruptions"
+ENDED = "sundial.dev/ended"
+CANCEL = "sundial.dev/cancel"
+
+PAUSED = "sundial.dev/paused"
+PAUSED_BY = "sundial.dev/paused-by"
+PAUSED_REASON = "sundial.dev/paused-reason"
+
+OWN_PREFIXES = ("sundial.dev/", "batch.kubernetes.io/")
+"""Marks under these prefixes in a user's template are overwritten."""
+
+LONGEST_LABEL = 63
+JOB_HASH_CHARACTERS = 10
+
+
+def build_installation(ns: str, release: str) -> str:
+    """Name an installation, as a label value: `<namespace>.<release>`, shortened with a hash past 63."""
+    name = f"{ns}.{release}"
+    if len(name) <= LONGEST_LABEL:
+        return name
+    return f"{name[:52]}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+
+
+def build_run_id(scheduled_job_uid: str, slot: datetime) -> str:
+    """Name the run of a slot: uuid5 of the ScheduledJob's UID and the slot in RFC 3339, UTC."""
+    return str(uuid.uuid5(uuid.UUID(scheduled_job_uid), format_instant(slot)))
+
+
+def build_job_name(scheduled_job: str, run_id: str, attempt: int) -> str:
+    """Name the Job of an attempt; at most 63 characters for a ScheduledJob's name of at most 52."""
+    digest = hashlib.sha256(f"{run_id}/{attempt}".encode()).digest()
+    return f"{scheduled_job}-{base64.b32encode(digest).decode().lower()[:JOB_HASH_CHARACTERS]}"

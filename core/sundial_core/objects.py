@@ -1,0 +1,106 @@
+"""The custom resources as last seen: metadata that matters, spec and status as raw JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sundial_core import names
+from sundial_core.instants import parse_instant
+from sundial_core.model import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The runtime switch: open-ended when `until` is None; `unreadable` holds a value that does not parse."""
+
+    until: datetime | None = None
+    unreadable: str = ""
+
+    def is_in_effect(self, now: datetime) -> bool:
+        """Tell whether starts are held back at `now`."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledJob:
+    """A ScheduledJob as last seen.
+
+    `changed_at` is the newest managedFields time outside the status: when a user last wrote it.
+    """
+
+    uid: str
+    resource_version: int
+    ns: str
+    name: str
+    generation: int
+    created_at: datetime
+    changed_at: datetime | None
+    pause: Pause | None
+    is_deleting: bool
+    spec: JsonObject
+    status: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFunction:
+    """A TaskFunction as last seen."""
+
+    uid: str
+    resource_version: int
+    ns: str
+    name: str
+    spec: JsonObject
+
+
+def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
+    """Read a ScheduledJob from its JSON; raises KeyError or ValueError when it is not one."""
+    metadata = item["metadata"]
+    return ScheduledJob(
+        uid=metadata["uid"],
+        resource_version=int(metadata["resourceVersion"]),
+        ns=metadata["namespace"],
+        name=metadata["name"],
+        generation=int(metadata["generation"]),
+        created_at=parse_instant(metadata["creationTimestamp"]),
+        changed_at=_find_last_user_change(metadata),
+        pause=parse_pause((metadata.get("annotations") or {}).get(names.PAUSED)),
+        is_deleting="deletionTimestamp" in metadata,
+        spec=item.get("spec") or {},
+        status=item.get("status") or {},
+    )
+
+
+def parse_task_function(item: JsonObject) -> TaskFunction:
+    """Read a TaskFunction from its JSON; raises KeyError or ValueError when it is not one."""
+    metadata = item["metadata"]
+    return TaskFunction(
+        uid=metadata["uid"],
+        resource_version=int(metadata["resourceVersion"]),
+        ns=metadata["namespace"],
+        name=metadata["name"],
+        spec=item.get("spec") or {},
+    )
+
+
+def parse_pause(text: str | None) -> Pause | None:
+    """Read the pause annotation: "true", "false" or an RFC 3339 instant; anything else pauses too."""
+    if text is None or text == "false":
+        return None
+    if text == "true":
+        return Pause()
+    try:
+        return Pause(until=parse_instant(text))
+    except ValueError:
+        return Pause(unreadable=text[:100])
+
+
+def _find_last_user_change(metadata: Mapping[str, Any]) -> datetime | None:
+    times = [
+        parse_instant(entry["time"])
+        for entry in metadata.get("managedFields") or ()
+        if entry.get("subresource") != "status" and entry.get("time")
+    ]
+    return max(times, default=None)

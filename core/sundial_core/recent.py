@@ -1,0 +1,117 @@
+"""The newest slots and runs of a schedule with what became of them, as the status shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sundial_core.instants import format_instant, parse_instant
+from sundial_core.model import JsonObject
+from sundial_core.runs import Run
+from sundial_core.verdicts import Judgement, Verdict
+
+KEPT = 20
+LONGEST_MESSAGE = 300
+
+
+class RecentSlots:
+    """The entries of `recentSlots`, newest first; entries of active runs are never pushed out."""
+
+    def __init__(self, stored: Iterable[JsonObject]) -> None:
+        self._entries = [dict(entry) for entry in stored]
+
+    def record_start(self, run: Run) -> bool:
+        """Add a run that started; tell whether it was new."""
+        if self._find(run.run_id) is not None:
+            return False
+        entry: JsonObject = {
+            "slot": format_instant(run.slot) if run.slot else None,
+            "verdict": Verdict.STARTED.value,
+            "runId": run.run_id,
+            "trigger": run.trigger.value,
+            "startedAt": format_instant(run.started_at) if run.started_at else None,
+        }
+        self._entries.append({name: value for name, value in entry.items() if value is not None})
+        return True
+
+    def record_judgement(self, judgement: Judgement) -> None:
+        """Add a verdict without a run; merge it with the newest entry if that says the same."""
+        self._sort()
+        newest = self._entries[0] if self._entries else None
+        if newest is not None and _can_merge(newest, judgement):
+            self._entries[0] = _merge(newest, judgement)
+        else:
+            self._entries.append(_build_entry(judgement))
+
+    def record_result(self, run: Run) -> bool:
+        """Add a run's result; a recorded result never changes. Tell whether it was new."""
+        entry = self._find(run.run_id)
+        if entry is None or "result" in entry:
+            return False
+        entry["result"] = run.phase.value
+        if run.completed_at is not None:
+            entry["completedAt"] = format_instant(run.completed_at)
+        if run.reason:
+            entry["reason"] = run.reason
+        if run.message:
+            entry["message"] = run.message[:LONGEST_MESSAGE]
+        return True
+
+    def find_missed(self) -> JsonObject | None:
+        """Find the newest entry that was started or missed, if it was missed."""
+        self._sort()
+        for entry in self._entries:
+            if entry["verdict"] == Verdict.STARTED:
+                return None
+            if entry["verdict"] == Verdict.MISSED:
+                return entry
+        return None
+
+    def build(self, active: set[str]) -> list[JsonObject]:
+        """Build the list: the newest entries, and those of active runs."""
+        self._sort()
+        kept = self._entries[:KEPT]
+        return kept + [entry for entry in self._entries[KEPT:] if entry.get("runId") in active]
+
+    def _find(self, run_id: str) -> JsonObject | None:
+        return next((entry for entry in self._entries if entry.get("runId") == run_id), None)
+
+    def _sort(self) -> None:
+        self._entries.sort(key=_entry_time, reverse=True)
+
+
+def _entry_time(entry: JsonObject) -> datetime:
+    return parse_instant(entry.get("slot") or entry.get("to") or entry["startedAt"])
+
+
+def _can_merge(entry: JsonObject, judgement: Judgement) -> bool:
+    return (
+        "runId" not in entry
+        and entry["verdict"] == judgement.verdict
+        and entry.get("reason") == judgement.reason
+        and _entry_time(entry) < judgement.first
+    )
+
+
+def _merge(entry: JsonObject, judgement: Judgement) -> JsonObject:
+    merged = {
+        "from": entry.get("slot") or entry["from"],
+        "to": format_instant(judgement.last),
+        "count": entry.get("count", 1) + judgement.count,
+        "verdict": entry["verdict"],
+        "reason": entry["reason"],
+    }
+    return merged | ({"message": judgement.message} if judgement.message else {})
+
+
+def _build_entry(judgement: Judgement) -> JsonObject:
+    span: JsonObject = {"slot": format_instant(judgement.first)}
+    if judgement.count > 1:
+        span = {
+            "from": format_instant(judgement.first),
+            "to": format_instant(judgement.last),
+            "count": judgement.count,
+        }
+    said = {"verdict": judgement.verdict.value, "reason": judgement.reason.value}
+    message = {"message": judgement.message[:LONGEST_MESSAGE]} if judgement.message else {}
+    return span | said | message

@@ -1,0 +1,40 @@
+"""What an API server's refusal to create a Job means for its slot (semantics, "A run and its attempts")."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+LONGEST_MESSAGE = 300
+
+
+class Refusal(StrEnum):
+    """What to do about a refused create."""
+
+    EXISTS = "exists"  # look at the Job of that name: ours is adopted
+    REJECTED = "rejected"  # the object itself is refused: skip the slot
+    NAMESPACE_GONE = "namespace gone"  # nothing will start there any more
+    RETRY = "retry"  # may pass later
+
+
+def classify_refusal(status: int, reason: str, message: str) -> Refusal:
+    """Classify an error answer to a create.
+
+    `status` is the HTTP status, `reason` and `message` are those of the answer's Status object. The
+    authoriser's 403 speaks of "cannot create resource"; an admission plugin's names the object.
+    """
+    if status == 409 and reason == "AlreadyExists":
+        return Refusal.EXISTS
+    if "because it is being terminated" in message or (status == 404 and "namespaces" in message):
+        return Refusal.NAMESPACE_GONE
+    if "sundial-fence" in message:
+        return Refusal.RETRY
+    if status == 403:
+        may_pass = ("cannot create resource", "exceeded quota", "not yet ready to handle request")
+        return Refusal.RETRY if any(words in message for words in may_pass) else Refusal.REJECTED
+    is_final = 400 <= status < 500 and status not in (401, 404, 408, 409, 429)
+    return Refusal.REJECTED if is_final else Refusal.RETRY
+
+
+def trim_message(message: str) -> str:
+    """Shorten a server's message for a status."""
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."

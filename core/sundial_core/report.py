@@ -1,0 +1,180 @@
+"""Builds the status of a ScheduledJob from what was stored and what was decided since.
+
+Values out of values: equal input gives an equal status, so that comparing tells whether to write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from sundial_core import aspects, verdicts
+from sundial_core.aspects import Standing
+from sundial_core.conditions import ConditionType
+from sundial_core.holds import Hold
+from sundial_core.instants import format_instant
+from sundial_core.model import JsonObject
+from sundial_core.objects import ScheduledJob
+from sundial_core.plans import Plan, Problem
+from sundial_core.recent import RecentSlots
+from sundial_core.runs import Phase, Run, Trigger
+from sundial_core.stored import Stored
+from sundial_core.tallies import Tallies
+from sundial_core.verdicts import Judgement
+
+UPCOMING = 5
+
+
+class Urgency(IntEnum):
+    """How soon a status has to be written; what may wait is written together with what follows."""
+
+    NONE = 0
+    LAZY = 1
+    SOON = 2
+    NOW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a status is built from, besides the stored one."""
+
+    job: ScheduledJob
+    plan: Plan | Problem
+    hold: Hold | None
+    effective_from: datetime
+    runs: tuple[Run, ...]
+    judgements: tuple[Judgement, ...]
+    creating: frozenset[datetime]
+
+
+def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
+    """Build the whole status; fields without a value are left out."""
+    cursor = _find_cursor(report, stored)
+    shown = [run for run in report.runs if _is_shown(run, cursor, stored)]
+    recent = RecentSlots(stored.status.get("recentSlots") or ())
+    tallies = Tallies(stored.status)
+    _record(recent, tallies, shown, _find_new_judgements(report, stored, cursor))
+    active = sorted((run for run in shown if run.holds_place), key=_started)
+    upcoming = _find_upcoming(report, now)
+    conditions = [
+        aspects.judge_ready(report.plan, report.hold, Standing(report.effective_from, cursor, now)),
+        aspects.judge_suspended(report.hold),
+        aspects.judge_progressing(len(active)),
+        aspects.judge_last_run(tallies.last_result),
+        aspects.judge_missed(recent.find_missed()),
+    ]
+    status: JsonObject = {
+        "observedGeneration": report.job.generation,
+        "conditions": aspects.build_conditions(conditions, stored.conditions, report.job.generation, now),
+        "scheduleText": report.plan.schedule.text if isinstance(report.plan, Plan) else None,
+        "scheduleHash": report.plan.schedule_hash,
+        "effectiveFrom": format_instant(report.effective_from),
+        "cursor": format_instant(cursor),
+        "nextRunTime": upcoming[0] if upcoming else None,
+        "upcomingRuns": upcoming,
+        "activeCount": len(active),
+        "active": [_build_active(run) for run in active],
+        "recentSlots": recent.build({run.run_id for run in active}),
+        "paused": _build_paused(report.hold),
+        **tallies.build(),
+    }
+    return {name: value for name, value in status.items() if value not in (None, [], "")}
+
+
+def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:
+    """Judge how soon a status has to be written: users wait for acceptance, nobody for a phase.
+
+    A run that has just started waits a moment, so that one write tells that it runs, or even ended.
+    """
+    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    if not changed:
+        return Urgency.NONE
+    if changed & {"observedGeneration", "scheduleText", "paused"} or _ready(old) != _ready(new):
+        return Urgency.NOW
+    has_result = changed & {"lastResult", "lastSuccessTime", "lastFailureTime"}
+    is_starting = any(entry["phase"] == Phase.PENDING for entry in new.get("active", ()))
+    return Urgency.LAZY if (is_starting or changed == {"active"}) and not has_result else Urgency.SOON
+
+
+def _record(recent: RecentSlots, tallies: Tallies, shown: list[Run], judgements: list[Judgement]) -> None:
+    """Record what is new: starts and judgements by slot, then results in the order in which they came."""
+    for run in sorted(shown, key=_started):
+        if recent.record_start(run):
+            tallies.count_start(run)
+    for judgement in sorted(judgements, key=_first):
+        recent.record_judgement(judgement)
+        tallies.count_judgement(judgement)
+    ended = [run for run in shown if run.phase.is_result and run.completed_at is not None]
+    for run in sorted(ended, key=_completed):
+        if recent.record_result(run):
+            tallies.count_result(run)
+
+
+def _find_cursor(report: Report, stored: Stored) -> datetime:
+    started = [run.slot for run in report.runs if run.slot and run.trigger is Trigger.SCHEDULE]
+    low = stored.cursor or report.job.created_at
+    return verdicts.find_cursor(low, report.judgements, started, report.creating - set(started))
+
+
+def _is_shown(run: Run, cursor: datetime, stored: Stored) -> bool:
+    """Tell whether a run is active or newly decided; what ended and was stored before is history."""
+    if run.run_id in stored.active:
+        return True
+    is_slot = run.slot is not None and run.trigger is Trigger.SCHEDULE
+    return is_slot and run.slot <= cursor and (stored.cursor is None or run.slot > stored.cursor)  # type: ignore[operator]
+
+
+def _find_new_judgements(report: Report, stored: Stored, cursor: datetime) -> list[Judgement]:
+    return [
+        judgement
+        for judgement in report.judgements
+        if judgement.last <= cursor and (stored.cursor is None or judgement.last > stored.cursor)
+    ]
+
+
+def _find_upcoming(report: Report, now: datetime) -> list[str]:
+    """Find the next slots that will start if nothing changes; none while held back without an end."""
+    if isinstance(report.plan, Problem):
+        return []
+    after = max(now, report.effective_from)
+    if report.hold is not None:
+        if report.hold.until is None:
+            return []
+        after = max(after, report.hold.until)
+    return [format_instant(slot) for slot in report.plan.schedule.slots_after(after, UPCOMING)]
+
+
+def _build_active(run: Run) -> JsonObject:
+    entry = {
+        "runId": run.run_id,
+        "slot": format_instant(run.slot) if run.slot else None,
+        "attempt": run.attempt,
+        "job": run.job_name,
+        "phase": run.phase.value,
+        "trigger": run.trigger.value,
+    }
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+def _build_paused(hold: Hold | None) -> JsonObject | None:
+    return {"until": format_instant(hold.until)} if hold is not None and hold.until is not None else None
+
+
+def _ready(status: JsonObject) -> list[tuple[str, str]]:
+    """Read what people and programs wait for: the conditions that say whether runs will start."""
+    waited_for = (ConditionType.READY, ConditionType.SUSPENDED)
+    return [(c["status"], c["reason"]) for c in status.get("conditions", ()) if c["type"] in waited_for]
+
+
+def _started(run: Run) -> tuple[bool, datetime | None, str]:
+    instant = run.slot or run.started_at
+    return instant is not None, instant, run.run_id
+
+
+def _completed(run: Run) -> tuple[datetime | None, str]:
+    return run.completed_at, run.run_id
+
+
+def _first(judgement: Judgement) -> datetime:
+    return judgement.first

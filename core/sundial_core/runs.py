@@ -1,0 +1,202 @@
+"""What the Jobs of a schedule say: one Job is one attempt, the Jobs of one run id are one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sundial_core import names
+from sundial_core.instants import parse_instant
+from sundial_core.model import JsonObject
+
+
+class Trigger(StrEnum):
+    """What started a run."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    BACKFILL = "backfill"
+
+
+class Phase(StrEnum):
+    """Where an attempt stands; Unknown means that its Job has to be read first."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    TIMED_OUT = "TimedOut"
+    CANCELLED = "Cancelled"
+    UNKNOWN = "Unknown"
+
+    @property
+    def is_result(self) -> bool:
+        """Tell whether the attempt has a result."""
+        return self not in (Phase.PENDING, Phase.RUNNING, Phase.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedJob:
+    """One of our Jobs as last seen: what deciding needs, nothing else.
+
+    `result_at` is when the result was known, `released_at` when all its Pods were gone too.
+    """
+
+    uid: str
+    resource_version: int
+    ns: str
+    name: str
+    owner_uid: str
+    run_id: str
+    trigger: Trigger
+    slot: datetime | None
+    attempt: int
+    created_at: datetime
+    phase: Phase
+    reason: str
+    message: str
+    result_at: datetime | None
+    released_at: datetime | None
+    is_deleting: bool
+
+
+def parse_job(item: JsonObject) -> ObservedJob:
+    """Read a Job of ours from its JSON.
+
+    Raises KeyError or ValueError when our marks are missing or unreadable.
+    """
+    metadata = item["metadata"]
+    labels: Mapping[str, str] = metadata["labels"]
+    annotations: Mapping[str, str] = metadata["annotations"]
+    status = item.get("status") or {}
+    outcome = read_outcome(status)
+    slot = annotations.get(names.SCHEDULED_FOR)
+    return ObservedJob(
+        uid=metadata["uid"],
+        resource_version=int(metadata["resourceVersion"]),
+        ns=metadata["namespace"],
+        name=metadata["name"],
+        owner_uid=_controller_uid(metadata),
+        run_id=labels[names.RUN],
+        trigger=Trigger(labels[names.TRIGGER]),
+        slot=parse_instant(slot) if slot else None,
+        attempt=int(annotations[names.ATTEMPT]),
+        created_at=parse_instant(metadata["creationTimestamp"]),
+        phase=outcome.phase,
+        reason=outcome.reason,
+        message=outcome.message,
+        result_at=outcome.result_at,
+        released_at=outcome.released_at,
+        is_deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _controller_uid(metadata: Mapping[str, Any]) -> str:
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller"):
+            return str(owner["uid"])
+    raise ValueError("the Job has no controller")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a Job's status says about its attempt."""
+
+    phase: Phase
+    reason: str = ""
+    message: str = ""
+    result_at: datetime | None = None
+    released_at: datetime | None = None
+
+
+def read_outcome(status: Mapping[str, Any]) -> Outcome:
+    """Read a Job's conditions: FailureTarget is the result already, Failed that the Pods are gone too.
+
+    On a dead node a Job stays at FailureTarget; SuccessCriteriaMet likewise comes before Complete.
+    """
+    true = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
+    final = true.get("Complete") or true.get("Failed")
+    result = true.get("FailureTarget") or true.get("SuccessCriteriaMet") or final
+    if result is None:
+        running = status.get("ready") or status.get("terminating")
+        return Outcome(Phase.RUNNING if running else Phase.PENDING)
+    reason = str(result.get("reason", ""))
+    return Outcome(
+        phase=_result_phase(str(result["type"]), reason),
+        reason=reason,
+        message=str(result.get("message", "")),
+        result_at=parse_instant(result["lastTransitionTime"]),
+        released_at=parse_instant(final["lastTransitionTime"]) if final else None,
+    )
+
+
+def _result_phase(condition: str, reason: str) -> Phase:
+    if condition in ("Complete", "SuccessCriteriaMet"):
+        return Phase.SUCCEEDED
+    return Phase.TIMED_OUT if reason == "DeadlineExceeded" else Phase.FAILED
+
+
+def find_newest_attempts(jobs: Iterable[ObservedJob]) -> dict[str, ObservedJob]:
+    """Map each run id to the Job of its newest attempt."""
+    newest: dict[str, ObservedJob] = {}
+    for job in jobs:
+        known = newest.get(job.run_id)
+        if known is None or job.attempt > known.attempt:
+            newest[job.run_id] = job
+    return newest
+
+
+LONGEST_RELEASE = timedelta(minutes=5)
+"""How long a run with a result keeps its place while its Pods are not known to be gone (dead node)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as its newest attempt shows it; `holds_place` is what concurrency counts."""
+
+    run_id: str
+    slot: datetime | None
+    trigger: Trigger
+    attempt: int
+    job_name: str
+    phase: Phase
+    reason: str
+    message: str
+    started_at: datetime | None
+    completed_at: datetime | None
+    holds_place: bool
+
+
+def build_run(job: ObservedJob, now: datetime) -> Run:
+    """Read a run from the Job of its newest attempt."""
+    is_held = job.released_at is None and (job.result_at is None or now < job.result_at + LONGEST_RELEASE)
+    return Run(
+        run_id=job.run_id,
+        slot=job.slot,
+        trigger=job.trigger,
+        attempt=job.attempt,
+        job_name=job.name,
+        phase=job.phase,
+        reason=job.reason if job.phase is not Phase.SUCCEEDED else "",
+        message=job.message if job.phase is not Phase.SUCCEEDED else "",
+        started_at=job.created_at,
+        completed_at=job.result_at,
+        holds_place=is_held,
+    )
+
+
+def build_lost_run(run: Run, now: datetime) -> Run:
+    """Describe a run whose newest Job is gone: a result that it had stands, else it was cancelled by that."""
+    if run.phase.is_result:
+        return replace(run, holds_place=False)
+    return replace(
+        run,
+        phase=Phase.CANCELLED,
+        reason="JobDeleted",
+        message=f"its Job {run.job_name} was deleted",
+        completed_at=now,
+        holds_place=False,
+    )

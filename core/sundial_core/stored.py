@@ -1,0 +1,63 @@
+"""Reads back what the operator has stored in a ScheduledJob's status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sundial_core.conditions import ConditionType, Reason
+from sundial_core.instants import parse_instant
+from sundial_core.model import JsonObject
+
+READY_REASONS_OF_VALID_SPECS = frozenset({Reason.NEVER_FIRES, Reason.IN_THE_PAST})
+"""Reasons of Ready=False that say something of the slots, not of the spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored status: instants in UTC; `active` maps run ids to their entries.
+
+    `hold` is the reason of Suspended=True, `paused_until` the end of a timed pause.
+    """
+
+    observed_generation: int | None
+    schedule_hash: str | None
+    effective_from: datetime | None
+    cursor: datetime | None
+    was_valid: bool
+    hold: str | None
+    paused_until: datetime | None
+    active: Mapping[str, JsonObject]
+    conditions: Mapping[str, JsonObject]
+    status: JsonObject
+
+
+def parse_stored(status: JsonObject) -> Stored:
+    """Read a status; fields that are absent are None or empty."""
+    conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
+    suspended = conditions.get(ConditionType.SUSPENDED) or {}
+    return Stored(
+        observed_generation=status.get("observedGeneration"),
+        schedule_hash=status.get("scheduleHash"),
+        effective_from=_instant(status, "effectiveFrom"),
+        cursor=_instant(status, "cursor"),
+        was_valid=_was_valid(conditions.get(ConditionType.READY)),
+        hold=suspended.get("reason") if suspended.get("status") == "True" else None,
+        paused_until=_instant(status.get("paused") or {}, "until"),
+        active={entry["runId"]: entry for entry in status.get("active") or ()},
+        conditions=conditions,
+        status=status,
+    )
+
+
+def _was_valid(ready: Mapping[str, Any] | None) -> bool:
+    if ready is None or ready.get("status") == "True":
+        return True
+    return ready.get("reason") in READY_REASONS_OF_VALID_SPECS
+
+
+def _instant(fields: Mapping[str, Any], name: str) -> datetime | None:
+    text = fields.get(name)
+    return parse_instant(text) if text else None

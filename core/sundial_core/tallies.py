@@ -1,0 +1,73 @@
+"""The totals and last times of a schedule's status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sundial_core.instants import format_instant, parse_instant
+from sundial_core.model import JsonObject
+from sundial_core.runs import Phase, Run, Trigger
+from sundial_core.verdicts import Judgement, Verdict
+
+FAILURES = (Phase.FAILED, Phase.TIMED_OUT)
+
+
+class Tallies:
+    """Counts on from a stored status; each start, judgement and result is to be counted once."""
+
+    def __init__(self, status: JsonObject) -> None:
+        verdicts = (status.get("counters") or {}).get("verdicts") or {}
+        self._started = int(verdicts.get("started", 0))
+        self._by_reason = {
+            Verdict.SKIPPED: dict(verdicts.get("skipped") or {}),
+            Verdict.MISSED: dict(verdicts.get("missed") or {}),
+        }
+        self._times = {name: status.get(name) for name in _TIMES}
+        self.consecutive_failures = int(status.get("consecutiveFailures", 0))
+        self.last_result: str | None = status.get("lastResult")
+
+    def count_start(self, run: Run) -> None:
+        """Count a run that started."""
+        self._move("lastRunTime", run.started_at)
+        if run.trigger is Trigger.SCHEDULE:
+            self._started += 1
+            self._move("lastScheduleTime", run.slot)
+
+    def count_judgement(self, judgement: Judgement) -> None:
+        """Count slots that were skipped or missed."""
+        reasons = self._by_reason[judgement.verdict]
+        reasons[judgement.reason.value] = reasons.get(judgement.reason.value, 0) + judgement.count
+
+    def count_result(self, run: Run) -> None:
+        """Count how a run ended; a cancelled one is neither success nor failure."""
+        self.last_result = run.phase.value
+        if run.phase is Phase.SUCCEEDED:
+            self.consecutive_failures = 0
+            self._move("lastSuccessTime", run.completed_at)
+        elif run.phase in FAILURES:
+            self.consecutive_failures += 1
+            self._move("lastFailureTime", run.completed_at)
+
+    def build(self) -> JsonObject:
+        """Build the fields of the status."""
+        verdicts = {
+            "started": self._started,
+            "skipped": self._by_reason[Verdict.SKIPPED],
+            "missed": self._by_reason[Verdict.MISSED],
+        }
+        counters = {name: value for name, value in verdicts.items() if value}
+        return {
+            **self._times,
+            "lastResult": self.last_result,
+            "consecutiveFailures": self.consecutive_failures,
+            "counters": {"verdicts": counters} if counters else None,
+        }
+
+    def _move(self, name: str, instant: datetime | None) -> None:
+        """Move a last time forward, never back."""
+        known = self._times[name]
+        if instant is not None and (known is None or parse_instant(known) < instant):
+            self._times[name] = format_instant(instant)
+
+
+_TIMES = ("lastScheduleTime", "lastRunTime", "lastSuccessTime", "lastFailureTime")

@@ -1,0 +1,135 @@
+"""What becomes of each slot that is due: started, skipped, or missed (semantics, "Which slots count").
+
+Slots are judged oldest first. A judgement is made once: it is remembered until the status that holds it is
+stored, so that looking again later never changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sundial_core.conditions import Reason
+from sundial_core.model import CatchUp, CatchUpPolicy, Concurrency, ConcurrencyPolicy
+from sundial_core.schedule import CompiledSchedule
+
+MOST_ON_TIME = 10_000
+"""More slots than an hour of grace, its maximum, holds at one a second."""
+
+INSTANT = timedelta(microseconds=1)
+"""The resolution of instants: `slot - INSTANT` is just before the slot."""
+
+
+class Verdict(StrEnum):
+    """What became of a slot."""
+
+    STARTED = "Started"
+    SKIPPED = "Skipped"
+    MISSED = "Missed"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict on one slot, or on `count` slots from `first` to `last` that share it."""
+
+    first: datetime
+    last: datetime
+    count: int
+    verdict: Verdict
+    reason: Reason
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The slots in (after, until] that are to be judged, those in `known` excepted.
+
+    A known slot has a Job, or a create under way.
+    """
+
+    schedule: CompiledSchedule
+    after: datetime
+    until: datetime
+    known: frozenset[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The outcome of judging what is due: slots to start, judgements to remember."""
+
+    starts: tuple[datetime, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+
+
+def judge_slots(due: Due, catch_up: CatchUp, concurrency: Concurrency, active: int) -> Judged:
+    """Judge what is due at `due.until`; `active` counts the runs that hold a place, known slots included."""
+    late_until = max(due.after, due.until - timedelta(seconds=catch_up.grace_seconds))
+    on_time = due.schedule.latest_slots(late_until, due.until, MOST_ON_TIME)
+    late = replace(due, until=late_until)
+    caught_up: list[datetime] = []
+    if not (on_time and catch_up.policy is CatchUpPolicy.LATEST):
+        caught_up = _find_caught_up(late, due.until, catch_up)
+    missed = _miss_between(late, {*late.known, *caught_up}, Reason.TOO_LATE)
+    offered = caught_up + [slot for slot in on_time if slot not in due.known]
+    placed = place_slots(offered, concurrency, active)
+    return replace(placed, judgements=(*missed, *placed.judgements))
+
+
+def miss_slots(due: Due, reason: Reason) -> Judged:
+    """Judge all that is due as missed, for one reason."""
+    return Judged(judgements=tuple(_miss_between(due, due.known, reason)))
+
+
+def place_slots(slots: Iterable[datetime], concurrency: Concurrency, active: int) -> Judged:
+    """Put slots to the concurrency rule, oldest first; each one that starts takes a place."""
+    starts: list[datetime] = []
+    judgements: list[Judgement] = []
+    for slot in slots:
+        taken = active + len(starts)
+        if concurrency.policy is ConcurrencyPolicy.ALLOW or taken < concurrency.max_instances:
+            starts.append(slot)
+        else:
+            message = f"{taken} active; concurrency.maxInstances is {concurrency.max_instances}"
+            judgements.append(Judgement(slot, slot, 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE, message))
+    return Judged(tuple(starts), tuple(judgements))
+
+
+def find_cursor(
+    cursor: datetime,
+    judgements: Iterable[Judgement],
+    started: Iterable[datetime],
+    creating: Iterable[datetime],
+) -> datetime:
+    """Find the newest slot such that it and each earlier one that counts is decided.
+
+    A create under way holds the cursor before its slot; what was decided behind it waits.
+    """
+    decided = [*started, *(judgement.last for judgement in judgements)]
+    held = min(creating, default=None)
+    return max([cursor, *(slot for slot in decided if held is None or slot < held)])
+
+
+def _find_caught_up(late: Due, now: datetime, catch_up: CatchUp) -> list[datetime]:
+    limits = {CatchUpPolicy.NONE: 0, CatchUpPolicy.LATEST: 1, CatchUpPolicy.ALL: catch_up.max_runs}
+    limit = limits[catch_up.policy]
+    window_from = max(late.after, now - timedelta(seconds=catch_up.window_seconds))
+    if limit == 0 or window_from >= late.until:
+        return []
+    newest = late.schedule.latest_slots(window_from, late.until, limit)
+    return [slot for slot in newest if slot not in late.known]
+
+
+def _miss_between(due: Due, breaks: Iterable[datetime], reason: Reason) -> Iterator[Judgement]:
+    """Count the slots between `breaks` as missed ranges; a million cost no more than a few."""
+    after = due.after
+    for edge in [*sorted(slot for slot in breaks if due.after < slot <= due.until), due.until + INSTANT]:
+        first = due.schedule.next_slot(after)
+        if first is None or first > due.until:
+            return
+        if first < edge:
+            (last,) = due.schedule.latest_slots(after, edge - INSTANT, 1)
+            count = due.schedule.count_slots(after, edge - INSTANT)
+            yield Judgement(first, last, count, Verdict.MISSED, reason)
+        after = edge

@@ -1,0 +1,5 @@
+"""`python -m sundial_operator`."""
+
+from sundial_operator.main import main
+
+main()

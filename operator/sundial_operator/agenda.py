@@ -1,0 +1,75 @@
+"""When to look at what again: one heap of due instants for everything, one timer."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Hashable
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+LONGEST_SLEEP_SECONDS = 1.0
+"""The timer runs on the monotonic clock; looking again this often follows a wall clock that is set."""
+
+
+def read_clock() -> datetime:
+    """Read the wall clock, in UTC: the only place where the operator does."""
+    return datetime.now(UTC)
+
+
+class Agenda(Generic[K]):
+    """Keys with the instant at which each is due; a key has at most one."""
+
+    def __init__(self, wake: Callable[[K], None]) -> None:
+        self._wake = wake
+        self._due: dict[K, datetime] = {}
+        self._heap: list[tuple[datetime, int, K]] = []
+        self._entries = 0
+        self._changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def set(self, key: K, due: datetime | None) -> None:
+        """Set when a key is due, or that it never is."""
+        if due is None:
+            self._due.pop(key, None)
+        elif self._due.get(key) != due:
+            self._due[key] = due
+            self._entries += 1
+            heapq.heappush(self._heap, (due, self._entries, key))
+            if self._heap[0][2] == key:
+                self._changed.set()
+
+    def advance(self, key: K, due: datetime) -> None:
+        """Set when a key is due unless it is due earlier already."""
+        known = self._due.get(key)
+        if known is None or due < known:
+            self.set(key, due)
+
+    async def run(self) -> None:
+        """Wake each key when it is due, never before, for ever."""
+        while True:
+            self._changed.clear()
+            delay = self._wake_due()
+            try:
+                await asyncio.wait_for(self._changed.wait(), delay)
+            except TimeoutError:
+                continue
+
+    def _wake_due(self) -> float:
+        """Wake what is due; return the seconds until the next look."""
+        now = read_clock()
+        while self._heap:
+            due, _, key = self._heap[0]
+            if self._due.get(key) != due:
+                heapq.heappop(self._heap)
+            elif due <= now:
+                heapq.heappop(self._heap)
+                del self._due[key]
+                self._wake(key)
+            else:
+                return min(LONGEST_SLEEP_SECONDS, (due - now).total_seconds())
+        return LONGEST_SLEEP_SECONDS

@@ -1,0 +1,150 @@
+"""Creates Jobs so that each exists once, whatever becomes of the requests.
+
+The name is deterministic: creating again is always safe, and 409 means to look and adopt.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from sundial_core.conditions import Reason
+from sundial_core.manifests import Attempt, Creator, build_job
+from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
+from sundial_core.refusals import Refusal, classify_refusal, trim_message
+from sundial_core.runs import parse_job
+from sundial_core.verdicts import Judgement, Verdict
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.resources import JOBS
+from sundial_operator.agenda import read_clock
+from sundial_operator.tracks import Create
+
+log = structlog.get_logger()
+
+FIRST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 30.0
+UNANSWERED_FOR = timedelta(seconds=60)
+"""How long a create that got no answer may still land; only then can its slot get another verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The Job exists, and is ours."""
+
+    job: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No Job, for good: the slot's judgement."""
+
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Not known or not possible yet: try again at `at`."""
+
+    at: datetime
+
+
+Result = Created | Refused | Postponed
+
+
+class JobCreator:
+    """Sends creates and judges the answers."""
+
+    def __init__(self, client: KubeClient, describe_creator: Callable[[], Creator]) -> None:
+        self._client = client
+        self._describe_creator = describe_creator
+
+    async def create(self, create: Create) -> Result:
+        """Try once to create the Job of an attempt."""
+        attempt = create.attempt
+        create.tries += 1
+        manifest = build_job(attempt, create.template, self._describe_creator())
+        try:
+            return Created(await self._client.create(JOBS, attempt.owner.ns, manifest))
+        except ApiUnreachable as error:
+            create.unanswered_at = read_clock()
+            log.warning("creating a Job got no answer", job=attempt.job_name, error=str(error))
+            return await self._postpone(create, None, "no answer from the API server")
+        except ApiError as error:
+            return await self._judge_refusal(create, error)
+
+    async def _judge_refusal(self, create: Create, error: ApiError) -> Result:
+        refusal = classify_refusal(error.status, error.reason, error.message)
+        if refusal is Refusal.EXISTS:
+            return await self._adopt(create)
+        if refusal is Refusal.REJECTED:
+            return _refuse(create.attempt, Verdict.SKIPPED, Reason.REJECTED, error.message)
+        if refusal is Refusal.NAMESPACE_GONE:
+            return Postponed(read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS))
+        log.warning("creating a Job was refused", job=create.attempt.job_name, error=str(error))
+        return await self._postpone(create, error.retry_after, error.message)
+
+    async def _adopt(self, create: Create) -> Result:
+        """Look at the Job of that name: ours with the same run and attempt is the one we wanted."""
+        attempt = create.attempt
+        try:
+            found = await self._client.get(JOBS, attempt.owner.ns, attempt.job_name)
+        except (ApiError, ApiUnreachable) as error:
+            return await self._postpone(create, None, str(error))
+        if is_same_attempt(found, attempt):
+            return Created(found)
+        message = f"a Job named {attempt.job_name} exists and is not of this run; delete or rename it"
+        return _refuse(attempt, Verdict.SKIPPED, Reason.NAME_TAKEN, message)
+
+    async def _postpone(self, create: Create, retry_after: float | None, message: str) -> Result:
+        """Try later, or give up when the slot has become too old and no request can still land."""
+        now = read_clock()
+        if now < find_deadline(create.attempt, create.catch_up) or not await self._is_surely_absent(
+            create, now
+        ):
+            return Postponed(now + timedelta(seconds=find_back_off(create.tries, retry_after)))
+        return _refuse(create.attempt, Verdict.MISSED, Reason.CREATE_FAILED, message)
+
+    async def _is_surely_absent(self, create: Create, now: datetime) -> bool:
+        if create.unanswered_at is None:
+            return True
+        if now - create.unanswered_at < UNANSWERED_FOR:
+            return False
+        try:
+            await self._client.get(JOBS, create.attempt.owner.ns, create.attempt.job_name)
+        except ApiError as error:
+            return error.status == 404
+        except ApiUnreachable:
+            return False
+        return False
+
+
+def find_deadline(attempt: Attempt, catch_up: CatchUp) -> datetime:
+    """Find until when a slot's create is retried: its grace, or the catch-up window if that is longer."""
+    assert attempt.slot is not None
+    window = 0 if catch_up.policy is CatchUpPolicy.NONE else catch_up.window_seconds
+    return attempt.slot + timedelta(seconds=max(catch_up.grace_seconds, window))
+
+
+def find_back_off(tries: int, retry_after: float | None) -> float:
+    """Find how many seconds to wait before the next try, with jitter."""
+    seconds: float = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(tries - 1, 10))
+    return max(retry_after or 0.0, seconds * random.uniform(0.5, 1.0))
+
+
+def is_same_attempt(item: JsonObject, attempt: Attempt) -> bool:
+    """Tell whether a Job is ours: controller, run and attempt are equal; the term does not matter."""
+    try:
+        job = parse_job(item)
+    except (KeyError, TypeError, ValueError):
+        return False
+    return (job.owner_uid, job.run_id, job.attempt) == (attempt.owner.uid, attempt.run_id, attempt.attempt)
+
+
+def _refuse(attempt: Attempt, verdict: Verdict, reason: Reason, message: str) -> Refused:
+    assert attempt.slot is not None
+    return Refused(Judgement(attempt.slot, attempt.slot, 1, verdict, reason, trim_message(message)))

@@ -1,0 +1,194 @@
+"""Carries decisions out: creates, deletes, reads and status patches, each through the writer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from sundial_core.decide import Decision
+from sundial_core.model import JsonObject
+from sundial_core.objects import ScheduledJob
+from sundial_core.report import Urgency
+from sundial_core.runs import ObservedJob, Run, build_lost_run
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.resources import JOBS, SCHEDULED_JOBS
+from sundial_operator.agenda import Agenda, read_clock
+from sundial_operator.creates import Created, JobCreator, Postponed, find_back_off
+from sundial_operator.observed import Observed
+from sundial_operator.tracks import Track
+from sundial_operator.writer import Priority, Writer
+
+log = structlog.get_logger()
+
+STATUS_DELAYS = {
+    Urgency.NOW: timedelta(0),
+    Urgency.SOON: timedelta(seconds=0.2),
+    Urgency.LAZY: timedelta(seconds=3),
+}
+"""How long a status waits for what may follow, so that one write tells it all."""
+
+RETRY_AFTER = timedelta(seconds=10)
+
+
+class Task(StrEnum):
+    """What an agenda entry is about."""
+
+    LOOK = "look"
+    CREATE = "create"
+    STATUS = "status"
+
+
+class Key(NamedTuple):
+    """An agenda entry: a task for one ScheduledJob; a create is that of one slot."""
+
+    task: Task
+    uid: str
+    slot: datetime | None = None
+
+
+class Effects:
+    """Applies decisions; the answers go into the stores at once, and what failed onto the agenda."""
+
+    def __init__(
+        self, client: KubeClient, writer: Writer, creator: JobCreator, observed: Observed, agenda: Agenda[Key]
+    ) -> None:
+        self._client = client
+        self._writer = writer
+        self._creator = creator
+        self._observed = observed
+        self._agenda = agenda
+
+    def apply(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
+        """Submit what a decision asks for; starts go before everything else."""
+        for attempt in decision.starts:
+            if attempt.slot is not None:
+                self.start(track, attempt.slot)
+        for finished in decision.deletes:
+            if finished.uid not in track.deleting:
+                track.deleting.add(finished.uid)
+                self._writer.submit(Priority.DELETE, partial(self._delete, track, finished))
+        for run in decision.missing:
+            if run.run_id not in track.reading:
+                track.reading.add(run.run_id)
+                self._writer.submit(Priority.STATUS, partial(self._read, track, job.ns, run))
+        self._want_status(track, job, decision)
+
+    def start(self, track: Track, slot: datetime) -> None:
+        """Submit the create of a slot's Job."""
+        self._writer.submit(Priority.START, partial(self._create, track, slot))
+
+    def send_status(self, track: Track) -> None:
+        """Submit the status that was decided last, if it still differs from the stored one."""
+        if track.wanted_status is not None and not track.is_patching:
+            track.is_patching = True
+            self._writer.submit(Priority.STATUS, partial(self._patch_status, track))
+
+    def _want_status(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
+        key = Key(Task.STATUS, track.uid)
+        if decision.urgency is Urgency.NONE:
+            track.wanted_status = None
+            self._agenda.set(key, None)
+            return
+        track.wanted_status = decision.status
+        track.wanted_from = job.resource_version
+        if track.patch_failures == 0:
+            self._agenda.advance(key, read_clock() + STATUS_DELAYS[decision.urgency])
+
+    async def _create(self, track: Track, slot: datetime) -> None:
+        create = track.creates.get(slot)
+        if create is None:
+            return
+        result = await self._creator.create(create)
+        if isinstance(result, Postponed):
+            self._agenda.set(Key(Task.CREATE, track.uid, slot), result.at)
+            return
+        track.creates.pop(slot, None)
+        if isinstance(result, Created):
+            self._observed.jobs.put(result.job)
+        else:
+            track.judgements.append(result.judgement)
+        self._look_again(track)
+
+    async def _delete(self, track: Track, job: ObservedJob) -> None:
+        try:
+            await self._client.delete(JOBS, job.ns, job.name, job.uid)
+        except (ApiError, ApiUnreachable) as error:
+            is_gone = isinstance(error, ApiError) and error.status in (404, 409)
+            if not is_gone:
+                log.warning("deleting a finished Job failed", job=job.name, error=str(error))
+            track.deleting.discard(job.uid)
+            self._look_again(track, RETRY_AFTER)
+
+    async def _read(self, track: Track, ns: str, run: Run) -> None:
+        """Read the Job of an active run that no store has: only this can tell that it is gone."""
+        try:
+            self._observed.jobs.put(await self._client.get(JOBS, ns, run.job_name))
+        except ApiUnreachable:
+            self._look_again(track, RETRY_AFTER)
+        except ApiError as error:
+            if error.status == 404:
+                track.lost[run.run_id] = build_lost_run(run, read_clock())
+            self._look_again(track, timedelta(0) if error.status == 404 else RETRY_AFTER)
+        finally:
+            track.reading.discard(run.run_id)
+
+    async def _patch_status(self, track: Track) -> None:
+        """Patch the status under the resourceVersion that it was computed from; never under another."""
+        try:
+            job, status = self._observed.schedules.get(track.uid), track.wanted_status
+            if job is None or status is None or job.resource_version != track.wanted_from:
+                return
+            await self._send_patch(track, job, build_patch(job, status))
+        finally:
+            track.is_patching = False
+            self._look_again(track)
+
+    async def _send_patch(self, track: Track, job: ScheduledJob, patch: JsonObject) -> None:
+        try:
+            answer = await self._client.patch_status(SCHEDULED_JOBS, job.ns, job.name, patch)
+        except ApiUnreachable as error:
+            self._postpone_status(track, job, str(error), None)
+        except ApiError as error:
+            if error.status in (404, 409):
+                track.patch_failures = 0
+                await self._reread(job)
+            else:
+                self._postpone_status(track, job, str(error), error.retry_after)
+        else:
+            track.patch_failures = 0
+            self._observed.schedules.put(answer)
+
+    async def _reread(self, job: ScheduledJob) -> None:
+        """Somebody wrote the object meanwhile: take its newest state, and decide from that."""
+        try:
+            item = await self._client.get(SCHEDULED_JOBS, job.ns, job.name)
+        except (ApiError, ApiUnreachable):
+            return
+        if item["metadata"]["uid"] == job.uid:
+            self._observed.schedules.put(item)
+
+    def _postpone_status(
+        self, track: Track, job: ScheduledJob, error: str, retry_after: float | None
+    ) -> None:
+        track.patch_failures += 1
+        delay = find_back_off(track.patch_failures, retry_after)
+        log.warning("writing a status failed", namespace=job.ns, name=job.name, error=error)
+        self._agenda.set(Key(Task.STATUS, track.uid), read_clock() + timedelta(seconds=delay))
+
+    def _look_again(self, track: Track, after: timedelta = timedelta(0)) -> None:
+        if after:
+            self._agenda.advance(Key(Task.LOOK, track.uid), read_clock() + after)
+        else:
+            self._observed.wake(track.uid)
+
+
+def build_patch(job: ScheduledJob, status: JsonObject) -> JsonObject:
+    """Build a merge patch from the stored status to the wanted one, guarded by the resourceVersion."""
+    changed = {name: value for name, value in status.items() if job.status.get(name) != value}
+    removed = dict.fromkeys(name for name in job.status if name not in status)
+    return {"metadata": {"resourceVersion": str(job.resource_version)}, "status": changed | removed}

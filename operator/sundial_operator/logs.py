@@ -1,0 +1,38 @@
+"""How the operator logs: JSON lines in a cluster, readable ones on a terminal; one line per state change."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from sundial_operator.settings import LogFormat
+
+
+def configure_logs(log_format: LogFormat) -> None:
+    """Set up structlog and the standard library's logging to write to standard error."""
+    is_console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and sys.stderr.isatty())
+    shared: list[structlog.types.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    render: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer() if is_console else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, render],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                render,
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.getLogger("kopf").setLevel(logging.WARNING)

@@ -1,0 +1,95 @@
+"""What the operator has seen of the cluster: the stores of all kinds, and which key each change concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from sundial_core.model import JsonObject
+from sundial_core.objects import (
+    ScheduledJob,
+    TaskFunction,
+    parse_scheduled_job,
+    parse_task_function,
+)
+from sundial_core.runs import ObservedJob, parse_job
+from sundial_kube.store import Store
+
+log = structlog.get_logger()
+
+
+class Observed:
+    """The stores; `wake` is called with the UID of each ScheduledJob that a change concerns.
+
+    `lose` is called with each of our Jobs that was deleted, as it was last.
+    """
+
+    def __init__(self, wake: Callable[[str], None], lose: Callable[[ObservedJob], None]) -> None:
+        self.wake = wake
+        self._lose = lose
+        self._jobs_of: dict[str, dict[str, ObservedJob]] = {}
+        self._functions: dict[tuple[str, str], TaskFunction] = {}
+        self._users_of: dict[tuple[str, str], set[str]] = {}
+        self.schedules: Store[ScheduledJob] = Store(parse_scheduled_job, self._schedule_changed, _reject)
+        self.functions: Store[TaskFunction] = Store(parse_task_function, self._function_changed, _reject)
+        self.jobs: Store[ObservedJob] = Store(parse_job, self._job_changed, _reject)
+
+    def jobs_of(self, uid: str) -> tuple[ObservedJob, ...]:
+        """The Jobs of the ScheduledJob of that UID."""
+        return tuple(self._jobs_of.get(uid, {}).values())
+
+    def function_of(self, job: ScheduledJob) -> TaskFunction | None:
+        """The TaskFunction that a ScheduledJob names, if there is one."""
+        name = _function_name(job)
+        return self._functions.get((job.ns, name)) if name else None
+
+    def _schedule_changed(self, old: ScheduledJob | None, new: ScheduledJob | None) -> None:
+        old_name, new_name = (_function_name(job) if job else None for job in (old, new))
+        if old is not None and old_name and old_name != new_name:
+            self._users_of.get((old.ns, old_name), set()).discard(old.uid)
+        if new is not None and new_name:
+            self._users_of.setdefault((new.ns, new_name), set()).add(new.uid)
+        if old is not None and new is None and old_name:
+            self._users_of.get((old.ns, old_name), set()).discard(old.uid)
+        self.wake((new or old).uid)  # type: ignore[union-attr]
+
+    def _function_changed(self, old: TaskFunction | None, new: TaskFunction | None) -> None:
+        function = new or old
+        assert function is not None
+        key = (function.ns, function.name)
+        if new is not None:
+            self._functions[key] = new
+        elif (known := self._functions.get(key)) is not None and known.uid == function.uid:
+            del self._functions[key]
+        for uid in self._users_of.get(key, ()):
+            self.wake(uid)
+
+    def _job_changed(self, old: ObservedJob | None, new: ObservedJob | None) -> None:
+        job = new or old
+        assert job is not None
+        of_owner = self._jobs_of.setdefault(job.owner_uid, {})
+        if new is not None:
+            of_owner[new.uid] = new
+        else:
+            of_owner.pop(job.uid, None)
+            self._lose(job)
+            if not of_owner:
+                del self._jobs_of[job.owner_uid]
+        self.wake(job.owner_uid)
+
+
+def _function_name(job: ScheduledJob) -> str:
+    reference = job.spec.get("taskFunctionRef")
+    return str(reference.get("name", "")) if isinstance(reference, dict) else ""
+
+
+def _reject(item: JsonObject, error: Exception) -> None:
+    metadata = item.get("metadata") or {}
+    log.warning(
+        "ignored an object that does not parse",
+        kind=item.get("kind"),
+        namespace=metadata.get("namespace"),
+        name=metadata.get("name"),
+        error=repr(error),
+    )

@@ -1,0 +1,130 @@
+"""Reads the stores, decides, applies: one key at a time, what is due before what has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+
+import structlog
+
+from sundial_core import runs
+from sundial_core.decide import View, decide
+from sundial_core.instants import parse_instant
+from sundial_core.manifests import Creator
+from sundial_core.objects import ScheduledJob
+from sundial_core.plans import Plan, Problem, compile_plan
+from sundial_core.retention import Limits
+from sundial_core.runs import ObservedJob
+from sundial_kube.client import KubeClient
+from sundial_operator.agenda import Agenda, read_clock
+from sundial_operator.creates import JobCreator
+from sundial_operator.effects import Effects, Key, Task
+from sundial_operator.observed import Observed
+from sundial_operator.settings import Settings
+from sundial_operator.tracks import Track
+from sundial_operator.writer import Writer
+
+log = structlog.get_logger()
+
+TURN_SECONDS = 0.005
+"""How long keys are worked on before the event loop gets its turn, in which requests are sent."""
+
+
+class Reconciler:
+    """Decides about each ScheduledJob whenever something about it has changed or is due."""
+
+    def __init__(self, client: KubeClient, writer: Writer, settings: Settings, instance: str) -> None:
+        self._tracks: dict[str, Track] = {}
+        self._due: dict[str, None] = {}
+        self._changed: dict[str, None] = {}
+        self._work = asyncio.Event()
+        self._minimum_period = timedelta(seconds=settings.minimum_period_seconds)
+        self._limits = Limits(tombstone=timedelta(seconds=settings.tombstone_seconds))
+        self.agenda: Agenda[Key] = Agenda(self._take_due)
+        self.observed = Observed(self.wake, self._lose)
+        creator = Creator(settings.installation, instance, term=0)
+        self._effects = Effects(
+            client, writer, JobCreator(client, lambda: creator), self.observed, self.agenda
+        )
+
+    def wake(self, uid: str) -> None:
+        """Look at a ScheduledJob again soon."""
+        self._changed[uid] = None
+        self._work.set()
+
+    async def run(self) -> None:
+        """Work on what is due and what has changed, for ever."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._due or self._changed:
+                self._take_turn()
+                await asyncio.sleep(0)
+
+    def look(self, uid: str) -> None:
+        """Decide about one ScheduledJob and apply the decision."""
+        job = self.observed.schedules.get(uid)
+        if job is None:
+            self._drop(uid)
+            return
+        track = self._tracks.setdefault(uid, Track(uid))
+        jobs = self.observed.jobs_of(uid)
+        track.forget_created(jobs)
+        _forget_stored(track, job)
+        now = read_clock()
+        decision = decide(View(job, self._find_plan(track, job), jobs, track.recall()), now, self._limits)
+        track.remember(decision)
+        self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
+        self._effects.apply(track, job, decision)
+
+    def _take_turn(self) -> None:
+        until = time.monotonic() + TURN_SECONDS
+        while (queue := self._due or self._changed) and time.monotonic() < until:
+            uid = next(iter(queue))
+            self._due.pop(uid, None)
+            self._changed.pop(uid, None)
+            try:
+                self.look(uid)
+            except Exception:
+                log.exception("deciding failed", uid=uid)
+
+    def _take_due(self, key: Key) -> None:
+        track = self._tracks.get(key.uid)
+        if key.task is Task.LOOK:
+            self._due[key.uid] = None
+            self._work.set()
+        elif track is not None and key.task is Task.STATUS:
+            self._effects.send_status(track)
+        elif track is not None and key.slot is not None:
+            self._effects.start(track, key.slot)
+
+    def _find_plan(self, track: Track, job: ScheduledJob) -> Plan | Problem:
+        """Compile the spec, once for each version of it and of its TaskFunction."""
+        function = self.observed.function_of(job)
+        version = function.resource_version if function else 0
+        key = (job.generation, function.uid if function else "", version)
+        if track.plan is None or track.plan_key != key:
+            track.plan = compile_plan(job, function, self._minimum_period)
+            track.plan_key = key
+        return track.plan
+
+    def _lose(self, job: ObservedJob) -> None:
+        """Remember a deleted Job until the status has the end of its run."""
+        track = self._tracks.get(job.owner_uid)
+        if track is not None:
+            now = read_clock()
+            track.deleting.discard(job.uid)
+            track.lost[job.run_id] = runs.build_lost_run(runs.build_run(job, now), now)
+
+    def _drop(self, uid: str) -> None:
+        track = self._tracks.pop(uid, None)
+        if track is not None:
+            self.agenda.set(Key(Task.LOOK, uid), None)
+            self.agenda.set(Key(Task.STATUS, uid), None)
+
+
+def _forget_stored(track: Track, job: ScheduledJob) -> None:
+    cursor = job.status.get("cursor")
+    active = [entry["runId"] for entry in job.status.get("active") or ()]
+    track.forget_stored(parse_instant(cursor) if cursor else None, active)
