@@ -12,10 +12,11 @@ from typing import NoReturn
 from rich.console import Console
 
 from sundial_devcluster.builds import drop_build_cache, ensure_programs
-from sundial_devcluster.cluster import find_cluster, start_cluster, stop_cluster
+from sundial_devcluster.cluster import choose_nodes, find_cluster, start_cluster, stop_cluster
 from sundial_devcluster.config import ClusterConfig, Lifetime, Nodes
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.folders import cache_root
+from sundial_devcluster.packages import install_packages
 from sundial_devcluster.programs import PROGRAMS, find_asset, is_built, locate_programs, pinned_version
 from sundial_devcluster.report import build_component_table, build_table, describe_cluster
 from sundial_devcluster.state import all_states
@@ -61,13 +62,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_output(status)
     _add_output(_add(commands, "list", _list, "show all clusters"))
     _add_programs(commands)
+    _add(commands, "packages", _packages, "install Debian's packages for a real node (root)")
     return parser
 
 
 def _add_up(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     up = _add(commands, "up", _up, "start a cluster, which runs until `down`")
     _add_name(up)
-    up.add_argument("--nodes", choices=[*Nodes], type=Nodes, help="which nodes it gets")
+    up.add_argument("--nodes", choices=[*Nodes], type=Nodes, help="default: real where possible, else kwok")
     up.add_argument("--simulated-nodes", type=int, default=2, metavar="N", help="with kwok: how many (2)")
 
 
@@ -98,7 +100,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _up(arguments: argparse.Namespace) -> None:
-    nodes = arguments.nodes or Nodes.KWOK
+    nodes = arguments.nodes
+    if nodes is None:
+        nodes, reason = choose_nodes()
+        console.print(f"Nodes: {nodes}; {reason}.")
     config = ClusterConfig(
         arguments.name, nodes, simulated_nodes=arguments.simulated_nodes, lifetime=Lifetime.DETACHED
     )
@@ -155,6 +160,10 @@ def _programs(arguments: argparse.Namespace) -> None:
     for program in PROGRAMS:
         if is_built(program) or find_asset(program.name):
             print(f"{program.name} {pinned_version(program)} {locate_programs([program.name])[program.name]}")
+
+
+def _packages(_arguments: argparse.Namespace) -> None:
+    install_packages(console)
 
 
 if __name__ == "__main__":

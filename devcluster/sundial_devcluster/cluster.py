@@ -11,20 +11,30 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from sundial_devcluster.addresses import loopback_addresses
+from sundial_devcluster.addresses import box_addresses, loopback_addresses
 from sundial_devcluster.builds import ensure_programs
 from sundial_devcluster.config import ClusterConfig, Lifetime, Nodes
 from sundial_devcluster.controls import START_TIMEOUT, Cluster
 from sundial_devcluster.errors import ClusterError, KubectlError
 from sundial_devcluster.folders import cluster_folder
 from sundial_devcluster.identities import write_identities
+from sundial_devcluster.images import ensure_images
 from sundial_devcluster.launch import failure
+from sundial_devcluster.nodes import write_node_files
+from sundial_devcluster.packages import choose_nodes, find_obstacle
 from sundial_devcluster.polling import until
 from sundial_devcluster.processes import is_running, own_process
 from sundial_devcluster.programs import locate_programs, program_names
 from sundial_devcluster.removal import remove_abandoned, remove_cluster
-from sundial_devcluster.simulated import build_kwok_grants, build_node, write_stages
+from sundial_devcluster.simulated import (
+    build_kubelet_client_grant,
+    build_kwok_grants,
+    build_node,
+    write_stages,
+)
 from sundial_devcluster.state import Phase, State, all_states, clusters_lock, read_state, write_state
+from sundial_devcluster.sysctls import original_sysctls
+from sundial_devcluster.wires import routed_networks
 
 __all__ = [
     "Cluster",
@@ -33,7 +43,9 @@ __all__ = [
     "KubectlError",
     "Lifetime",
     "Nodes",
+    "choose_nodes",
     "find_cluster",
+    "find_obstacle",
     "start_cluster",
     "stop_cluster",
 ]
@@ -50,6 +62,9 @@ def start_cluster(config: ClusterConfig, report: Report = lambda _: None) -> Clu
     Programs that are missing are built first, which takes minutes. A cluster with Lifetime.STARTER dies with
     the calling thread: start it from one that lives long enough.
     """
+    obstacle = find_obstacle() if config.nodes.are_real else None
+    if obstacle:
+        raise ClusterError(f"A real node cannot run on this machine: {obstacle}.")
     ensure_programs(program_names(config.nodes), Console(stderr=True))
     cluster = Cluster(_claim(config))
     try:
@@ -88,12 +103,20 @@ def _claim(config: ClusterConfig) -> State:
         remove_abandoned()
         folder = cluster_folder(config.name)
         _clear(folder)
-        addresses = loopback_addresses(state.addresses for state in all_states())
-        programs = locate_programs(program_names(config.nodes))
+        state = _plan_state(config, folder, all_states())
         folder.mkdir(mode=0o700)
-        state = State(config, folder, addresses, own_process(), programs=programs)
         write_state(state)
         return state
+
+
+def _plan_state(config: ClusterConfig, folder: Path, others: list[State]) -> State:
+    programs = locate_programs(program_names(config.nodes))
+    taken = [other.addresses for other in others]
+    if not config.nodes.are_real:
+        return State(config, folder, loopback_addresses(taken), own_process(), programs=programs)
+    addresses = box_addresses(taken, routed_networks())
+    sysctls = original_sysctls(other.sysctls for other in others)
+    return State(config, folder, addresses, own_process(), programs=programs, sysctls=sysctls)
 
 
 def _clear(folder: Path) -> None:
@@ -119,11 +142,18 @@ def _bring_up(cluster: Cluster, report: Report) -> None:
     report("making keys and certificates")
     (cluster.folder / "logs").mkdir()
     write_identities(cluster.folder, cluster.state.addresses, datetime.now(UTC))
+    cluster.open_box()
     report("starting the control plane")
     cluster.launch_component("etcd")
-    cluster.start_component("kube-apiserver")
+    cluster.launch_component("kube-apiserver")
+    if cluster.state.config.nodes.are_real:
+        _start_runtime(cluster)
+    cluster.wait_component_ready("kube-apiserver")
     for name in CONTROLLERS:
         cluster.launch_component(name)
+    if cluster.state.config.nodes.are_real:
+        report("starting the node")
+        _start_node(cluster)
     if cluster.state.config.nodes.are_simulated:
         report(f"registering {cluster.state.config.simulated_nodes} simulated nodes")
         _start_simulation(cluster)
@@ -131,6 +161,22 @@ def _bring_up(cluster: Cluster, report: Report) -> None:
         cluster.wait_component_ready(name)
     _wait_usable(cluster)
     cluster.record_ready()
+
+
+def _start_runtime(cluster: Cluster) -> None:
+    """Start containerd and load its images, while the API server comes up."""
+    wire = cluster.state.addresses.wire
+    if wire is not None:
+        write_node_files(cluster.plan, wire)
+    cluster.start_component("containerd")
+    for archive in ensure_images():
+        cluster.load_image(archive)
+
+
+def _start_node(cluster: Cluster) -> None:
+    cluster.launch_component("kubelet")
+    cluster.launch_component("kube-proxy")
+    cluster.kubectl("create", "-f", "-", input=yaml.safe_dump(build_kubelet_client_grant()))
 
 
 def _start_simulation(cluster: Cluster) -> None:
@@ -161,7 +207,8 @@ def _is_usable(cluster: Cluster) -> bool:
 
 def expected_nodes(config: ClusterConfig) -> int:
     """Return how many nodes a cluster has when it is up."""
-    return config.simulated_nodes if config.nodes.are_simulated else 0
+    simulated = config.simulated_nodes if config.nodes.are_simulated else 0
+    return simulated + (1 if config.nodes.are_real else 0)
 
 
 def is_schedulable(node: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sundial_devcluster.addresses import Addresses
 from sundial_devcluster.config import ClusterConfig
 from sundial_devcluster.identities import kubeconfig_path
-from sundial_devcluster.probes import Access, Probe
+from sundial_devcluster.probes import Access, CommandProbe, Probe
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
@@ -21,7 +21,7 @@ class Component:
     name: str
     argv: tuple[str, ...]
     log: Path
-    probe: Probe | None = None
+    probe: Probe | CommandProbe | None = None
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from sundial_devcluster.boxes import open_box
+from sundial_devcluster.cgroups import joining_files_inside
+from sundial_devcluster.children import Child
 from sundial_devcluster.components import Component, Plan, control_plane
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.identities import kubeconfig_path
 from sundial_devcluster.kubectl import run_kubectl
-from sundial_devcluster.launch import Host, find_component, launch, wait_ready
+from sundial_devcluster.launch import Host, find_component, launch, run_in, wait_ready
+from sundial_devcluster.nodes import node_components
 from sundial_devcluster.probes import get_json
-from sundial_devcluster.processes import ProcessId, end, is_running
+from sundial_devcluster.processes import ProcessId, end, identify, is_running
 from sundial_devcluster.removal import remove_cluster
 from sundial_devcluster.simulated import build_kwok
 from sundial_devcluster.state import Phase, State, clusters_lock, write_state
+from sundial_devcluster.wires import connect_box
 
 START_TIMEOUT = 60.0
-STOP_GRACE = 5.0  # a stopping API server waits up to a minute for its clients to go
+STOP_GRACE = 2.0  # a stopping API server waits up to a minute for its clients to go
 
 
 class Cluster:
@@ -27,7 +31,7 @@ class Cluster:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, Child] = {}
 
     @property
     def state(self) -> State:
@@ -65,8 +69,10 @@ class Cluster:
 
     def components(self) -> dict[str, Component]:
         """Return the cluster's components by name, in the order of their start."""
-        simulated = (build_kwok(self.plan),) if self._state.config.nodes.are_simulated else ()
-        return {component.name: component for component in (*control_plane(self.plan), *simulated)}
+        plan, nodes = self.plan, self._state.config.nodes
+        real = node_components(plan) if nodes.are_real else ()
+        simulated = (build_kwok(plan),) if nodes.are_simulated else ()
+        return {component.name: component for component in (*control_plane(plan), *real, *simulated)}
 
     def is_component_running(self, name: str) -> bool:
         """Tell whether a component runs."""
@@ -98,6 +104,25 @@ class Cluster:
         self.stop_component(name)
         self.start_component(name)
 
+    def load_image(self, archive: Path) -> None:
+        """Load a docker-archive or OCI archive into the real node's container runtime."""
+        done = run_in(
+            self._host(), ("ctr", "--namespace=k8s.io", "images", "import", str(archive.absolute()))
+        )
+        if done.returncode != 0:
+            raise ClusterError(f"The image {archive} could not be loaded: {done.stderr.strip()}")
+
+    def open_box(self) -> None:
+        """Make the namespaces that everything of a cluster with a real node runs in."""
+        wire = self._state.addresses.wire
+        if wire is None:
+            return
+        box = open_box(self.plan, wire)
+        self._children["box"] = box.holder
+        holder = identify(box.holder.pid)
+        self.record(box=box.first, processes={"box": holder} if holder else {})
+        connect_box(box.first.pid, self._state.addresses, wire)
+
     def stop(self) -> None:
         """End the cluster; nothing of it is left."""
         with clusters_lock():
@@ -116,7 +141,7 @@ class Cluster:
 
     def wait_component_ready(self, name: str) -> None:
         """Wait until a component that this process launched answers; raise ClusterError when it does not."""
-        wait_ready(self.components()[name], self._children[name], START_TIMEOUT)
+        wait_ready(self._host(), self.components()[name], self._children[name], START_TIMEOUT)
 
     def record_ready(self) -> None:
         """Record that the start has succeeded."""
@@ -136,9 +161,10 @@ class Cluster:
         return self._state.processes.get(name)
 
     def _host(self) -> Host:
-        return Host(self.folder, self._state.config.lifetime)
+        box = self._state.box
+        return Host(self.folder, self._state.config.lifetime, box, joining_files_inside() if box else ())
 
     def _reap(self, name: str) -> None:
         child = self._children.pop(name, None)
         if child is not None:
-            child.wait()
+            child.wait(STOP_GRACE)

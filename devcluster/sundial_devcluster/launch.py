@@ -7,12 +7,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from sundial_devcluster.children import Child, spawn
 from sundial_devcluster.components import Component
 from sundial_devcluster.config import Lifetime
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.polling import until
-from sundial_devcluster.probes import is_ready
-from sundial_devcluster.processes import MARK, ProcessId, identify, only_child
+from sundial_devcluster.probes import CommandProbe, is_ready
+from sundial_devcluster.processes import MARK, ProcessId, identify, is_running, only_child
 
 # Entering the cgroup namespace does not move a process into the box's cgroups.
 JOIN_CGROUPS = 'for file in $0; do echo $$ > "$file" || exit 70; done; exec "$@"'
@@ -40,25 +41,19 @@ def build_command(host: Host, argv: tuple[str, ...]) -> tuple[str, ...]:
     return argv
 
 
-def launch(host: Host, component: Component) -> subprocess.Popen[bytes]:
+def launch(host: Host, component: Component) -> Child:
     """Start a component in its own session, appending to its log."""
+    if host.box is not None and not is_running(host.box):
+        raise ClusterError(f"{component.name} cannot be started: the node's namespaces are gone.")
     return launch_marked(host.folder, build_command(host, component.argv), component.log)
 
 
-def launch_marked(folder: Path, command: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:
+def launch_marked(folder: Path, command: tuple[str, ...], log: Path) -> Child:
     """Start a command that can be found again by its cluster's mark."""
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, MARK: str(folder)},
-        )
+    return spawn(command, {**os.environ, MARK: str(folder)}, log)
 
 
-def find_component(host: Host, child: subprocess.Popen[bytes]) -> ProcessId | None:
+def find_component(host: Host, child: Child) -> ProcessId | None:
     """Return the process of a component just started; nsenter is only its parent."""
     if host.box is None:
         return identify(child.pid)
@@ -66,17 +61,30 @@ def find_component(host: Host, child: subprocess.Popen[bytes]) -> ProcessId | No
     return only_child(child.pid)
 
 
-def wait_ready(component: Component, child: subprocess.Popen[bytes], timeout: float) -> None:
+def run_in(host: Host, argv: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run a short command where the components run, and return its result whatever it is."""
+    return subprocess.run(build_command(host, argv), capture_output=True, text=True, check=False)
+
+
+def is_component_ready(host: Host, component: Component) -> bool:
+    """Tell whether a component answers; one without a probe always does."""
+    match component.probe:
+        case None:
+            return True
+        case CommandProbe(argv):
+            return run_in(host, argv).returncode == 0
+        case probe:
+            return is_ready(probe)
+
+
+def wait_ready(host: Host, component: Component, child: Child, timeout: float) -> None:
     """Wait until a component answers; raise ClusterError with its log's tail when it ends or is too slow."""
-    probe = component.probe
-    if probe is None:
-        return
     try:
-        until(lambda: child.poll() is not None or is_ready(probe), timeout)
+        until(lambda: child.poll() is not None or is_component_ready(host, component), timeout)
     except TimeoutError:
         raise failure(component, f"was not ready within {timeout:.0f} s") from None
     if child.poll() is not None:
-        raise failure(component, f"ended with status {child.returncode} while starting")
+        raise failure(component, f"ended with status {child.status} while starting")
 
 
 def failure(component: Component, what: str) -> ClusterError:

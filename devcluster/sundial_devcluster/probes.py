@@ -29,6 +29,13 @@ class Probe:
     path: str
 
 
+@dataclass(frozen=True)
+class CommandProbe:
+    """Name a command, run where the component runs, that succeeds when the component is ready."""
+
+    argv: tuple[str, ...]
+
+
 def is_ready(probe: Probe) -> bool:
     """Tell whether the server answers 200; a server that does not listen is not ready."""
     try:

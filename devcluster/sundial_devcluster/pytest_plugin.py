@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from sundial_devcluster.cluster import Cluster, ClusterConfig, KubectlError, Nodes, start_cluster
+from sundial_devcluster.cluster import (
+    Cluster,
+    ClusterConfig,
+    KubectlError,
+    Nodes,
+    find_obstacle,
+    start_cluster,
+)
 from sundial_devcluster.polling import until
 
 RINGS = ("cluster", "pods")
@@ -31,12 +38,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """Give the control plane of this test run, with two simulated nodes and the project's CRDs."""
-    started = start_cluster(ClusterConfig(f"test-{os.getpid()}", Nodes.KWOK))
-    try:
-        install_crds(started, pytestconfig.rootpath / "crds")
-        yield started
-    finally:
-        started.stop()
+    yield from _session_cluster(f"test-{os.getpid()}", Nodes.KWOK, pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def node_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """Give a cluster with a real node; where none can run, the test is skipped and says why."""
+    obstacle = find_obstacle()
+    if obstacle:
+        pytest.skip(f"real Pods are not to be had: {obstacle}")
+    yield from _session_cluster(f"test-node-{os.getpid()}", Nodes.REAL, pytestconfig)
 
 
 @pytest.fixture
@@ -45,12 +56,27 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     yield from _fresh_namespace(cluster)
 
 
+@pytest.fixture
+def node_namespace(node_cluster: Cluster) -> Iterator[str]:
+    """Give a fresh namespace in `node_cluster`; its deletion is not waited for."""
+    yield from _fresh_namespace(node_cluster)
+
+
 def install_crds(cluster: Cluster, folder: Path) -> None:
     """Apply the CRDs in a folder, if any, and wait until the API server serves them."""
     if not any(folder.glob("*.yaml")):
         return
     cluster.kubectl("apply", "--server-side", "-f", str(folder))
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(folder))
+
+
+def _session_cluster(name: str, nodes: Nodes, config: pytest.Config) -> Iterator[Cluster]:
+    started = start_cluster(ClusterConfig(name, nodes))
+    try:
+        install_crds(started, config.rootpath / "crds")
+        yield started
+    finally:
+        started.stop()
 
 
 def _fresh_namespace(cluster: Cluster) -> Iterator[str]:

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import shutil
 import signal
+from pathlib import Path
 
+from sundial_devcluster.cgroups import remove_cgroups
 from sundial_devcluster.config import Lifetime
+from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.polling import until
 from sundial_devcluster.processes import ProcessId, is_running, processes_marked, send_signal
 from sundial_devcluster.state import State, all_states
+from sundial_devcluster.sysctls import restore_sysctls
+from sundial_devcluster.wires import remove_wire
 
 
 def remove_cluster(state: State) -> None:
-    """Kill all processes of a cluster and remove its folder; whatever it was doing is of no interest."""
+    """Kill all processes of a cluster and remove what it made; the caller holds the lock."""
     until(lambda: not _kill_running(state), 20)
+    wire = state.addresses.wire
+    if wire is not None:
+        remove_wire(wire)
+        remove_cgroups(wire.cgroup)
+        if not any(other.sysctls for other in all_states() if other.folder != state.folder):
+            restore_sysctls(state.sysctls)
+    _refuse_mounts(state.folder)
     shutil.rmtree(state.folder)
+
+
+def _refuse_mounts(folder: Path) -> None:
+    """Raise ClusterError when something is mounted in the folder: removing it would reach through."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    inside = [path for path in mounted if Path(path).is_relative_to(folder)]
+    if inside:
+        raise ClusterError(f"{', '.join(inside)} is still mounted: unmount it, then run `down` again.")
 
 
 def _kill_running(state: State) -> list[ProcessId]:

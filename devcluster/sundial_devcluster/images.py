@@ -1,0 +1,86 @@
+"""Which container images does a real node come with? A pause and a `box` image of one static busybox."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from sundial_devcluster.errors import ClusterError
+from sundial_devcluster.folders import images_folder
+
+PAUSE = "localhost/pause:1"
+BOX = "localhost/box:1"
+COMMANDS = {PAUSE: ["/bin/sleep", "2147483647"], BOX: ["/bin/sh"]}
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def ensure_images() -> list[Path]:
+    """Return the archives of both images, made when this busybox has none yet."""
+    found = shutil.which("busybox")
+    if found is None:
+        raise ClusterError("busybox is missing: `python -m sundial_devcluster packages` installs it.")
+    busybox = Path(found)
+    mark = hashlib.sha256(busybox.read_bytes()).hexdigest()[:12]
+    images_folder().mkdir(parents=True, exist_ok=True)
+    return [_ensure_image(name, busybox, images_folder() / f"{_short(name)}-{mark}.tar") for name in COMMANDS]
+
+
+def _short(name: str) -> str:
+    return name.rpartition("/")[2].partition(":")[0]
+
+
+def _ensure_image(name: str, busybox: Path, target: Path) -> Path:
+    if not target.exists():
+        part = target.with_suffix(".part")
+        part.write_bytes(build_archive(name, COMMANDS[name], build_layer(busybox)))
+        part.replace(target)
+    return target
+
+
+def build_layer(busybox: Path) -> bytes:
+    """Return a root file system as a tar: busybox and a link for each of its commands."""
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for folder in ("bin", "tmp", "etc", "proc", "dev", "sys"):
+            _add(tar, _entry(folder, tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755))
+        _add(tar, _entry("bin/busybox", tarfile.REGTYPE, 0o755), busybox.read_bytes())
+        for applet in applets:
+            if applet != "busybox":
+                _add(tar, _entry(f"bin/{applet}", tarfile.SYMTYPE, 0o777, "busybox"))
+    return data.getvalue()
+
+
+def build_archive(name: str, command: list[str], layer: bytes) -> bytes:
+    """Return an image as a docker-archive with one layer."""
+    config = {
+        "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
+        "os": "linux",
+        "config": {"Cmd": command, "Env": ["PATH=/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "history": [],
+    }
+    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for file, content in (("config.json", config), ("manifest.json", manifest)):
+            _add(tar, _entry(file, tarfile.REGTYPE, 0o644), json.dumps(content).encode())
+        _add(tar, _entry("layer.tar", tarfile.REGTYPE, 0o644), layer)
+    return data.getvalue()
+
+
+def _entry(name: str, kind: bytes, mode: int, link: str = "") -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.linkname = kind, mode, link
+    return entry
+
+
+def _add(tar: tarfile.TarFile, entry: tarfile.TarInfo, data: bytes = b"") -> None:
+    entry.size = len(data)
+    tar.addfile(entry, io.BytesIO(data))
