@@ -1,0 +1,71 @@
+# Sundial's verbs; `make help` lists them. Everything is installed into .venv and ~/.cache/sundial.
+PYTHON ?= python3
+CLUSTER ?= auto
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit cluster-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench-burst bench-plan clean
+
+help: ## List these verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+demo: setup programs ## Show ScheduledJobs running in a throw-away cluster (CLUSTER=auto|local|current|kind|k3d, DEMO_SECONDS=60)
+	$(PY) -m sundial_demo --cluster $(CLUSTER)
+
+test: setup programs ## Run all tests (first run: up to 40 minutes, it builds Kubernetes; later ones: under 10)
+	$(PY) -m pytest
+
+unit: .venv/installed ## Run the tests that need no cluster
+	$(PY) -m pytest tests/unit
+
+cluster-tests: setup programs ## Run the tests that need a control plane
+	$(PY) -m pytest tests/cluster
+
+pod-tests: setup programs ## Run the tests that need a real node
+	$(PY) -m pytest tests/pods
+
+fmt: .venv/installed ## Format the code
+	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+lint: .venv/installed ## Check format and style
+	.venv/bin/ruff format --check . && .venv/bin/ruff check .
+
+types: .venv/installed ## Check types
+	.venv/bin/mypy
+
+contracts: .venv/installed ## Check that the layers are kept
+	.venv/bin/lint-imports --no-logo
+
+generate: .venv/installed ## Write the generated files again: crds/
+	$(PY) -m sundial_core.crds
+
+verify: .venv/installed ## Fail if a generated file or the lock is not what its source gives
+	$(PY) -m sundial_core.crds --check
+	cp requirements.lock .venv/requirements.check && $(LOCK) -o .venv/requirements.check pyproject.toml && diff -u requirements.lock .venv/requirements.check
+
+check: lint types contracts verify ## Everything but the tests
+
+LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev
+lock: .venv/installed ## Pin the newest dependencies that pyproject.toml allows
+	$(LOCK) --upgrade -o requirements.lock pyproject.toml
+
+bench-burst: setup programs ## Measure 1,000 Jobs due at once: bare loop, Sundial, CronJob (about 15 minutes)
+	$(PY) tests/bench/burst.py
+
+bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
+	$(PY) tests/bench/bench_plan.py
+
+setup: .venv/installed ## Make the virtual environment and install Debian's packages for a real node
+	test "$$(id -u)" != 0 || $(PY) -m sundial_devcluster packages
+
+programs: .venv/installed ## Build Kubernetes' programs, once
+	$(PY) -m sundial_devcluster programs
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Sundial needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	test -x $(PY) || $(PYTHON) -m venv .venv || { rm -rf .venv && apt-get update && apt-get install -y --no-install-recommends python3-venv && $(PYTHON) -m venv .venv; }
+	$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+clean: ## Remove the virtual environment (`rm -r ~/.cache/sundial` removes the built programs)
+	rm -rf .venv
