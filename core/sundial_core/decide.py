@@ -20,7 +20,7 @@ from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
 from sundial_core.report import Report, Urgency, build_status, judge_urgency
 from sundial_core.retention import Limits, choose_deletable
-from sundial_core.runs import ObservedJob, Phase, Run, Trigger
+from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run, Trigger
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Due, Judged, Judgement
 
@@ -43,12 +43,13 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that a decision is made from."""
+    """All that a decision is made from; `pods` are those of each Job, by its UID."""
 
     job: ScheduledJob
     plan: Plan | Problem
     jobs: tuple[ObservedJob, ...]
     memory: Memory
+    pods: Mapping[str, tuple[ObservedPod, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,9 @@ def _observe_runs(view: View, stored: Stored, now: datetime) -> dict[str, Run]:
     known = {run_id: read_recorded_run(entry) for run_id, entry in stored.active.items()}
     known |= view.memory.lost
     newest = runs.find_newest_attempts(view.jobs)
-    return known | {run_id: runs.build_run(job, now) for run_id, job in newest.items()}
+    return known | {
+        run_id: runs.build_run(job, view.pods.get(job.uid, ()), now) for run_id, job in newest.items()
+    }
 
 
 def read_recorded_run(entry: JsonObject) -> Run:

@@ -1,4 +1,4 @@
-"""What the Jobs of a schedule say: one Job is one attempt, the Jobs of one run id are one run."""
+"""What the Jobs and Pods of a schedule say: a Job is an attempt, the Jobs of one run id are a run."""
 
 from __future__ import annotations
 
@@ -139,6 +139,49 @@ def _result_phase(condition: str, reason: str) -> Phase:
     return Phase.TIMED_OUT if reason == "DeadlineExceeded" else Phase.FAILED
 
 
+@dataclass(frozen=True, slots=True)
+class ObservedPod:
+    """A Pod of one of our Jobs as last seen.
+
+    `failure` is the reason and a sentence when a container ended with another code than 0.
+    """
+
+    uid: str
+    resource_version: int
+    owner_uid: str
+    job_uid: str
+    has_started: bool
+    failure: tuple[str, str] | None
+
+
+def parse_pod(item: JsonObject) -> ObservedPod:
+    """Read a Pod of ours from its JSON; what its containers wrote is left out, it may hold secrets.
+
+    Raises KeyError or ValueError when our marks are missing.
+    """
+    metadata = item["metadata"]
+    status = item.get("status") or {}
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    failures = [failure for failure in map(_find_exit, containers) if failure is not None]
+    return ObservedPod(
+        uid=metadata["uid"],
+        resource_version=int(metadata["resourceVersion"]),
+        owner_uid=metadata["labels"][names.SCHEDULED_JOB_UID],
+        job_uid=_controller_uid(metadata),
+        has_started=any({"running", "terminated"} & set(c.get("state") or ()) for c in containers),
+        failure=failures[0] if failures else None,
+    )
+
+
+def _find_exit(container: Mapping[str, Any]) -> tuple[str, str] | None:
+    terminated = (container.get("state") or {}).get("terminated")
+    if not terminated or terminated.get("exitCode") == 0:
+        return None
+    reason = str(terminated.get("reason") or "Error")
+    sentence = f"container {container['name']} exited with code {terminated.get('exitCode')}"
+    return reason, sentence if reason == "Error" else f"{sentence} ({reason})"
+
+
 def find_newest_attempts(jobs: Iterable[ObservedJob]) -> dict[str, ObservedJob]:
     """Map each run id to the Job of its newest attempt."""
     newest: dict[str, ObservedJob] = {}
@@ -170,18 +213,23 @@ class Run:
     holds_place: bool
 
 
-def build_run(job: ObservedJob, now: datetime) -> Run:
-    """Read a run from the Job of its newest attempt."""
+def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> Run:
+    """Read a run from the Job of its newest attempt and that Job's Pods."""
+    pods = tuple(pods)
     is_held = job.released_at is None and (job.result_at is None or now < job.result_at + LONGEST_RELEASE)
+    has_started = job.phase is Phase.PENDING and any(pod.has_started for pod in pods)
+    reason, message = job.reason, job.message
+    if job.phase is Phase.FAILED:
+        reason, message = next((pod.failure for pod in pods if pod.failure), (reason, message))
     return Run(
         run_id=job.run_id,
         slot=job.slot,
         trigger=job.trigger,
         attempt=job.attempt,
         job_name=job.name,
-        phase=job.phase,
-        reason=job.reason if job.phase is not Phase.SUCCEEDED else "",
-        message=job.message if job.phase is not Phase.SUCCEEDED else "",
+        phase=Phase.RUNNING if has_started else job.phase,
+        reason=reason if job.phase is not Phase.SUCCEEDED else "",
+        message=message if job.phase is not Phase.SUCCEEDED else "",
         started_at=job.created_at,
         completed_at=job.result_at,
         holds_place=is_held,

@@ -33,14 +33,23 @@ class Expired(Exception):
 
 
 class Reflector:
-    """List and watch one collection for as long as `run` runs.
+    """List and watch one collection (of all namespaces, or of `ns`) for as long as `run` runs.
 
     `synced` is set once the store has held a complete, consistent list.
     """
 
-    def __init__(self, client: KubeClient, resource: Resource, store: Store[Any], selector: str = "") -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        resource: Resource,
+        store: Store[Any],
+        *,
+        selector: str = "",
+        ns: str | None = None,
+    ) -> None:
         self._client = client
         self._resource = resource
+        self._path = resource.path(ns)
         self._store = store
         self._selector = selector
         self._resource_version: str | None = None
@@ -85,7 +94,7 @@ class Reflector:
 
     async def _take_initial_events(self, await_changes: Any) -> None:
         query = self._query() | {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        async with self._client.stream(self._resource.path(), query) as lines:
+        async with self._client.stream(self._path, query) as lines:
             listed: set[str] = set()
             async for kind, item in _events(lines):
                 if kind == "BOOKMARK" and _ends_initial_events(item):
@@ -102,7 +111,7 @@ class Reflector:
 
     async def _watch_changes(self) -> None:
         query = self._query() | {"resourceVersion": str(self._resource_version)}
-        async with self._client.stream(self._resource.path(), query) as lines:
+        async with self._client.stream(self._path, query) as lines:
             await self._changes(lines)
 
     async def _changes(self, lines: AsyncIterator[bytes]) -> None:
@@ -117,7 +126,7 @@ class Reflector:
         query = {"limit": PAGE_SIZE} | ({"labelSelector": self._selector} if self._selector else {})
         listed: set[str] = set()
         while True:
-            page = await self._client.list_page(self._resource.path(), query)
+            page = await self._client.list_page(self._path, query)
             for item in page["items"]:
                 listed.add(item["metadata"]["uid"])
                 self._store.put(item)

@@ -32,7 +32,8 @@ async def run_operator(settings: Settings) -> int:
         await kopf.operator(
             registry=registry,
             settings=build_kopf_settings(),
-            clusterwide=True,
+            clusterwide=not settings.watch_namespace,
+            namespaces=[settings.watch_namespace] if settings.watch_namespace else (),
             standalone=True,
             stop_flag=runtime.failed,
         )

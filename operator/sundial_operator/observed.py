@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -13,7 +13,7 @@ from sundial_core.objects import (
     parse_scheduled_job,
     parse_task_function,
 )
-from sundial_core.runs import ObservedJob, parse_job
+from sundial_core.runs import ObservedJob, ObservedPod, parse_job, parse_pod
 from sundial_kube.store import Store
 
 log = structlog.get_logger()
@@ -29,15 +29,21 @@ class Observed:
         self.wake = wake
         self._lose = lose
         self._jobs_of: dict[str, dict[str, ObservedJob]] = {}
+        self._pods_of: dict[str, dict[str, ObservedPod]] = {}
         self._functions: dict[tuple[str, str], TaskFunction] = {}
         self._users_of: dict[tuple[str, str], set[str]] = {}
         self.schedules: Store[ScheduledJob] = Store(parse_scheduled_job, self._schedule_changed, _reject)
         self.functions: Store[TaskFunction] = Store(parse_task_function, self._function_changed, _reject)
         self.jobs: Store[ObservedJob] = Store(parse_job, self._job_changed, _reject)
+        self.pods: Store[ObservedPod] = Store(parse_pod, self._pod_changed, _reject)
 
     def jobs_of(self, uid: str) -> tuple[ObservedJob, ...]:
         """The Jobs of the ScheduledJob of that UID."""
         return tuple(self._jobs_of.get(uid, {}).values())
+
+    def pods_of(self, jobs: Iterable[ObservedJob]) -> dict[str, tuple[ObservedPod, ...]]:
+        """The Pods of each of these Jobs, by the Job's UID."""
+        return {job.uid: tuple(self._pods_of[job.uid].values()) for job in jobs if job.uid in self._pods_of}
 
     def function_of(self, job: ScheduledJob) -> TaskFunction | None:
         """The TaskFunction that a ScheduledJob names, if there is one."""
@@ -77,6 +83,21 @@ class Observed:
             if not of_owner:
                 del self._jobs_of[job.owner_uid]
         self.wake(job.owner_uid)
+
+    def _pod_changed(self, old: ObservedPod | None, new: ObservedPod | None) -> None:
+        """Take a Pod's change; most say nothing new for us, so only those that do wake the schedule."""
+        pod = new or old
+        assert pod is not None
+        of_job = self._pods_of.setdefault(pod.job_uid, {})
+        if new is None:
+            of_job.pop(pod.uid, None)
+            if not of_job:
+                del self._pods_of[pod.job_uid]
+            return
+        of_job[new.uid] = new
+        known = (old.has_started, old.failure) if old else (False, None)
+        if known != (new.has_started, new.failure):
+            self.wake(new.owner_uid)
 
 
 def _function_name(job: ScheduledJob) -> str:

@@ -73,7 +73,9 @@ class Reconciler:
         track.forget_created(jobs)
         _forget_stored(track, job)
         now = read_clock()
-        decision = decide(View(job, self._find_plan(track, job), jobs, track.recall()), now, self._limits)
+        pods = self.observed.pods_of(jobs)
+        view = View(job, self._find_plan(track, job), jobs, track.recall(), pods)
+        decision = decide(view, now, self._limits)
         track.remember(decision)
         self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
         self._effects.apply(track, job, decision)
@@ -115,7 +117,8 @@ class Reconciler:
         if track is not None:
             now = read_clock()
             track.deleting.discard(job.uid)
-            track.lost[job.run_id] = runs.build_lost_run(runs.build_run(job, now), now)
+            pods = self.observed.pods_of([job]).get(job.uid, ())
+            track.lost[job.run_id] = runs.build_lost_run(runs.build_run(job, pods, now), now)
 
     def _drop(self, uid: str) -> None:
         track = self._tracks.pop(uid, None)

@@ -15,8 +15,7 @@ from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import load_configuration
 from sundial_kube.reflector import Reflector
-from sundial_kube.resources import JOBS, SCHEDULED_JOBS, TASK_FUNCTIONS, Resource
-from sundial_kube.store import Store
+from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOBS, TASK_FUNCTIONS
 from sundial_operator.reconcile import Reconciler
 from sundial_operator.settings import Settings
 from sundial_operator.writer import Writer
@@ -51,16 +50,22 @@ class Runtime:
         self._reconciler = Reconciler(client, self._writer, self._settings, self.instance)
         observed = self._reconciler.observed
         self.stores = observed
+        ns = self._settings.watch_namespace or None
         selector = f"{names.INSTALLATION}={self._settings.installation}"
-        jobs = Reflector(client, JOBS, observed.jobs, selector)
-        self._spawn(jobs.run())
+        watches = [
+            Reflector(client, JOBS, observed.jobs, selector=selector, ns=ns),
+            Reflector(client, PODS, observed.pods, selector=selector, ns=ns),
+        ]
+        for watch in watches:
+            self._spawn(watch.run())
         self._own_kinds = [
-            _reflect(client, TASK_FUNCTIONS, observed.functions),
-            _reflect(client, SCHEDULED_JOBS, observed.schedules),
+            Reflector(client, TASK_FUNCTIONS, observed.functions, ns=ns),
+            Reflector(client, SCHEDULED_JOBS, observed.schedules, ns=ns),
         ]
         for reflector in self._own_kinds:
             await list_or_explain(reflector)
-        await jobs.synced.wait()
+        for watch in watches:
+            await watch.synced.wait()
         log.info("listed", schedules=len(observed.schedules), jobs=len(observed.jobs))
         self._spawn(self._reconciler.run())
         self._spawn(self._reconciler.agenda.run())
@@ -91,10 +96,6 @@ class Runtime:
                     await reflector.list_consistently()
                 except Exception as error:  # noqa: BLE001 - the next one will do
                     log.warning("listing again failed", error=repr(error))
-
-
-def _reflect(client: KubeClient, resource: Resource, store: Store[Any]) -> Reflector:
-    return Reflector(client, resource, store)
 
 
 async def list_or_explain(reflector: Reflector) -> None:

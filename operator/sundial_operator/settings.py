@@ -25,6 +25,7 @@ class Settings(BaseSettings):
 
     namespace: str = Field("sundial-system", description="The namespace of the installation.")
     release: str = Field("sundial", description="The name of the Helm release.")
+    watch_namespace: str = Field("", description="The only namespace to look after; empty means all.")
     tombstone_seconds: int = Field(
         600, ge=0, description="How long a finished Job stays at least, so that its name stays taken."
     )
