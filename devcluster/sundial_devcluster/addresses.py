@@ -6,6 +6,7 @@ Chooses among what is free; the caller holds the lock of the clusters' folder an
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import random
 import secrets
 import socket
@@ -16,7 +17,20 @@ from sundial_devcluster.errors import ClusterError
 
 LOOPBACK = "127.0.0.1"
 PORT_RANGE = range(20000, 32000)  # below the kernel's range for outgoing connections
-BOX_COUNT = 200
+NETWORKS_PER_FAMILY = 100
+
+
+@dataclass(frozen=True)
+class Family:
+    """Hold where the networks of boxes are taken from; each is the first half of an address."""
+
+    nodes: str
+    pods: str
+    services: str
+
+
+# The second is reserved for benchmarks (RFC 2544): for machines where all of 10.0.0.0/8 is routed already.
+FAMILIES = (Family("10.98", "10.246", "10.97"), Family("198.18", "198.19", "100.127"))
 
 
 @dataclass(frozen=True)
@@ -72,23 +86,23 @@ def loopback_addresses(others: Iterable[Addresses]) -> Addresses:
 def box_addresses(others: Iterable[Addresses], routed: Collection[str]) -> Addresses:
     """Choose free networks for a cluster in a box; `routed` are the networks that the host already knows."""
     taken = {other.wire.node_address for other in others if other.wire}
-    for number in range(BOX_COUNT):
-        found = _box(number)
+    for family, number in itertools.product(FAMILIES, range(NETWORKS_PER_FAMILY)):
+        found = _box(family, number)
         if found.wire and found.wire.node_address not in taken and not _meets(found, routed):
             return found
     raise ClusterError("All networks for clusters with a real node are taken: end some of them with `down`.")
 
 
-def _box(number: int) -> Addresses:
+def _box(family: Family, number: int) -> Addresses:
     mark = secrets.token_hex(4)
     wire = Wire(
         link=f"sd{mark}",
-        host_address=f"10.98.{number}.254",
-        node_address=f"10.98.{number}.1",
-        pod_network=f"10.246.{number}.0/24",
+        host_address=f"{family.nodes}.{number}.254",
+        node_address=f"{family.nodes}.{number}.1",
+        pod_network=f"{family.pods}.{number}.0/24",
         cgroup=f"sundial-{mark}",
     )
-    return Addresses(wire.node_address, BOX_PORTS, f"10.97.{number}.0/24", wire)
+    return Addresses(wire.node_address, BOX_PORTS, f"{family.services}.{number}.0/24", wire)
 
 
 def _meets(addresses: Addresses, routed: Collection[str]) -> bool:

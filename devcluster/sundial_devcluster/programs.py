@@ -129,7 +129,8 @@ def find_asset(name: str) -> Path | None:
 
 def missing_programs(names: Iterable[str]) -> list[Program]:
     """Return what has to be built, in the order of building."""
-    wanted = [program for program in PROGRAMS if program.name in set(names)]
+    asked = set(names)
+    wanted = [program for program in PROGRAMS if program.name in asked]
     return [program for program in wanted if not find_asset(program.name) and not is_built(program)]
 
 
