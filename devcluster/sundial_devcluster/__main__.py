@@ -35,7 +35,7 @@ def main() -> None:
         console.print(str(error), markup=False, highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
-        console.print("Interrupted; nothing of the cluster is left.")
+        console.print("Interrupted; nothing half-started is left.")
         sys.exit(130)
 
 

@@ -136,12 +136,9 @@ def choose_cluster(
 def _start_local(report: Callable[[str], None]) -> ChosenCluster:
     nodes, reason = choose_nodes()
     cluster = start_cluster(ClusterConfig(DEMO, nodes), report)
-    what = (
-        "a real node" if nodes is Nodes.REAL else f"SIMULATED nodes, so no container really runs ({reason})"
-    )
-    return ChosenCluster(
-        cluster.kubeconfig, f"a throw-away cluster on this machine with {what}", cluster.stop
-    )
+    simulated = f"SIMULATED nodes, so no container really runs ({reason})"
+    what = "a real node" if nodes is Nodes.REAL else simulated
+    return ChosenCluster(cluster.kubeconfig, f"a throw-away cluster here with {what}", cluster.stop)
 
 
 def _take_current(context: str, confirm: Callable[[str], bool]) -> ChosenCluster:

@@ -31,11 +31,11 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def choose_nodes() -> tuple[Nodes, str]:
-    """Return real nodes where they can run, else simulated ones; and why."""
+    """Return real nodes where they can run, else simulated ones; and why it is so."""
     obstacle = find_obstacle()
     if obstacle is None:
         return Nodes.REAL, "root and containerd are there"
-    return Nodes.KWOK, f"nodes are only simulated, because {obstacle}"
+    return Nodes.KWOK, obstacle
 
 
 def find_obstacle() -> str | None:
@@ -48,7 +48,7 @@ def find_obstacle() -> str | None:
     missing = [command for command in COMMANDS if shutil.which(command) is None]
     missing += [] if (CNI_PROGRAMS / "ptp").exists() else ["the CNI plugins"]
     if missing:
-        return f"{', '.join(missing)} are missing (`python -m sundial_devcluster packages` installs them)"
+        return f"{', '.join(missing)} not found (`python -m sundial_devcluster packages` installs them)"
     return None
 
 
