@@ -167,7 +167,8 @@ def _stepped(field: Field, item: str, values: range, step: str | None) -> range:
     """Apply a step; APScheduler refuses one that is wider than its range, and so do we."""
     if step is None:
         return values
-    widest = values[-1] - values[0]
+    # APScheduler takes a range that ends at 0 for one without an end; it is harmless to do the same.
+    widest = (values[-1] or field.high) - values[0]
     if not 1 <= int(step) <= widest:
         raise field.error(item, f"has the step {quoted(int(step), 12)}; write a step of 1 to {widest}.")
     return values[:: int(step)]
