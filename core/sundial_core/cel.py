@@ -18,6 +18,17 @@ class Refusal(StrEnum):
     REQUIRED = "FieldValueRequired"
 
 
+class Scope(StrEnum):
+    """When a rule is checked.
+
+    Rules that hold for a part of an object are not checked again while that part stays the same. The whole
+    object always changes, with each status too: a stricter rule on it would lock stored objects' status.
+    """
+
+    WRITES = "writes"
+    CREATION = "creation"
+
+
 @dataclass(frozen=True)
 class Rule:
     """One CEL expression over `self`, the message when it is false, and the field below `self` to blame."""
@@ -26,10 +37,13 @@ class Rule:
     message: str
     field: str = ""
     refusal: Refusal = Refusal.INVALID
+    scope: Scope = Scope.WRITES
 
-    def schema(self) -> dict[str, str]:
+    def schema(self) -> dict[str, Any]:
         """Write the rule as an entry of `x-kubernetes-validations`."""
-        entry = {"rule": self.expression, "message": self.message}
+        entry: dict[str, Any] = {"rule": self.expression, "message": self.message}
+        if self.scope is Scope.CREATION:
+            entry |= {"rule": f"oldSelf.hasValue() || {self.expression}", "optionalOldSelf": True}
         if self.field:
             entry["fieldPath"] = f".{self.field}"
         if self.refusal is not Refusal.INVALID:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from sundial_core.cel import Rule, validations
+from sundial_core.cel import Rule, Scope, validations
 from sundial_core.crds.jobtemplate import narrow_template
 from sundial_core.crds.structural import build_schema
 from sundial_core.fields import JsonObject
@@ -22,6 +22,7 @@ KIND_TEXT = "The kind of this object: {kind}."
 JOB_NAME = Rule(
     "size(self.metadata.name) <= 52 && !self.metadata.name.contains('.')",
     "metadata.name of a ScheduledJob must be at most 52 characters and without dots",
+    scope=Scope.CREATION,
 )
 
 

@@ -32,9 +32,8 @@ def _convert(schema: JsonObject, definitions: JsonObject, template: JsonObject) 
     for key in ("items", "additionalProperties"):
         if isinstance(node.get(key), dict):
             out[key] = _convert(node[key], definitions, template)
-    if "properties" in node:
-        fields = node["properties"].items()
-        out["properties"] = {name: _convert(field, definitions, template) for name, field in fields}
+    if fields := node.get("properties"):  # an empty one is dropped by the server, and would always differ
+        out["properties"] = {name: _convert(field, definitions, template) for name, field in fields.items()}
     return out
 
 
