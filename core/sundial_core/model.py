@@ -146,6 +146,12 @@ class ScheduledJobSpec(Model):
                 "must be less than timeoutSeconds",
                 "startTimeoutSeconds",
             ),
+            Rule(
+                "has(self.timeoutSeconds) || has(self.taskFunctionRef) || !has(self.startTimeoutSeconds)"
+                " || self.startTimeoutSeconds < 300",
+                "must be less than 300, the timeout when timeoutSeconds is left out; set timeoutSeconds too",
+                "startTimeoutSeconds",
+            ),
         )
     )
 
