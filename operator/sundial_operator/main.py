@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import kopf
 import structlog
@@ -20,33 +22,65 @@ from sundial_operator.settings import Settings
 
 log = structlog.get_logger()
 
+WATCH_STOP_SECONDS = 2.0
+
 
 async def run_operator(settings: Settings) -> int:
     """Run until a signal or a failure; returns the exit status."""
     runtime = Runtime(settings)
-    registry = kopf.OperatorRegistry()
+    stop = asyncio.Event()
+    _take_signals(stop)
     try:
         await runtime.start()
-        register_handlers(registry, runtime.stores)
-        log.info("started", instance=runtime.instance, installation=settings.installation)
-        await kopf.operator(
-            registry=registry,
-            settings=build_kopf_settings(),
-            clusterwide=not settings.watch_namespace,
-            namespaces=[settings.watch_namespace] if settings.watch_namespace else (),
-            standalone=True,
-            stop_flag=runtime.failed,
-        )
     except (StartError, LoginError, ApiError, ApiUnreachable) as error:
         log.error("cannot start", error=str(error))
-        return 1
-    except Exception as error:  # noqa: BLE001 - kopf ends like this when the API server stays away
-        log.error("the watch of our own kinds ended", error=repr(error))
-        return 1
-    finally:
         await runtime.stop()
+        return 1
+    is_watching = asyncio.Event()
+    events = [asyncio.create_task(event.wait()) for event in (stop, runtime.failed)]
+    watch = asyncio.create_task(_watch_own_kinds(settings, runtime, is_watching))
+    takeover = asyncio.create_task(_take_signals_back(is_watching, stop))
+    log.info("started", instance=runtime.instance, installation=settings.installation)
+    await asyncio.wait([watch, *events], return_when=asyncio.FIRST_COMPLETED)
+    await runtime.stop()
+    if watch.done():
+        log.error("the watch of our own kinds ended", error=repr(watch.exception()))
+    await _cancel(watch, takeover, *events)
     log.info("stopped")
-    return 1 if runtime.failed.is_set() else 0
+    return 0 if stop.is_set() else 1
+
+
+async def _watch_own_kinds(settings: Settings, runtime: Runtime, is_watching: asyncio.Event) -> None:
+    """Run kopf; it ends with an error when the API server stays away for longer than its retries."""
+    registry = kopf.OperatorRegistry()
+    register_handlers(registry, runtime.stores)
+    await kopf.operator(
+        registry=registry,
+        settings=build_kopf_settings(),
+        clusterwide=not settings.watch_namespace,
+        namespaces=[settings.watch_namespace] if settings.watch_namespace else (),
+        standalone=True,
+        ready_flag=is_watching,
+    )
+
+
+async def _take_signals_back(is_watching: asyncio.Event, stop: asyncio.Event) -> None:
+    """Take the signals from kopf again once it has taken them for itself."""
+    await is_watching.wait()
+    _take_signals(stop)
+
+
+def _take_signals(stop: asyncio.Event) -> None:
+    """Stop in our order: the writers first, kopf's watch last."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=WATCH_STOP_SECONDS)
 
 
 def build_kopf_settings() -> kopf.OperatorSettings:

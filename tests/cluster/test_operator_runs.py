@@ -1,0 +1,122 @@
+"""A ScheduledJob becomes Jobs on a real control plane, and its status says so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from operators import Starter, Sundial, build_scheduled_job, slot_of
+from sundial_devcluster.polling import until
+
+EVERY_SECOND = {"interval": {"seconds": 1}}
+
+
+def test_each_slot_has_one_job(sundial: Sundial) -> None:
+    sundial.apply(build_scheduled_job("tick", EVERY_SECOND, concurrency={"policy": "Allow"}))
+    until(lambda: len(sundial.jobs("tick")) >= 4, 20)
+    sundial.patch("tick", {"suspend": True})
+    until(lambda: sundial.status("tick").get("activeCount") == 0 and not _is_behind(sundial), 20)
+    slots = [slot_of(job) for job in sundial.jobs("tick")]
+    seconds = [datetime.fromisoformat(slot) for slot in slots]
+    assert all(b - a == timedelta(seconds=1) for a, b in zip(seconds, seconds[1:], strict=False))
+    assert sundial.status("tick")["counters"]["verdicts"] == {"started": len(slots)}
+
+
+def _is_behind(sundial: Sundial) -> bool:
+    cursor = sundial.status("tick").get("cursor")
+    return cursor != slot_of(sundial.jobs("tick")[-1])
+
+
+def test_the_status_follows_a_run_to_its_end(sundial: Sundial) -> None:
+    sundial.apply(build_scheduled_job("tick", {"interval": {"seconds": 2}}))
+    until(lambda: sundial.status("tick").get("lastResult") == "Succeeded", 20)
+    status = sundial.status("tick")
+    assert status["scheduleText"] == "Every 2 seconds"
+    assert status["lastScheduleTime"] <= status["cursor"] < status["nextRunTime"]
+    assert len(status["upcomingRuns"]) == 5
+    assert sundial.condition("tick", "LastRunSucceeded")["status"] == "True"
+
+
+def test_an_instant_runs_once_and_completes(sundial: Sundial) -> None:
+    at = (datetime.now(UTC) + timedelta(seconds=5)).replace(microsecond=0)
+    sundial.apply(build_scheduled_job("once", {"at": at.isoformat().replace("+00:00", "Z")}))
+    sundial.until_ready("once", "Scheduled")
+    sundial.until_ready("once", "Completed")
+    assert "nextRunTime" not in sundial.status("once")
+    assert len(sundial.jobs("once")) == 1
+
+
+def test_suspending_and_resuming_runs_nothing_of_the_time_between(sundial: Sundial) -> None:
+    sundial.apply(build_scheduled_job("tick", EVERY_SECOND, suspend=True, concurrency={"policy": "Allow"}))
+    until(lambda: sundial.condition("tick", "Suspended").get("status") == "True", 20)
+    created = datetime.now(UTC)
+    until(lambda: datetime.now(UTC) > created + timedelta(seconds=3))
+    sundial.patch("tick", {"suspend": False})
+    resumed = datetime.now(UTC)
+    jobs = until(lambda: sundial.jobs("tick"), 20)
+    assert datetime.fromisoformat(slot_of(jobs[0])) > resumed - timedelta(seconds=1)
+    assert "missed" not in sundial.status("tick").get("counters", {}).get("verdicts", {})
+
+
+def test_a_pause_with_an_end_ends_by_itself(sundial: Sundial) -> None:
+    until_instant = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)
+    job = build_scheduled_job("tick", EVERY_SECOND)
+    job["metadata"]["annotations"] = {"sundial.dev/paused": until_instant.isoformat()}
+    sundial.apply(job)
+    until(lambda: sundial.condition("tick", "Suspended").get("reason") == "PausedUntil", 20)
+    jobs = until(lambda: sundial.jobs("tick"), 20)
+    assert datetime.fromisoformat(slot_of(jobs[0])) > until_instant
+    assert sundial.condition("tick", "Suspended")["status"] == "False"
+
+
+def test_forbid_skips_slots_while_a_run_is_active(sundial: Sundial) -> None:
+    job = build_scheduled_job("slow", EVERY_SECOND)
+    pod = job["spec"]["template"]["spec"]["template"]
+    pod["metadata"] = {"annotations": {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}}
+    sundial.apply(job)
+    until(lambda: _skipped(sundial, "slow").get("AlreadyActive", 0) >= 3, 20)
+    assert len(sundial.jobs("slow")) == 1
+    assert sundial.status("slow")["active"][0]["phase"] == "Running"
+
+
+def _skipped(sundial: Sundial, name: str) -> Counter[str]:
+    return Counter(sundial.status(name).get("counters", {}).get("verdicts", {}).get("skipped", {}))
+
+
+def test_a_run_over_its_timeout_is_timed_out(sundial: Sundial) -> None:
+    at = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0).isoformat()
+    job = build_scheduled_job("late", {"at": at}, timeoutSeconds=2)
+    pod = job["spec"]["template"]["spec"]["template"]
+    pod["metadata"] = {"annotations": {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}}
+    sundial.apply(job)
+    until(lambda: sundial.status("late").get("lastResult") == "TimedOut", 30)
+    assert sundial.condition("late", "LastRunSucceeded")["reason"] == "TimedOut"
+
+
+def test_a_deleted_job_ends_its_run_as_cancelled(sundial: Sundial) -> None:
+    job = build_scheduled_job("slow", {"interval": {"hours": 1}, "anchor": _soon()})
+    pod = job["spec"]["template"]["spec"]["template"]
+    pod["metadata"] = {"annotations": {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}}
+    sundial.apply(job)
+    until(lambda: sundial.status("slow").get("activeCount") == 1, 20)
+    sundial.cluster.kubectl("delete", "jobs", "--all", "-n", sundial.ns)
+    until(lambda: sundial.status("slow").get("lastResult") == "Cancelled", 20)
+    assert sundial.status("slow")["recentSlots"][0]["reason"] == "JobDeleted"
+
+
+def _soon() -> str:
+    return (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0).isoformat()
+
+
+def test_finished_jobs_beyond_the_history_go_after_the_floor(start_operator: Starter) -> None:
+    sundial = start_operator(SUNDIAL_TOMBSTONE_SECONDS="3")
+    sundial.apply(
+        build_scheduled_job(
+            "tick", EVERY_SECOND, concurrency={"policy": "Allow"}, history={"successful": 2, "failed": 0}
+        )
+    )
+    until(lambda: sundial.status("tick").get("counters", {}).get("verdicts", {}).get("started", 0) >= 8, 30)
+    sundial.patch("tick", {"suspend": True})
+    until(lambda: len(sundial.jobs("tick")) == 2, 30)
+    newest = sundial.status("tick")["lastScheduleTime"]
+    assert slot_of(sundial.jobs("tick")[-1]) == newest

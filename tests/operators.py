@@ -1,0 +1,163 @@
+"""The operator as a child process, and what a user sees of one namespace; for tests of every ring."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sundial_devcluster.cluster import Cluster
+from sundial_devcluster.polling import until
+
+JsonObject = dict[str, Any]
+Starter = Callable[..., "Sundial"]
+
+
+class Sundial:
+    """An operator that looks after one namespace of a cluster; settings are its environment."""
+
+    def __init__(self, cluster: Cluster, ns: str, log: Path, settings: dict[str, str]) -> None:
+        self.cluster = cluster
+        self.ns = ns
+        self.log = log
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process, and wait until its log says that it runs."""
+        before = self._count_starts()
+        environment = os.environ | {
+            "KUBECONFIG": str(self.cluster.kubeconfig),
+            "SUNDIAL_WATCH_NAMESPACE": self.ns,
+            "SUNDIAL_LOG_FORMAT": "json",
+            **self._settings,
+        }
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-X", "dev", "-m", "sundial_operator"], env=environment, stderr=log, stdout=log
+            )
+        until(lambda: self._count_starts() > before, 30)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal to the process and wait for its end; return its exit status."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        status = self._process.wait(timeout=20)
+        self._process = None
+        return status
+
+    def _count_starts(self) -> int:
+        return self.log.read_text().count('"event": "started"') if self.log.exists() else 0
+
+    def is_running(self) -> bool:
+        """Tell whether there is a process to end."""
+        return self._process is not None
+
+    def apply(self, manifest: JsonObject) -> None:
+        """Apply a manifest as a user does."""
+        self.cluster.kubectl("apply", "-n", self.ns, "-f", "-", input=json.dumps(manifest))
+
+    def patch(self, name: str, spec: JsonObject) -> None:
+        """Change the spec of a ScheduledJob."""
+        self.cluster.kubectl(
+            "patch", "-n", self.ns, "sj", name, "--type=merge", "-p", json.dumps({"spec": spec})
+        )
+
+    def status(self, name: str) -> JsonObject:
+        """Read the status of a ScheduledJob."""
+        path = f"/apis/sundial.dev/v1alpha1/namespaces/{self.ns}/scheduledjobs/{name}"
+        status: JsonObject = self.cluster.get_json(path).get("status", {})
+        return status
+
+    def ready(self, name: str) -> str | None:
+        """Read the reason of the condition Ready."""
+        return self.condition(name, "Ready").get("reason")
+
+    def condition(self, name: str, kind: str) -> JsonObject:
+        """Read a condition of a ScheduledJob."""
+        found = [c for c in self.status(name).get("conditions", ()) if c["type"] == kind]
+        return found[0] if found else {}
+
+    def jobs(self, name: str) -> list[JsonObject]:
+        """List the Jobs of a ScheduledJob, oldest slot first."""
+        selector = f"labelSelector=sundial.dev/scheduled-job%3D{name}"
+        items: list[JsonObject] = self.cluster.get_json(
+            f"/apis/batch/v1/namespaces/{self.ns}/jobs?{selector}"
+        )["items"]
+        return sorted(items, key=slot_of)
+
+    def until_ready(self, name: str, reason: str, timeout: float = 20) -> None:
+        """Wait until Ready has this reason."""
+        until(lambda: self.ready(name) == reason, timeout)
+
+
+def slot_of(job: JsonObject) -> str:
+    """Read the slot of a Job."""
+    return str(job["metadata"]["annotations"]["sundial.dev/scheduled-for"])
+
+
+def build_scheduled_job(name: str, schedule: JsonObject, **spec: Any) -> JsonObject:
+    """Build a ScheduledJob whose container does nothing."""
+    template = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "localhost/box:1"}]}}}}
+    if "taskFunctionRef" not in spec:
+        spec = {"template": template} | spec
+    return {
+        "apiVersion": "sundial.dev/v1alpha1",
+        "kind": "ScheduledJob",
+        "metadata": {"name": name},
+        "spec": {"schedule": schedule, **spec},
+    }
+
+
+def build_template(command: list[str], **annotations: str) -> JsonObject:
+    """Build a template of one container with a command; annotations go to its Pod."""
+    container = {"name": "main", "image": "localhost/box:1", "command": command}
+    pod = {"metadata": {"annotations": annotations}, "spec": {"containers": [container]}}
+    return {"spec": {"template": pod}}
+
+
+@pytest.fixture
+def start_operator(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Starter]:
+    """Give a function that starts an operator for the test's namespace."""
+    yield from _start_operators(cluster, namespace, tmp_path)
+
+
+@pytest.fixture
+def start_node_operator(node_cluster: Cluster, node_namespace: str, tmp_path: Path) -> Iterator[Starter]:
+    """Give the same on the cluster with a real node."""
+    yield from _start_operators(node_cluster, node_namespace, tmp_path)
+
+
+@pytest.fixture
+def sundial(start_operator: Starter) -> Sundial:
+    """Give a running operator."""
+    return start_operator()
+
+
+def _start_operators(cluster: Cluster, ns: str, folder: Path) -> Iterator[Starter]:
+    started: list[Sundial] = []
+
+    def start(**settings: str) -> Sundial:
+        sundial = Sundial(cluster, ns, folder / f"operator-{len(started)}.log", settings)
+        started.append(sundial)
+        sundial.start()
+        return sundial
+
+    yield start
+    for sundial in started:
+        if sundial.is_running():
+            assert sundial.end() == 0, sundial.log.read_text()
+        complaints = [line for line in sundial.log.read_text().splitlines() if _is_complaint(line)]
+        assert not complaints, complaints
+
+
+def _is_complaint(line: str) -> bool:
+    """Tell whether a line of the log is one that no test expects: an error, or Python's own words."""
+    return '"level": "error"' in line or not line.startswith("{")
