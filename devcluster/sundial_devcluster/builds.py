@@ -69,9 +69,8 @@ def _build_lock() -> Iterator[None]:
 
 def _build_all(programs: list[Program], console: Console) -> None:
     minutes = sum(program.seconds for program in programs) / 60
-    console.print(
-        f"Building {len(programs)} programs from source, once: about {max(1, round(minutes))} min on 2 cores."
-    )
+    names = ", ".join(program.name for program in programs)
+    console.print(f"Building from source, once: {names}; about {max(1, round(minutes))} min on 2 cores.")
     go = find_go(console)
     for program in programs:
         build_program(go, program, console)

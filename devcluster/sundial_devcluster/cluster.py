@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from sundial_devcluster.packages import choose_nodes, find_obstacle
 from sundial_devcluster.polling import until
 from sundial_devcluster.processes import is_running, own_process
 from sundial_devcluster.programs import locate_programs, program_names
-from sundial_devcluster.removal import remove_abandoned, remove_cluster
+from sundial_devcluster.removal import remove_abandoned, remove_cluster, remove_remains
 from sundial_devcluster.simulated import (
     build_kubelet_client_grant,
     build_kwok_grants,
@@ -91,7 +90,7 @@ def stop_cluster(name: str) -> bool:
         if state is not None:
             remove_cluster(state)
         elif folder.exists():
-            shutil.rmtree(folder)
+            remove_remains(folder)
         else:
             return False
     return True
@@ -122,7 +121,7 @@ def _plan_state(config: ClusterConfig, folder: Path, others: list[State]) -> Sta
 def _clear(folder: Path) -> None:
     state = read_state(folder)
     if state is None:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_remains(folder)
     elif is_alive(state):
         name = state.config.name
         raise ClusterError(f"The cluster {name} is there already; `down --name {name}` ends it.")

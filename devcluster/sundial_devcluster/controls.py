@@ -19,7 +19,7 @@ from sundial_devcluster.probes import get_json
 from sundial_devcluster.processes import ProcessId, end, identify, is_running
 from sundial_devcluster.removal import remove_cluster
 from sundial_devcluster.simulated import build_kwok
-from sundial_devcluster.state import Phase, State, clusters_lock, write_state
+from sundial_devcluster.state import Phase, State, clusters_lock, read_state, write_state
 from sundial_devcluster.wires import connect_box
 
 START_TIMEOUT = 60.0
@@ -124,9 +124,10 @@ class Cluster:
         connect_box(box.first.pid, self._state.addresses, wire)
 
     def stop(self) -> None:
-        """End the cluster; nothing of it is left."""
+        """End the cluster; nothing of it is left. Do nothing when it has been ended before."""
         with clusters_lock():
-            remove_cluster(self._state)
+            if self._is_current():
+                remove_cluster(self._state)
         for name in list(self._children):
             self._reap(name)
 
@@ -149,7 +150,7 @@ class Cluster:
 
     def record(self, **changes: Any) -> None:
         """Record changed fields of the state."""
-        self._state = dataclasses.replace(self._state, **changes)
+        self._state = dataclasses.replace(self._refresh(), **changes)
         write_state(self._state)
 
     def _process(self, name: str) -> ProcessId | None:
@@ -158,7 +159,18 @@ class Cluster:
             raise ClusterError(
                 f"The cluster {self._state.config.name} has no component {name}, only {known}."
             )
-        return self._state.processes.get(name)
+        return self._refresh().processes.get(name)
+
+    def _refresh(self) -> State:
+        """Return the state with what other processes have recorded since."""
+        if self._is_current():
+            self._state = read_state(self.folder) or self._state
+        return self._state
+
+    def _is_current(self) -> bool:
+        """Tell whether the folder holds this cluster, and not a later one of the same name."""
+        recorded = read_state(self.folder)
+        return recorded is not None and recorded.starter == self._state.starter
 
     def _host(self) -> Host:
         box = self._state.box

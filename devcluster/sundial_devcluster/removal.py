@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 from sundial_devcluster.cgroups import remove_cgroups
@@ -18,15 +19,26 @@ from sundial_devcluster.wires import remove_wire
 
 def remove_cluster(state: State) -> None:
     """Kill all processes of a cluster and remove what it made; the caller holds the lock."""
-    until(lambda: not _kill_running(state), 20)
+    until(lambda: not _kill_running(state.folder, state.processes.values()), 20)
     wire = state.addresses.wire
     if wire is not None:
         remove_wire(wire)
         remove_cgroups(wire.cgroup)
         if not any(other.sysctls for other in all_states() if other.folder != state.folder):
             restore_sysctls(state.sysctls)
-    _refuse_mounts(state.folder)
-    shutil.rmtree(state.folder)
+    _remove_folder(state.folder)
+
+
+def remove_remains(folder: Path) -> None:
+    """Remove a cluster whose record is missing or unreadable: its processes are known by their mark alone."""
+    until(lambda: not _kill_running(folder, ()), 20)
+    _remove_folder(folder)
+
+
+def _remove_folder(folder: Path) -> None:
+    _refuse_mounts(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _refuse_mounts(folder: Path) -> None:
@@ -37,9 +49,8 @@ def _refuse_mounts(folder: Path) -> None:
         raise ClusterError(f"{', '.join(inside)} is still mounted: unmount it, then run `down` again.")
 
 
-def _kill_running(state: State) -> list[ProcessId]:
-    recorded = {process for process in state.processes.values() if is_running(process)}
-    running = sorted(recorded | set(processes_marked(state.folder)), key=lambda process: process.pid)
+def _kill_running(folder: Path, recorded: Iterable[ProcessId]) -> set[ProcessId]:
+    running = {process for process in recorded if is_running(process)} | set(processes_marked(folder))
     for process in running:
         send_signal(process, signal.SIGKILL)
     return running

@@ -14,7 +14,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from sundial_devcluster.addresses import Addresses
 from sundial_devcluster.config import ClusterConfig
-from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.folders import clusters_folder
 from sundial_devcluster.processes import ProcessId
 
@@ -54,13 +53,11 @@ def write_state(state: State) -> None:
 
 
 def read_state(folder: Path) -> State | None:
-    """Return the record of a cluster, or None when there is none."""
+    """Return the record of a cluster, or None when there is none or one that this version cannot read."""
     try:
         return _states.validate_json((folder / FILE).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValidationError):
         return None
-    except ValidationError as error:
-        raise ClusterError(f"{folder / FILE} cannot be read: {error.errors()[0]['msg']}.") from error
 
 
 def all_states() -> list[State]:

@@ -102,3 +102,24 @@ def test_process_not_yet_recorded_is_ended_too(name: str) -> None:
     stray = subprocess.Popen(["sleep", "600"], env={MARK: str(started.folder), "PATH": "/usr/bin:/bin"})
     started.stop()
     assert stray.wait(timeout=10) == -signal.SIGKILL
+
+
+def test_cluster_with_an_unreadable_record_goes_all_the_same(name: str) -> None:
+    started = start_cluster(ClusterConfig(name, Nodes.NONE))
+    (started.folder / "cluster.json").write_text("{}")
+    assert stop_cluster(name)
+    assert not list(processes_marked(started.folder))
+    assert not started.folder.exists()
+
+
+def test_old_handle_does_not_end_a_later_cluster_of_the_name(name: str) -> None:
+    first = find_started(name)
+    stop_cluster(name)
+    kill_after_start(name, "detached")
+    first.stop()
+    assert find_cluster(name).is_component_running("kube-apiserver")
+
+
+def find_started(name: str) -> Cluster:
+    kill_after_start(name, "detached")
+    return find_cluster(name)
