@@ -72,7 +72,7 @@ def test_named_slots(fields: dict[str, Any], expected: str) -> None:
         pytest.param({"hour": ""}, ".hour", "something like", id="empty"),
         pytest.param({"hour": "1,,2"}, ".hour", "something like", id="empty part"),
         pytest.param({"hour": "17-9"}, ".hour", "backwards", id="reversed hours"),
-        pytest.param({"hour": "٩"}, ".hour", "something like", id="Arabic digit"),
+        pytest.param({"hour": "\u0669"}, ".hour", "something like", id="Arabic digit"),
         pytest.param({"hour": "1 - 5"}, ".hour", "something like", id="blanks in a range"),
         pytest.param({"minute": "*/60"}, ".minute", "1 to 59", id="step wider than the field"),
         pytest.param({"minute": "*/0"}, ".minute", "1 to 59", id="step 0"),

@@ -1,4 +1,4 @@
-"""The clock against a brute-force oracle that looks at every minute, or second, and knows nothing of the clock's ways."""
+"""The clock against a brute-force oracle that looks at every minute or second and shares no code with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHANGES = [
     ("Africa/Casablanca", "2026-03-21"),  # 22 March 02:00 -> 03:00
     ("America/Asuncion", "2024-03-23"),  # 24 March 00:00 -> 23:00
     ("America/Havana", "2026-03-07"),  # 8 March 00:00 -> 01:00
-    ("America/Havana", "2026-10-31"),  # 1 November 01:00 -> 00:00
+    ("America/Havana", "2025-11-01"),  # 2 November 01:00 -> 00:00
     ("America/New_York", "2026-03-07"),  # 8 March 02:00 -> 03:00
     ("America/New_York", "2026-10-31"),  # 1 November 02:00 -> 01:00
     ("America/Santiago", "2026-09-05"),  # 5 September 24:00 -> 6 September 01:00
@@ -142,7 +142,7 @@ class Oracle:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the clock on the wall shows at an instant, whether it showed that before, and what it left out just now."""
+    """What the wall clock shows at an instant, whether it did so before, and what it has just left out."""
 
     instant: datetime
     wall: datetime
@@ -212,7 +212,7 @@ def test_every_second_of_the_hours_around_a_clock_change(
 
 
 def changes_at(zone: str, low: datetime) -> datetime:
-    """Find the first minute after `low` whose offset differs from the minute before; `low` if there is none."""
+    """Find the first minute near `low` whose offset differs from the one before; `low` if none does."""
     offsets = [(low + MINUTE * step).astimezone(load_zone(zone)).utcoffset() for step in range(-600, 2880)]
     changed = (step for step in range(1, len(offsets)) if offsets[step] != offsets[step - 1])
     return low + MINUTE * (next(changed, 600) - 600)
