@@ -41,7 +41,10 @@ class Sundial:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-X", "dev", "-m", "sundial_operator"], env=environment, stderr=log, stdout=log
+                [sys.executable, "-X", "dev", "-m", "sundial_operator"],
+                env=environment,
+                stderr=log,
+                stdout=log,
             )
         until(lambda: self._count_starts() > before, 30)
 
@@ -105,7 +108,9 @@ def slot_of(job: JsonObject) -> str:
 
 def build_scheduled_job(name: str, schedule: JsonObject, **spec: Any) -> JsonObject:
     """Build a ScheduledJob whose container does nothing."""
-    template = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "localhost/box:1"}]}}}}
+    template = {
+        "spec": {"template": {"spec": {"containers": [{"name": "main", "image": "localhost/box:1"}]}}}
+    }
     if "taskFunctionRef" not in spec:
         spec = {"template": template} | spec
     return {

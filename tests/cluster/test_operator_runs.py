@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from operators import Starter, Sundial, build_scheduled_job, slot_of
+
 from sundial_devcluster.polling import until
 
 EVERY_SECOND = {"interval": {"seconds": 1}}
@@ -18,7 +20,7 @@ def test_each_slot_has_one_job(sundial: Sundial) -> None:
     until(lambda: sundial.status("tick").get("activeCount") == 0 and not _is_behind(sundial), 20)
     slots = [slot_of(job) for job in sundial.jobs("tick")]
     seconds = [datetime.fromisoformat(slot) for slot in slots]
-    assert all(b - a == timedelta(seconds=1) for a, b in zip(seconds, seconds[1:], strict=False))
+    assert all(b - a == timedelta(seconds=1) for a, b in itertools.pairwise(seconds))
     assert sundial.status("tick")["counters"]["verdicts"] == {"started": len(slots)}
 
 

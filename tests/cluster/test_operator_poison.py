@@ -1,0 +1,101 @@
+"""One bad object hurts only itself: it gets a clear condition, and the others run on time."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from operators import JsonObject, Sundial, build_scheduled_job, slot_of
+
+from sundial_devcluster.polling import until
+
+POISON: dict[str, tuple[JsonObject, str, str]] = {
+    "zone-that-only-the-server-knows": (
+        build_scheduled_job("bad", {"cron": "0 9 * * *", "timeZone": "right/Europe/Berlin"}),
+        "InvalidSchedule",
+        "spec.schedule.timeZone: ",
+    ),
+    "cron-that-does-not-parse": (
+        build_scheduled_job("bad", {"cron": "61 * * * *"}),
+        "InvalidSchedule",
+        'spec.schedule.cron: the minute field "61" is out of range; write 0 to 59.',
+    ),
+    "huge-args": (
+        build_scheduled_job("bad", {"interval": {"seconds": 1}}, args={"data": "x" * 200_000}),
+        "ArgsTooLarge",
+        "spec.args: 200011 bytes of JSON; at most 65536 are allowed",
+    ),
+    "unknown-function": (
+        build_scheduled_job("bad", {"interval": {"seconds": 1}}, taskFunctionRef={"name": "nobody"}),
+        "TaskFunctionNotFound",
+        "spec.taskFunctionRef.name: there is no TaskFunction nobody in this namespace",
+    ),
+    "day-that-never-comes": (
+        build_scheduled_job("bad", {"cron": "0 0 30 2 *"}),
+        "NeverFires",
+        "spec.schedule names no instant in the ten years after",
+    ),
+    "instant-in-the-past": (
+        build_scheduled_job("bad", {"at": "2020-01-01T00:00:00Z"}),
+        "InThePast",
+        "spec.schedule.at: 2020-01-01T00:00:00Z passed without a run",
+    ),
+}
+
+
+@pytest.mark.parametrize(("manifest", "reason", "message"), POISON.values(), ids=POISON)
+def test_a_bad_spec_gets_a_condition_and_no_job(
+    sundial: Sundial, manifest: JsonObject, reason: str, message: str
+) -> None:
+    sundial.cluster.kubectl("create", "-n", sundial.ns, "-f", "-", input=json.dumps(manifest))
+    sundial.until_ready("bad", reason)
+    assert sundial.condition("bad", "Ready")["message"].startswith(message)
+    assert sundial.condition("bad", "Ready")["status"] == "False"
+    assert not sundial.jobs("bad")
+
+
+def test_poison_changes_nothing_for_the_others(sundial: Sundial) -> None:
+    sundial.apply(build_scheduled_job("good", {"interval": {"seconds": 1}}, concurrency={"policy": "Allow"}))
+    for number, (manifest, _, _) in enumerate(POISON.values()):
+        bad = manifest | {"metadata": {"name": f"bad-{number}"}}
+        sundial.cluster.kubectl("create", "-n", sundial.ns, "-f", "-", input=json.dumps(bad))
+    sundial.until_ready("bad-0", "InvalidSchedule")
+    before = len(sundial.jobs("good"))
+    jobs = until(lambda: (len(sundial.jobs("good")) >= before + 4) and sundial.jobs("good"), 20)
+    assert all(_lateness(job) < timedelta(seconds=2) for job in jobs[before:])
+    assert sundial.status("good")["counters"]["verdicts"].keys() == {"started"}
+
+
+def test_a_job_that_the_server_refuses_is_skipped_with_its_words(sundial: Sundial) -> None:
+    manifest = build_scheduled_job("refused", {"interval": {"seconds": 1}})
+    del manifest["spec"]["template"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    sundial.apply(manifest)
+    entry = until(lambda: sundial.status("refused").get("recentSlots", [None])[0], 20)
+    assert (entry["verdict"], entry["reason"]) == ("Skipped", "Rejected")
+    assert "containers[0].image: Required value" in entry["message"]
+
+
+def test_a_schedule_is_ready_once_its_function_exists(sundial: Sundial) -> None:
+    spec = {"taskFunctionRef": {"name": "report"}}
+    sundial.apply(build_scheduled_job("user", {"interval": {"seconds": 1}}, **spec))
+    sundial.until_ready("user", "TaskFunctionNotFound")
+    created = datetime.now(UTC)
+    template = build_scheduled_job("x", {})["spec"]["template"]
+    sundial.apply(
+        {
+            "apiVersion": "sundial.dev/v1alpha1",
+            "kind": "TaskFunction",
+            "metadata": {"name": "report"},
+            "spec": {"handler": {"container": {}}, "template": template},
+        }
+    )
+    sundial.until_ready("user", "Scheduled")
+    jobs = until(lambda: sundial.jobs("user"), 20)
+    assert datetime.fromisoformat(slot_of(jobs[0])) > created - timedelta(seconds=1)
+
+
+def _lateness(job: JsonObject) -> timedelta:
+    """How late a Job was created; creation times are whole seconds."""
+    created = datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+    return created - datetime.fromisoformat(slot_of(job))
