@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import pairwise
 
 from sundial_core.model import Interval
 from sundial_core.slot_sources import Expression
@@ -24,7 +25,9 @@ from sundial_core.wallclock import (
 
 _NTH = ("first", "second", "third", "fourth", "fifth")
 _MOST_TIMES = 6
-_MOST_PARTS = 8
+_MOST_PARTS = 12
+_MOST_PICKS = 3
+_LONGEST = 420  # leaves room for the zone and the window within 512 characters
 
 
 def describe_at(at: datetime) -> str:
@@ -48,9 +51,10 @@ def describe_expression(expression: Expression, zone: str) -> str:
     """Describe a wall-clock expression; the zone follows in brackets."""
     times, days = expression.wall.times, expression.wall.days
     parts = [_describe_times(times), *_describe_days(days)]
-    if len(parts) == 1 and parts[0].startswith("At "):
+    if len(parts) == 1 and parts[0][:2] == "At" and parts[0][3].isdigit():
         parts.append("every day")
-    return f"{', '.join(parts)} ({zone})"
+    text = ", ".join(parts)
+    return f"{text if len(text) <= _LONGEST else text[:_LONGEST] + '...'} ({zone})"
 
 
 def _instant(at: datetime) -> str:
@@ -72,14 +76,13 @@ def _clock(times: TimesOfDay, rank: int) -> str:
 
 
 def _describe_minutes(times: TimesOfDay) -> str:
-    if times.minutes == (0,):
-        return _capital(_every(times.hours, 24, "hour") or f"at minute 0 {_within_hours(times.hours)}")
-    minutes = _every(times.minutes, 60, "minute") or f"at {_of('minute', times.minutes)}"
-    return _capital(
-        f"{minutes} {_within_hours(times.hours) or 'of every hour'}"
-        if minutes.startswith("at ")
-        else f"{minutes} {_within_hours(times.hours)}".rstrip()
-    )
+    if len(times.minutes) == 1 and _is_run(times.hours) and len(times.hours) < 24:
+        return f"Every hour from {_clock(times, 0)} to {_clock(times, len(times) - 1)}"
+    if times.minutes == (0,) and (hours := _every(times.hours, 24, "hour")):
+        return _capital(hours)
+    if minutes := _every(times.minutes, 60, "minute"):
+        return _capital(f"{minutes} {_within_hours(times.hours)}".rstrip())
+    return f"At {_of('minute', times.minutes)} {_within_hours(times.hours) or 'of every hour'}"
 
 
 def _within(times: TimesOfDay) -> str:
@@ -119,6 +122,8 @@ def _describe_days(days: DayRule) -> list[str]:
 def _describe_dates_and_weekdays(days: DayRule) -> str:
     dates = "" if days.dates is None else f"on {_dates(days.dates)}"
     weekdays = "" if days.weekdays is None else _weekdays(days.weekdays)
+    if not dates and weekdays.startswith("the "):
+        return f"on {weekdays}"
     if not dates or not weekdays:
         return dates or weekdays
     return (
@@ -128,12 +133,18 @@ def _describe_dates_and_weekdays(days: DayRule) -> str:
 
 def _dates(days: DaySet) -> str:
     parts = [f"{_runs(sorted(days.numbers), _ordinal, 'the ')} of the month"] if days.numbers else []
-    return _join([*parts, *map(_pick, days.picks)])
+    return _join([*parts, *_picks(days.picks)])
 
 
 def _weekdays(days: DaySet) -> str:
     parts = [_runs(sorted(days.numbers), WEEKDAY_NAMES.__getitem__)] if days.numbers else []
-    return _join([*parts, *map(_pick, days.picks)])
+    return _join([*parts, *_picks(days.picks)])
+
+
+def _picks(picks: tuple[Pick, ...]) -> list[str]:
+    more = len(picks) - _MOST_PICKS
+    named = [_pick(pick) for pick in picks[: _MOST_PICKS if more > 1 else None]]
+    return [*named, f"{more} more"] if more > 1 else named
 
 
 def _pick(pick: Pick) -> str:
@@ -141,9 +152,9 @@ def _pick(pick: Pick) -> str:
         case LastDay():
             return "the last day of the month"
         case LastWorkday():
-            return "the last Monday to Friday day of the month"
+            return "the last working day (Monday to Friday) of the month"
         case NearestWorkday(day):
-            return f"the Monday to Friday day nearest the {_ordinal(day)} of the month"
+            return f"the working day (Monday to Friday) nearest the {_ordinal(day)} of the month"
         case NthWeekday(weekday, nth):
             return f"the {_NTH[nth - 1]} {WEEKDAY_NAMES[weekday]} of the month"
         case LastWeekday(weekday):
@@ -165,7 +176,7 @@ def _is_run(values: tuple[int, ...]) -> bool:
 
 
 def _runs(values: list[int], name: Callable[[int], str], article: str = "") -> str:
-    """Name ascending values, three or more in a row as a range; a long list ends with how many more."""
+    """Name ascending values, three or more in a row as a range; a long list is shortened."""
     runs: list[list[int]] = []
     for value in values:
         if runs and runs[-1][-1] == value - 1:
@@ -174,6 +185,9 @@ def _runs(values: list[int], name: Callable[[int], str], article: str = "") -> s
             runs.append([value])
     parts = [part for run in runs for part in _run(run, name, article)]
     more = len(parts) - _MOST_PARTS
+    steps = {later - earlier for earlier, later in pairwise(values)}
+    if more > 0 and len(steps) == 1:
+        return f"{name(values[0])} to {name(values[-1])} in steps of {steps.pop()}"
     return _join([*parts[:_MOST_PARTS], f"{more} more"] if more > 1 else parts)
 
 

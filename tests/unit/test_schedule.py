@@ -213,7 +213,7 @@ def test_window(spec: dict[str, Any], after: str, expected: list[str]) -> None:
             id="far anchor",
         ),
         pytest.param(
-            {"cron": "@daily", "starts_at": datetime(2026, 1, 1)},
+            {"cron": "@daily", "starts_at": CREATED.replace(tzinfo=None)},
             "schedule.startsAt",
             "end it with Z",
             id="startsAt",
