@@ -13,7 +13,7 @@ from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.polling import until
 from sundial_devcluster.processes import ProcessId, is_running, processes_marked, send_signal
 from sundial_devcluster.state import State, all_states
-from sundial_devcluster.sysctls import restore_sysctls
+from sundial_devcluster.sysctls import restore_sysctls, sysctls_to_restore
 from sundial_devcluster.wires import remove_wire
 
 
@@ -24,8 +24,8 @@ def remove_cluster(state: State) -> None:
     if wire is not None:
         remove_wire(wire)
         remove_cgroups(wire.cgroup)
-        if not any(other.sysctls for other in all_states() if other.folder != state.folder):
-            restore_sysctls(state.sysctls)
+        others = [other.sysctls for other in all_states() if other.folder != state.folder]
+        restore_sysctls(sysctls_to_restore(state.sysctls, others))
     _remove_folder(state.folder)
 
 

@@ -16,16 +16,23 @@ CHANGED_BY_KUBELET = (
 )
 
 
-def original_sysctls(saved_by_others: Iterable[Mapping[str, str]]) -> dict[str, str]:
+def original_sysctls(saved_by_others: Iterable[Mapping[str, str]], root: Path = ROOT) -> dict[str, str]:
     """Return the settings from before the first kubelet: saved by another cluster, else the present ones."""
     for saved in saved_by_others:
         if saved:
             return dict(saved)
-    return {name: (ROOT / name).read_text().strip() for name in CHANGED_BY_KUBELET if (ROOT / name).exists()}
+    return {name: (root / name).read_text().strip() for name in CHANGED_BY_KUBELET if (root / name).exists()}
 
 
-def restore_sysctls(saved: Mapping[str, str]) -> None:
+def sysctls_to_restore(
+    own: Mapping[str, str], saved_by_others: Iterable[Mapping[str, str]]
+) -> dict[str, str]:
+    """Return what a cluster that ends has to write back: nothing while another still needs the kubelet's."""
+    return {} if any(saved_by_others) else dict(own)
+
+
+def restore_sysctls(saved: Mapping[str, str], root: Path = ROOT) -> None:
     """Write saved settings back where they differ."""
     for name, value in saved.items():
-        if (ROOT / name).read_text().strip() != value:
-            (ROOT / name).write_text(value)
+        if (root / name).read_text().strip() != value:
+            (root / name).write_text(value)

@@ -16,7 +16,6 @@ from sundial_devcluster.folders import cluster_folder
 from sundial_devcluster.polling import until
 from sundial_devcluster.processes import processes_marked
 from sundial_devcluster.state import State, read_state
-from sundial_devcluster.sysctls import CHANGED_BY_KUBELET, ROOT
 
 STARTER = """
 import signal, sys
@@ -52,10 +51,6 @@ def kill(starter: "subprocess.Popen[str]") -> None:
     starter.wait()
     assert starter.stdout is not None
     starter.stdout.close()
-
-
-def host_settings() -> list[str]:
-    return [(ROOT / setting).read_text() for setting in CHANGED_BY_KUBELET]
 
 
 def what_is_left(state: State) -> list[str]:
@@ -101,7 +96,6 @@ def test_pod_reaches_the_api_server_but_no_other_machine(node_cluster: Cluster, 
 
 
 def test_node_cluster_dies_with_its_starter_and_down_leaves_nothing(name: str) -> None:
-    before = host_settings()
     starter = run_starter(name, "starter", "ready")
     state = find_cluster(name).state
     assert what_is_left(state)
@@ -109,7 +103,6 @@ def test_node_cluster_dies_with_its_starter_and_down_leaves_nothing(name: str) -
     until(lambda: not list(processes_marked(state.folder)), 15)
     stop_cluster(name)
     assert what_is_left(state) == []
-    assert host_settings() == before
 
 
 @pytest.mark.parametrize("step", ["starting the control plane", "starting the node"])
