@@ -159,17 +159,20 @@ def _expand_name(written: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _read_field(field: Field, written: str, hash_name: str) -> Reading:
-    plain: list[str] = []
-    picks: list[Pick] = []
-    for item in [] if hash_name else written.split(","):
-        pick = _read_pick(field, item)
-        if pick is None:
-            plain.append(_read_item(field, written, item))
-        else:
-            picks.append(pick)
     if hash_name:
-        plain.append(_read_hash(field, written))
-    return Reading(_expand(field, written, plain, hash_name), tuple(picks), "*" in plain)
+        return Reading(_expand(field, _read_hash(field, written), hash_name), (), is_all=False)
+    values: set[int] = set()
+    picks: list[Pick] = []
+    is_all = False
+    for item in written.split(","):
+        pick = _read_pick(field, item)
+        if pick is not None:
+            picks.append(pick)
+            continue
+        plain = _read_item(field, written, item)
+        values |= _expand(field, plain, "")
+        is_all = is_all or plain == "*"
+    return Reading(frozenset(values), tuple(picks), is_all)
 
 
 def _read_pick(field: Field, item: str) -> Pick | None:
@@ -269,16 +272,15 @@ def _read_value(field: Field, written: str, value: str) -> int:
     return number
 
 
-def _expand(field: Field, written: str, plain: list[str], hash_name: str) -> frozenset[int]:
-    """Let croniter expand the plain part of a field, in a text with seconds sixth, as croniter has them."""
-    if not plain:
-        return frozenset()
+@lru_cache(maxsize=4096)
+def _expand(field: Field, plain: str, hash_name: str) -> frozenset[int]:
+    """Let croniter expand one item, in a text that has its seconds sixth, as croniter wants them."""
     place = _CRONITER_ORDER.index(field)
-    fields = [",".join(plain) if index == place else "*" for index in range(len(FIELDS))]
+    fields = [plain if index == place else "*" for index in range(len(FIELDS))]
     try:
         values = croniter.expand(" ".join(fields), hash_id=hash_name.encode())[0][place]
     except CroniterError:
-        raise field.error(written, f"is not understood; write something like {field.example}.") from None
+        raise field.error(plain, f"is not understood; write something like {field.example}.") from None
     if "*" in values:
         values = range(field.low, field.high + 1)
     return frozenset(_monday_first(value) if field is WEEKDAY else value for value in values)
