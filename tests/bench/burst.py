@@ -1,0 +1,219 @@
+"""How late is the last of 1,000 Jobs that are due at once: a bare loop, Sundial, Kubernetes' own CronJob?
+
+All take turns on one control plane with simulated nodes, which is cleared in between. Progress goes to
+standard error, the figures as JSON to standard output; exit status 1 when a contestant lost or doubled a Job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from burst_api import JOBS, Access, list_items, open_session
+from burst_arena import (
+    clear,
+    find_access,
+    open_namespace,
+    read_cpu_seconds,
+    read_servers_cpu,
+    set_manager_flags,
+    wait_quiet,
+)
+from burst_contestants import (
+    CONTESTANTS,
+    RAISED_FLAGS,
+    Contestant,
+    Kind,
+    run_bare_loop,
+    run_operator,
+    set_up_schedules,
+)
+from burst_figures import Outcome, compare, describe_outcome, is_complete
+from burst_sightings import Sightings, follow
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes, start_cluster
+from sundial_devcluster.polling import until_async
+
+CRDS = Path(__file__).parents[2] / "crds"
+PATIENCE_SECONDS = 600
+SETTLE_SECONDS = 3
+
+
+class Burst:
+    """One run of the bench: a cluster, a session to it, and where progress is shown."""
+
+    def __init__(self, cluster: Cluster, jobs: int, progress: Progress) -> None:
+        self._cluster = cluster
+        self._jobs = jobs
+        self._progress = progress
+        self._access: Access = find_access(cluster)
+
+    async def measure(self, names: list[str]) -> dict[str, Any]:
+        """Let the contestants take turns; return their figures by name."""
+        figures = {}
+        async with open_session(self._access) as session:
+            for name in names:
+                outcome = await self._take_turn(session, CONTESTANTS[name])
+                figures[name] = describe_outcome(outcome, self._jobs)
+                self._say(f"{name}: {json.dumps(figures[name])}")
+        return figures
+
+    async def _take_turn(self, session: aiohttp.ClientSession, contestant: Contestant) -> Outcome:
+        ns = f"burst-{contestant.name}"
+        set_manager_flags(self._cluster, contestant.flags)
+        await open_namespace(session, ns)
+        await wait_quiet(self._cluster)
+        async with follow(session, ns) as sightings, self._shown(contestant.name, sightings):
+            if contestant.kind is Kind.BARE:
+                due, cpu = await self._run_bare(ns, sightings)
+            else:
+                due, cpu = await self._run_schedules(session, contestant, ns, sightings)
+        listed = await list_items(session, JOBS.format(ns=ns))
+        self._say(f"{contestant.name}: clearing up")
+        await clear(self._cluster, session, ns)
+        flags = "raised" if contestant.flags else "default"
+        return Outcome(flags, due, sightings, len(listed), len(sightings.job_owners), cpu)
+
+    async def _run_bare(self, ns: str, sightings: Sightings) -> tuple[float, dict[str, float]]:
+        before = read_servers_cpu(self._cluster)
+        printed = await run_bare_loop(self._access, ns, self._jobs)
+        await self._wait(sightings.jobs)
+        cpu = self._used(before) | {"creator": printed["cpu_seconds"]}
+        await self._wait(sightings.started)
+        await asyncio.sleep(SETTLE_SECONDS)
+        return printed["began"], cpu
+
+    async def _run_schedules(
+        self, session: aiohttp.ClientSession, contestant: Contestant, ns: str, sightings: Sightings
+    ) -> tuple[float, dict[str, float]]:
+        async with AsyncExitStack() as stack:
+            operator = None
+            if contestant.kind is Kind.SUNDIAL:
+                log = self._cluster.folder / "logs" / "sundial-operator.log"
+                operator = await stack.enter_async_context(run_operator(self._cluster.kubeconfig, log))
+            due = await set_up_schedules(session, contestant.kind, ns, self._jobs)
+            before = read_servers_cpu(self._cluster)
+            before |= {"creator": read_cpu_seconds(operator)} if operator else {}
+            await self._wait(sightings.jobs)
+            cpu = self._used(before)
+            cpu |= {"creator": read_cpu_seconds(operator) - before["creator"]} if operator else {}
+            await self._wait(sightings.started)
+            await asyncio.sleep(SETTLE_SECONDS)
+        return due.timestamp(), cpu
+
+    def _used(self, before: dict[str, float]) -> dict[str, float]:
+        now = read_servers_cpu(self._cluster)
+        return {name: now[name] - before[name] for name in now}
+
+    async def _wait(self, seen: dict[str, float]) -> None:
+        """Wait until all are seen, or until nothing can be expected any more: the figures then show it."""
+        with contextlib.suppress(TimeoutError):
+            await until_async(lambda: len(seen) >= self._jobs, PATIENCE_SECONDS)
+
+    @asynccontextmanager
+    async def _shown(self, name: str, sightings: Sightings) -> AsyncIterator[None]:
+        """Show how many Jobs and Pods have been seen."""
+        bar = self._progress.add_task(name, total=2 * self._jobs, seen="")
+
+        async def show() -> None:
+            while True:
+                jobs, pods = len(sightings.jobs), len(sightings.started)
+                self._progress.update(bar, completed=jobs + pods, seen=f"{jobs} Jobs, {pods} Pods started")
+                await asyncio.sleep(0.5)
+
+        shower = asyncio.create_task(show())
+        try:
+            yield
+        finally:
+            shower.cancel()
+            self._progress.remove_task(bar)
+
+    def _say(self, text: str) -> None:
+        self._progress.console.log(text, markup=False, highlight=False)
+
+
+def describe_machine(cluster: Cluster) -> dict[str, Any]:
+    """Return what the figures depend on besides the code."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "kubernetes": cluster.get_json("/version")["gitVersion"],
+    }
+
+
+def run(jobs: int, names: list[str]) -> dict[str, Any]:
+    """Start a cluster, measure, and end it whatever happens; return the whole report."""
+    console = Console(stderr=True)
+    console.log(f"{jobs} Jobs at once, {', '.join(names)}: about {estimate_minutes(jobs, names)} minutes")
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[seen]}"))
+    cluster = start_cluster(ClusterConfig(f"burst-{os.getpid()}", Nodes.KWOK), report=console.log)
+    try:
+        cluster.kubectl("apply", "--server-side", "-f", str(CRDS))
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+        with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+            figures = asyncio.run(Burst(cluster, jobs, progress).measure(names))
+        machine = describe_machine(cluster)
+    finally:
+        cluster.stop()
+    return {
+        "jobs": jobs,
+        "complete": is_complete(figures, jobs),
+        "ratios": compare(figures),
+        "contestants": figures,
+        "raised_flags": RAISED_FLAGS,
+        "machine": machine,
+    }
+
+
+def estimate_minutes(jobs: int, names: list[str]) -> int:
+    """Estimate how long a run takes: the default flags allow 8 Pods a second, CronJob half of that."""
+    per_job = {"cronjob": 0.22, "bare": 0.12, "sundial": 0.12}
+    return round(sum(per_job.get(name, 0.01) * jobs + 60 + 0.04 * jobs for name in names) / 60) or 1
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--jobs", type=int, default=1000, help="how many are due at once [1000]")
+    parser.add_argument("--only", default=",".join(CONTESTANTS), help="contestants, in order [%(default)s]")
+    parser.add_argument("--output", type=Path, help="write the JSON to this file as well")
+    arguments = parser.parse_args()
+    arguments.names = arguments.only.split(",")
+    unknown = set(arguments.names) - set(CONTESTANTS)
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(CONTESTANTS)}")
+    return arguments
+
+
+def main() -> None:
+    """Run the bench as a command."""
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        report = run(arguments.jobs, arguments.names)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    text = json.dumps(report, indent=2) + "\n"
+    if arguments.output:
+        arguments.output.write_text(text)
+    sys.stdout.write(text)
+    sys.exit(0 if report["complete"] else 1)
+
+
+if __name__ == "__main__":
+    main()
