@@ -80,14 +80,14 @@ _LAST = re.compile(r"L(\d|[A-Z]{3})|(\d|[A-Z]{3})L", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one field names: its values and the days that a rule names; `is_all` when it holds a bare `*`."""
+    """What one field names: its values, the days that a rule names, and whether it holds a bare `*`."""
 
     values: frozenset[int]
     picks: tuple[Pick, ...]
     is_all: bool
 
     def day_set(self) -> DaySet | None:
-        """Give the days as a restriction, or None; `*/n` restricts, as in a CronJob."""
+        """Give the days as a restriction, or None; `*/2` restricts and `*/1` does not, as in a CronJob."""
         return None if self.is_all else DaySet(self.values, self.picks)
 
 
@@ -171,7 +171,7 @@ def _read_field(field: Field, written: str, hash_name: str) -> Reading:
             continue
         plain = _read_item(field, written, item)
         values |= _expand(field, plain, "")
-        is_all = is_all or plain == "*"
+        is_all = is_all or plain in ("*", "*/1")
     return Reading(frozenset(values), tuple(picks), is_all)
 
 

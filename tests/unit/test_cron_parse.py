@@ -66,6 +66,7 @@ def slots(cron: str, count: int = 4, name: str = "team/job", after: datetime = S
         pytest.param(
             "0 0 31 * */2", "2026-01-03 00:00|2026-01-04 00:00|2026-01-06 00:00", id="weekday */n restricts"
         ),
+        pytest.param("0 0 */1 * MON", "2026-01-05 00:00|2026-01-12 00:00", id="*/1 is *, as in a CronJob"),
         pytest.param("0 0 1-31 * MON", "2026-01-02 00:00|2026-01-03 00:00", id="1-31 restricts"),
         pytest.param("0 0 1 * 0-6", "2026-01-02 00:00|2026-01-03 00:00", id="0-6 restricts"),
         pytest.param("0 0 *,5 * MON", "2026-01-05 00:00|2026-01-12 00:00", id="a bare * in a list does not"),

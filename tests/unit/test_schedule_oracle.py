@@ -114,7 +114,7 @@ class Oracle:
 
     def matcher(self) -> Callable[[datetime], bool]:
         second, minute, hour, day, month, weekday = self.values()
-        is_or = self.fields()[3] != "*" and self.fields()[5] != "*"
+        is_or = not {self.fields()[3], self.fields()[5]} & {"*", "*/1"}
 
         def matches(wall: datetime) -> bool:
             if wall.minute not in minute or wall.hour not in hour or wall.second not in second:
