@@ -7,7 +7,7 @@ state and time give the same decision, on every replica and after every restart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sundial_core import holds, names, runs, verdicts
@@ -15,7 +15,7 @@ from sundial_core.conditions import Reason
 from sundial_core.holds import Hold
 from sundial_core.instants import parse_instant
 from sundial_core.manifests import Attempt, Owner
-from sundial_core.model import JsonObject
+from sundial_core.model import JsonObject, ScheduledJobSpec
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
 from sundial_core.report import Report, Urgency, build_status, judge_urgency
@@ -32,13 +32,16 @@ class Memory:
     """What one process knows of a schedule and has not stored yet; lost in a crash, and then found anew.
 
     `judged_until`: each slot up to there has a Job, a judgement here, or a create under way (`creating`).
-    `lost`: by run id, runs whose newest Job is known to be gone, as they were then.
+    `yielding`: the creates that were refused and that a newer slot makes Missed. `lost`: by run id, runs
+    whose newest Job is known to be gone, as they were then. `decided`: the newest status, not stored yet.
     """
 
     judged_until: datetime | None = None
     judgements: tuple[Judgement, ...] = ()
     creating: frozenset[datetime] = frozenset()
+    yielding: frozenset[datetime] = frozenset()
     lost: Mapping[str, Run] = field(default_factory=dict)
+    decided: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +78,52 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     if view.job.is_deleting:
         return Decision()
     stored = parse_stored(view.job.status)
-    hold = holds.find_hold(view.job, now)
-    effective_from = holds.decide_effective_from(view.job, view.plan, hold, stored, now)
+    moment = _find_moment(view, stored, now)
     known = _observe_runs(view, stored, now)
-    judged = _judge(view, stored, hold, effective_from, known, now)
-    starting = frozenset(judged.starts)
+    judged = _judge(view, moment, known)
+    given_up = view.memory.yielding & {judgement.first for judgement in judged.judgements}
     report = Report(
         job=view.job,
         plan=view.plan,
-        hold=hold,
-        effective_from=effective_from,
+        hold=moment.hold,
+        effective_from=moment.effective_from,
         runs=tuple(known.values()),
         judgements=(*view.memory.judgements, *judged.judgements),
-        creating=view.memory.creating | starting,
+        creating=(view.memory.creating - given_up) | frozenset(judged.starts),
     )
     status = build_status(report, stored, now)
     deletes, next_delete = choose_deletable(view.jobs, stored, view.plan, limits, now)
     return Decision(
         starts=tuple(_build_attempts(view, judged.starts)),
         judgements=judged.judgements,
-        judged_until=now if isinstance(view.plan, Plan) and hold is None else None,
+        judged_until=now if isinstance(view.plan, Plan) and moment.hold is None else None,
         deletes=deletes,
         missing=tuple(run for run in known.values() if run.phase is Phase.UNKNOWN),
         status=status,
         urgency=judge_urgency(view.job.status, status),
-        wake_at=_find_wake(report, next_delete, effective_from, now),
+        wake_at=_find_wake(report, next_delete, now),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """Where a schedule stands now; `decided` is the newest status that was decided, stored or not."""
+
+    now: datetime
+    stored: Stored
+    decided: Stored
+    hold: Hold | None
+    effective_from: datetime
+
+
+def _find_moment(view: View, stored: Stored, now: datetime) -> _Moment:
+    """Find what holds now, from what was decided last: a change that is not stored yet has happened too."""
+    decided = parse_stored(view.memory.decided) if view.memory.decided else stored
+    hold = holds.find_hold(view.job, now)
+    effective_from = holds.decide_effective_from(view.job, view.plan, hold, decided, now)
+    if stored.effective_from is not None:
+        effective_from = max(effective_from, stored.effective_from)
+    return _Moment(now, stored, decided, hold, effective_from)
 
 
 def _observe_runs(view: View, stored: Stored, now: datetime) -> dict[str, Run]:
@@ -131,38 +154,41 @@ def read_recorded_run(entry: JsonObject) -> Run:
     )
 
 
-def _judge(
-    view: View,
-    stored: Stored,
-    hold: Hold | None,
-    effective_from: datetime,
-    known: Mapping[str, Run],
-    now: datetime,
-) -> Judged:
+def _judge(view: View, moment: _Moment, known: Mapping[str, Run]) -> Judged:
     """Judge the slots that are due and not judged yet."""
     if isinstance(view.plan, Problem):
         return Judged()
-    low = max(filter(None, (effective_from, stored.cursor, view.memory.judged_until)))
-    until = now if hold is None else min(holds.find_change(view.job, now), now)
+    change = holds.find_change(view.job, moment.now)
+    low = max(filter(None, (moment.effective_from, moment.stored.cursor, view.memory.judged_until)))
+    until = moment.now if moment.hold is None else change
     if until <= low:
         return Judged()
     started = frozenset(_started_slots(known.values()))
     due = Due(view.plan.schedule, low, until, started | view.memory.creating)
-    if hold is not None:
-        return Judged() if stored.hold else verdicts.miss_slots(due, Reason.SUSPENDED)
-    spec = view.plan.spec
-    return verdicts.judge_slots(due, spec.catch_up, spec.concurrency, _count_active(view, known.values()))
+    if moment.hold is None:
+        return _judge_due(view, view.plan.spec, due, known)
+    if holds.is_continued(moment.decided, moment.hold, change):
+        return Judged()
+    return verdicts.miss_slots(due, Reason.SUSPENDED)
+
+
+def _judge_due(view: View, spec: ScheduledJobSpec, due: Due, known: Mapping[str, Run]) -> Judged:
+    """Give up the refused creates that newer slots replace, then judge by catch-up and concurrency."""
+    memory = view.memory
+    given_up = verdicts.give_up(due, memory.yielding - frozenset(_started_slots(known.values())))
+    creating = memory.creating - {judgement.first for judgement in given_up}
+    judged = verdicts.judge_slots(due, spec.catch_up, spec.concurrency, _count_active(known, creating))
+    return replace(judged, judgements=(*given_up, *judged.judgements))
 
 
 def _started_slots(known: Iterable[Run]) -> Iterable[datetime]:
     return (run.slot for run in known if run.slot is not None and run.trigger is Trigger.SCHEDULE)
 
 
-def _count_active(view: View, known: Iterable[Run]) -> int:
+def _count_active(known: Mapping[str, Run], creating: frozenset[datetime]) -> int:
     """Count the runs that hold a place, creates under way included."""
-    known = list(known)
-    unanswered = view.memory.creating - set(_started_slots(known))
-    return sum(run.holds_place for run in known) + len(unanswered)
+    unanswered = creating - set(_started_slots(known.values()))
+    return sum(run.holds_place for run in known.values()) + len(unanswered)
 
 
 def _build_attempts(view: View, starts: Iterable[datetime]) -> Iterable[Attempt]:
@@ -184,15 +210,13 @@ def _build_attempts(view: View, starts: Iterable[datetime]) -> Iterable[Attempt]
         )
 
 
-def _find_wake(
-    report: Report, next_delete: datetime | None, effective_from: datetime, now: datetime
-) -> datetime | None:
+def _find_wake(report: Report, next_delete: datetime | None, now: datetime) -> datetime | None:
     """Find when time alone will change the decision: a slot, the end of a pause, a Job that may go."""
     times = [next_delete]
     if report.hold is not None:
         times.append(report.hold.until)
     elif isinstance(report.plan, Plan):
-        times.append(report.plan.schedule.next_slot(max(now, effective_from)))
+        times.append(report.plan.schedule.next_slot(max(now, report.effective_from)))
     times += [
         run.completed_at + runs.LONGEST_RELEASE
         for run in report.runs

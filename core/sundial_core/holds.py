@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sundial_core.conditions import Reason
+from sundial_core.conditions import ConditionType, Reason
 from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
 from sundial_core.stored import Stored
 
 OPEN_ENDED = (Reason.SUSPENDED, Reason.PAUSED, Reason.PAUSE_UNREADABLE)
+MENDED_BY_EDITS = (Reason.INVALID_SPEC, Reason.INVALID_SCHEDULE, Reason.ARGS_TOO_LARGE)
+"""Problems that only a change of the object itself ends; others end at an instant that it does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +49,41 @@ def find_change(job: ScheduledJob, now: datetime) -> datetime:
 
 
 def decide_effective_from(
-    job: ScheduledJob, plan: Plan | Problem, hold: Hold | None, stored: Stored, now: datetime
+    job: ScheduledJob, plan: Plan | Problem, hold: Hold | None, decided: Stored, now: datetime
 ) -> datetime:
-    """Decide after which instant slots count; it never goes back (semantics, "Which slots count")."""
-    if stored.effective_from is None:
-        return job.created_at
-    candidates = [stored.effective_from, job.created_at]
-    if stored.schedule_hash != plan.schedule_hash or _has_ended(stored, hold):
-        candidates.append(find_change(job, now))
-    if isinstance(plan, Plan) and not stored.was_valid:
-        is_edited = stored.observed_generation != job.generation
-        candidates.append(find_change(job, now) if is_edited else now)
+    """Decide after which instant slots count; it never goes back (semantics, "Which slots count").
+
+    `decided` is the newest status that was decided. Where there is none yet, what happened between the
+    creation and the newest change is unknown, and nothing of it may fire.
+    """
+    change = find_change(job, now)
+    candidates = [job.created_at, decided.effective_from, _find_end(decided, hold, change)]
+    if decided.effective_from is None and (job.generation > 1 or job.changed_at is not None):
+        candidates.append(change)
+    if decided.effective_from is not None and decided.schedule_hash != plan.schedule_hash:
+        candidates.append(change)
+    if isinstance(plan, Plan) and not decided.was_valid:
+        ready = decided.conditions[ConditionType.READY]
+        candidates.append(change if ready["reason"] in MENDED_BY_EDITS else now)
     if job.pause is not None and job.pause.until is not None and job.pause.until <= now:
         candidates.append(job.pause.until)
-    return max(candidates)
+    return max(candidate for candidate in candidates if candidate is not None)
 
 
-def _has_ended(stored: Stored, hold: Hold | None) -> bool:
-    """Tell whether a stored hold is over before any end of its own that it had."""
-    if stored.hold is None:
-        return False
-    if stored.hold in OPEN_ENDED:
-        return hold is None or hold.reason not in OPEN_ENDED
-    return hold is None
+def is_continued(decided: Stored, hold: Hold, change: datetime) -> bool:
+    """Tell whether a hold was in effect when last decided, or from the first; no slot counts meanwhile."""
+    if decided.effective_from is None:
+        return True
+    return decided.hold is not None and _find_end(decided, hold, change) is None
+
+
+def _find_end(decided: Stored, hold: Hold | None, change: datetime) -> datetime | None:
+    """Find when the hold that was in effect ended: a timed one by itself, or earlier by a change."""
+    if decided.hold is None:
+        return None
+    is_open_ended = hold is not None and hold.reason in OPEN_ENDED
+    if decided.hold in OPEN_ENDED:
+        return None if is_open_ended else change
+    until = decided.paused_until or change
+    is_over = hold is None or (is_open_ended and until <= change)
+    return min(change, until) if is_over else None

@@ -82,6 +82,16 @@ def miss_slots(due: Due, reason: Reason) -> Judged:
     return Judged(judgements=tuple(_miss_between(due, due.known, reason)))
 
 
+def give_up(due: Due, refused: Iterable[datetime]) -> list[Judgement]:
+    """Judge the slots whose creates were refused as missed where a newer slot is due."""
+    newest = due.schedule.latest_slots(due.after, due.until, 1)
+    return [
+        Judgement(slot, slot, 1, Verdict.MISSED, Reason.CREATE_FAILED, "refused until a newer slot was due")
+        for slot in sorted(refused)
+        if newest and slot < newest[0]
+    ]
+
+
 def place_slots(slots: Iterable[datetime], concurrency: Concurrency, active: int) -> Judged:
     """Put slots to the concurrency rule, oldest first; each one that starts takes a place."""
     starts: list[datetime] = []

@@ -107,8 +107,8 @@ class Reconciler:
         version = function.resource_version if function else 0
         key = (job.generation, function.uid if function else "", version)
         if track.plan is None or track.plan_key != key:
-            track.plan = compile_plan(job, function, self._minimum_period)
-            track.plan_key = key
+            track.adopt_plan(key, compile_plan(job, function, self._minimum_period))
+        assert track.plan is not None
         return track.plan
 
     def _lose(self, job: ObservedJob) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sundial_core.decide import Decision, Memory
 from sundial_core.manifests import Attempt
-from sundial_core.model import CatchUp, JsonObject
+from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
 from sundial_core.plans import Plan, Problem
 from sundial_core.report import Urgency
 from sundial_core.runs import ObservedJob, Run
@@ -19,7 +19,8 @@ from sundial_core.verdicts import Judgement
 class Create:
     """A Job's creation under way, as it was decided: later edits do not change it.
 
-    `unanswered_at` is when the newest request that got no answer was given up.
+    `unanswered_at` is when the newest request that got no answer was given up; `is_refused` while every
+    request was answered, the newest with a refusal that may pass.
     """
 
     attempt: Attempt
@@ -27,6 +28,12 @@ class Create:
     catch_up: CatchUp
     tries: int = 0
     unanswered_at: datetime | None = None
+    is_refused: bool = False
+
+    @property
+    def may_yield(self) -> bool:
+        """Tell whether a newer slot takes this one's place: under Latest, and nothing can still land."""
+        return self.is_refused and self.catch_up.policy is CatchUpPolicy.LATEST
 
 
 @dataclass(slots=True)
@@ -50,17 +57,37 @@ class Track:
 
     def recall(self) -> Memory:
         """Show what is remembered, for a decision."""
-        return Memory(self.judged_until, tuple(self.judgements), frozenset(self.creates), dict(self.lost))
+        return Memory(
+            judged_until=self.judged_until,
+            judgements=tuple(self.judgements),
+            creating=frozenset(self.creates),
+            yielding=frozenset(slot for slot, create in self.creates.items() if create.may_yield),
+            lost=dict(self.lost),
+            decided=self.wanted_status or {},
+        )
+
+    def adopt_plan(self, key: tuple[int, str, int], plan: Plan | Problem) -> None:
+        """Take a compiled spec; of another schedule nothing is judged yet but what has a judgement."""
+        if self.plan is not None and self.plan.schedule_hash != plan.schedule_hash:
+            self.judged_until = max((judgement.last for judgement in self.judgements), default=None)
+        self.plan_key, self.plan = key, plan
 
     def remember(self, decision: Decision) -> None:
         """Keep what was decided until it is stored."""
-        self.judgements.extend(decision.judgements)
+        for judgement in decision.judgements:
+            self.judgements.append(judgement)
+            self.creates.pop(judgement.first, None)
         if decision.judged_until is not None:
-            self.judged_until = decision.judged_until
+            self.judged_until = max(decision.judged_until, self.judged_until or decision.judged_until)
         if isinstance(self.plan, Plan):
             for attempt in decision.starts:
                 assert attempt.slot is not None
                 self.creates[attempt.slot] = Create(attempt, self.plan.template, self.plan.spec.catch_up)
+
+    def conclude(self, slot: datetime, judgement: Judgement) -> None:
+        """Keep the judgement of a slot whose create failed for good, unless its Job was seen meanwhile."""
+        if self.creates.pop(slot, None) is not None:
+            self.judgements.append(judgement)
 
     def forget_stored(self, cursor: datetime | None, active: Iterable[str]) -> None:
         """Forget what the stored status holds by now."""
