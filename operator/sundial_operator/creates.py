@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
+NO_ANSWER = "no answer from the API server"
 UNANSWERED_FOR = timedelta(seconds=60)
 """How long a create that got no answer may still land; only then can its slot get another verdict."""
 
@@ -64,16 +65,19 @@ class JobCreator:
         self._describe_creator = describe_creator
 
     async def create(self, create: Create) -> Result:
-        """Try once to create the Job of an attempt."""
+        """Try once to create the Job of an attempt; past its time, only find out whether it landed."""
         attempt = create.attempt
+        if create.unanswered_at is not None and read_clock() >= find_deadline(attempt, create.catch_up):
+            return await self._give_up(create, Verdict.MISSED, Reason.CREATE_FAILED, NO_ANSWER)
         create.tries += 1
+        create.is_refused = False
         manifest = build_job(attempt, create.template, self._describe_creator())
         try:
             return Created(await self._client.create(JOBS, attempt.owner.ns, manifest))
         except ApiUnreachable as error:
             create.unanswered_at = read_clock()
             log.warning("creating a Job got no answer", job=attempt.job_name, error=str(error))
-            return await self._postpone(create, None, "no answer from the API server")
+            return _try_later(create)
         except ApiError as error:
             return await self._judge_refusal(create, error)
 
@@ -82,45 +86,37 @@ class JobCreator:
         if refusal is Refusal.EXISTS:
             return await self._adopt(create)
         if refusal is Refusal.REJECTED:
-            return _refuse(create.attempt, Verdict.SKIPPED, Reason.REJECTED, error.message)
+            return await self._give_up(create, Verdict.SKIPPED, Reason.REJECTED, error.message)
         if refusal is Refusal.NAMESPACE_GONE:
             return Postponed(read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS))
         log.warning("creating a Job was refused", job=create.attempt.job_name, error=str(error))
-        return await self._postpone(create, error.retry_after, error.message)
+        if read_clock() >= find_deadline(create.attempt, create.catch_up):
+            return await self._give_up(create, Verdict.MISSED, Reason.CREATE_FAILED, error.message)
+        create.is_refused = create.unanswered_at is None
+        return _try_later(create, error.retry_after)
 
     async def _adopt(self, create: Create) -> Result:
         """Look at the Job of that name: ours with the same run and attempt is the one we wanted."""
         attempt = create.attempt
         try:
-            found = await self._client.get(JOBS, attempt.owner.ns, attempt.job_name)
-        except (ApiError, ApiUnreachable) as error:
-            return await self._postpone(create, None, str(error))
-        if is_same_attempt(found, attempt):
-            return Created(found)
-        message = f"a Job named {attempt.job_name} exists and is not of this run; delete or rename it"
-        return _refuse(attempt, Verdict.SKIPPED, Reason.NAME_TAKEN, message)
+            return _judge_found(attempt, await self._client.get(JOBS, attempt.owner.ns, attempt.job_name))
+        except (ApiError, ApiUnreachable):
+            return _try_later(create)
 
-    async def _postpone(self, create: Create, retry_after: float | None, message: str) -> Result:
-        """Try later, or give up when the slot has become too old and no request can still land."""
-        now = read_clock()
-        if now < find_deadline(create.attempt, create.catch_up) or not await self._is_surely_absent(
-            create, now
-        ):
-            return Postponed(now + timedelta(seconds=find_back_off(create.tries, retry_after)))
-        return _refuse(create.attempt, Verdict.MISSED, Reason.CREATE_FAILED, message)
-
-    async def _is_surely_absent(self, create: Create, now: datetime) -> bool:
+    async def _give_up(self, create: Create, verdict: Verdict, reason: Reason, message: str) -> Result:
+        """Give another verdict than Started, unless a request without an answer has landed or still may."""
+        attempt = create.attempt
         if create.unanswered_at is None:
-            return True
-        if now - create.unanswered_at < UNANSWERED_FOR:
-            return False
+            return _refuse(attempt, verdict, reason, message)
+        if read_clock() - create.unanswered_at < UNANSWERED_FOR:
+            return _try_later(create)
         try:
-            await self._client.get(JOBS, create.attempt.owner.ns, create.attempt.job_name)
-        except ApiError as error:
-            return error.status == 404
+            return _judge_found(attempt, await self._client.get(JOBS, attempt.owner.ns, attempt.job_name))
         except ApiUnreachable:
-            return False
-        return False
+            return _try_later(create)
+        except ApiError as error:
+            is_absent = error.status == 404
+            return _refuse(attempt, verdict, reason, message) if is_absent else _try_later(create)
 
 
 def find_deadline(attempt: Attempt, catch_up: CatchUp) -> datetime:
@@ -143,6 +139,17 @@ def is_same_attempt(item: JsonObject, attempt: Attempt) -> bool:
     except (KeyError, TypeError, ValueError):
         return False
     return (job.owner_uid, job.run_id, job.attempt) == (attempt.owner.uid, attempt.run_id, attempt.attempt)
+
+
+def _try_later(create: Create, retry_after: float | None = None) -> Postponed:
+    return Postponed(read_clock() + timedelta(seconds=find_back_off(create.tries, retry_after)))
+
+
+def _judge_found(attempt: Attempt, found: JsonObject) -> Result:
+    if is_same_attempt(found, attempt):
+        return Created(found)
+    message = f"a Job named {attempt.job_name} exists and is not of this run; delete or rename it"
+    return _refuse(attempt, Verdict.SKIPPED, Reason.NAME_TAKEN, message)
 
 
 def _refuse(attempt: Attempt, verdict: Verdict, reason: Reason, message: str) -> Refused:

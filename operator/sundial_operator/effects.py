@@ -107,11 +107,11 @@ class Effects:
         if isinstance(result, Postponed):
             self._agenda.set(Key(Task.CREATE, track.uid, slot), result.at)
             return
-        track.creates.pop(slot, None)
         if isinstance(result, Created):
+            track.creates.pop(slot, None)
             self._observed.jobs.put(result.job)
         else:
-            track.judgements.append(result.judgement)
+            track.conclude(slot, result.judgement)
         self._look_again(track)
 
     async def _delete(self, track: Track, job: ObservedJob) -> None:
