@@ -7,6 +7,7 @@ import io
 import json
 import platform
 import shutil
+import struct
 import subprocess
 import tarfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from sundial_devcluster.folders import images_folder
 PAUSE = "localhost/pause:1"
 BOX = "localhost/box:1"
 COMMANDS = {PAUSE: ["/bin/sleep", "2147483647"], BOX: ["/bin/sh"]}
+NEEDS_LOADER = 3
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -29,6 +31,14 @@ def ensure_images() -> list[Path]:
     mark = hashlib.sha256(busybox.read_bytes()).hexdigest()[:12]
     images_folder().mkdir(parents=True, exist_ok=True)
     return [_ensure_image(name, busybox, images_folder() / f"{_short(name)}-{mark}.tar") for name in COMMANDS]
+
+
+def is_static(program: bytes) -> bool:
+    """Tell whether a 64-bit ELF program runs in an image alone: no segment names a loader (elf(5))."""
+    table = int.from_bytes(program[32:40], "little")
+    size, count = struct.unpack_from("<HH", program, 54)
+    kinds = (struct.unpack_from("<I", program, table + size * number)[0] for number in range(count))
+    return NEEDS_LOADER not in kinds
 
 
 def _short(name: str) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from sundial_devcluster.config import Nodes
 from sundial_devcluster.errors import ClusterError
+from sundial_devcluster.images import is_static
 from sundial_devcluster.nodes import CNI_PROGRAMS
 
 PACKAGES = (
@@ -27,6 +28,7 @@ PACKAGES = (
 COMMANDS = ("containerd", "ctr", "runc", "busybox", "nft", "ip", "unshare", "nsenter", "setpriv")
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 NO_SERVICES = "#!/bin/sh\n# The node runs its own containerd: the system's need not start.\nexit 101\n"
+INSTALLS = "`python -m sundial_devcluster packages` installs it"
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -48,7 +50,9 @@ def find_obstacle() -> str | None:
     missing = [command for command in COMMANDS if shutil.which(command) is None]
     missing += [] if (CNI_PROGRAMS / "ptp").exists() else ["the CNI plugins"]
     if missing:
-        return f"{', '.join(missing)} not found (`python -m sundial_devcluster packages` installs them)"
+        return f"{', '.join(missing)} not found ({INSTALLS})"
+    if not is_static(Path(shutil.which("busybox") or "").read_bytes()):
+        return f"the busybox here is not a static one ({INSTALLS})"
     return None
 
 

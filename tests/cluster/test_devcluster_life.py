@@ -123,3 +123,11 @@ def test_old_handle_does_not_end_a_later_cluster_of_the_name(name: str) -> None:
 def find_started(name: str) -> Cluster:
     kill_after_start(name, "detached")
     return find_cluster(name)
+
+
+def test_next_start_of_any_name_removes_what_a_killed_test_run_left(name: str) -> None:
+    kill_after_start(name, "starter")
+    until(lambda: not list(processes_marked(cluster_folder(name))))
+    other = start_cluster(ClusterConfig(f"{name}-other", Nodes.NONE))
+    other.stop()
+    assert not cluster_folder(name).exists()
