@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import Enum
@@ -224,21 +224,20 @@ class WallClock:
 
     def _days(self, low: datetime, high: datetime) -> Iterator[tuple[date, int, int]]:
         """Walk the days with the ranks that lie in [low, high)."""
-        if low >= high:
-            return
         for year, month in _months(low, high):
-            for day in self.days.days_in(year, month):
+            days = self.days.days_in(year, month)
+            for day in days[_skipped(days, year, month, low) :]:
                 found = date(year, month, day)
-                if low.date() <= found <= high.date():
-                    yield found, *self._ranks(found, low, high)
+                if found > high.date():
+                    return
+                yield found, *self._ranks(found, low, high)
 
     def _days_back(self, low: datetime, high: datetime) -> Iterator[tuple[date, int, int]]:
-        if low >= high:
-            return
-        for year, month in reversed(_months(low, high)):
-            for day in reversed(self.days.days_in(year, month)):
+        for year, month in _months_back(low, high):
+            days = self.days.days_in(year, month)
+            for day in reversed(days[_skipped(days, year, month, low) :]):
                 found = date(year, month, day)
-                if low.date() <= found <= high.date():
+                if found <= high.date():
                     yield found, *self._ranks(found, low, high)
 
     def _ranks(self, day: date, low: datetime, high: datetime) -> tuple[int, int]:
@@ -247,6 +246,23 @@ class WallClock:
         return start, stop
 
 
-def _months(low: datetime, high: datetime) -> list[tuple[int, int]]:
-    first, last = low.year * 12 + low.month - 1, high.year * 12 + high.month - 1
-    return [(index // 12, index % 12 + 1) for index in range(first, last + 1)]
+def _months(low: datetime, high: datetime) -> Iterator[tuple[int, int]]:
+    """Walk the months of [low, high), one by one: most answers lie in the first."""
+    if low < high:
+        for index in range(_month_index(low), _month_index(high) + 1):
+            yield index // 12, index % 12 + 1
+
+
+def _months_back(low: datetime, high: datetime) -> Iterator[tuple[int, int]]:
+    if low < high:
+        for index in range(_month_index(high), _month_index(low) - 1, -1):
+            yield index // 12, index % 12 + 1
+
+
+def _month_index(instant: datetime) -> int:
+    return instant.year * 12 + instant.month - 1
+
+
+def _skipped(days: Sequence[int], year: int, month: int, low: datetime) -> int:
+    """Count the days of a month that lie before `low`."""
+    return bisect_left(days, low.day) if (low.year, low.month) == (year, month) else 0
