@@ -56,7 +56,7 @@ class CalendarSlots:
         """Find the first slot."""
         low, high = _up(low), _up(high)
         for stretch in stretches_between(self.zone, low, high):
-            if low <= stretch.start < high and self._makes_up(stretch):
+            if low <= stretch.since < high and self._makes_up(stretch):
                 return stretch.start
             wall = self._walls(stretch, low, high)
             if (found := self.expression.wall.first(*wall)) is not None:
@@ -68,7 +68,7 @@ class CalendarSlots:
         low, high = _up(low), _up(high)
         total = 0
         for stretch in stretches_between(self.zone, low, high):
-            made_up = low <= stretch.start < high and self._makes_up(stretch)
+            made_up = low <= stretch.since < high and self._makes_up(stretch)
             total += made_up + self.expression.wall.count(*self._walls(stretch, low, high))
         return total
 
@@ -85,7 +85,7 @@ class CalendarSlots:
         for stretch in stretches_back(self.zone, low, high):
             walls = self.expression.wall.newest(*self._walls(stretch, low, high), limit)
             yield from (wall - stretch.offset for wall in walls)
-            if low <= stretch.start < high and self._makes_up(stretch):
+            if low <= stretch.since < high and self._makes_up(stretch):
                 yield stretch.start
 
     @property
@@ -94,7 +94,8 @@ class CalendarSlots:
 
     def _makes_up(self, stretch: Stretch) -> bool:
         """Say whether the stretch begins with a slot that stands only for times lost in the gap before it."""
-        if stretch.offset <= stretch.before or not self._is_made_up:
+        is_gap = stretch.offset > stretch.before and stretch.since == stretch.start
+        if not is_gap or not self._is_made_up:
             return False
         wall, end = self.expression.wall, stretch.start + stretch.offset
         return wall.count(stretch.start + stretch.before, end) > 0 and wall.count(end, end + _SECOND) == 0
@@ -102,8 +103,8 @@ class CalendarSlots:
     def _walls(self, stretch: Stretch, low: datetime, high: datetime) -> tuple[datetime, datetime]:
         """Give the wall-clock range that may fire; Once leaves out readings seen before the stretch began."""
         start = max(low, stretch.start) + stretch.offset
-        if self._is_made_up:
-            start = max(start, stretch.start + stretch.before) if stretch.before > stretch.offset else start
+        if self._is_made_up and stretch.before > stretch.offset:
+            start = max(start, stretch.since + stretch.before)
         return start, min(high, stretch.end) + stretch.offset
 
 

@@ -25,10 +25,14 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Naive UTC from `start` to before `end` with one offset; `before` is the offset until `start`."""
+    """Naive UTC from `start` to before `end` with one offset, which replaced `before` at `since`.
+
+    A stretch cut at the turn of a year starts later than `since`.
+    """
 
     start: datetime
     end: datetime
+    since: datetime
     before: timedelta
     offset: timedelta
 
@@ -80,11 +84,14 @@ def stretches_back(zone: ZoneInfo, low: datetime, high: datetime) -> Iterator[St
 @lru_cache(maxsize=16384)
 def _stretches_of_year(zone: ZoneInfo, year: int) -> tuple[Stretch, ...]:
     first, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)  # noqa: DTZ001 - naive UTC throughout
-    starts = [first, *_changes(zone, first, end)]
-    ends = [*starts[1:], end]
-    befores = [offset_at(zone, start - _SECOND) for start in starts]
-    offsets = [offset_at(zone, start) for start in starts]
-    return tuple(map(Stretch, starts, ends, befores, offsets))
+    # From a little earlier: readings may still be repeated when the year begins.
+    sinces = [first - PROBE, *_changes(zone, first - PROBE, end)]
+    ends = [*sinces[1:], end]
+    befores = [offset_at(zone, since - _SECOND) for since in sinces]
+    offsets = [offset_at(zone, since) for since in sinces]
+    starts = [max(first, since) for since in sinces]
+    stretches = map(Stretch, starts, ends, sinces, befores, offsets)
+    return tuple(stretch for stretch in stretches if stretch.end > first)
 
 
 def _changes(zone: ZoneInfo, first: datetime, end: datetime) -> Iterator[datetime]:

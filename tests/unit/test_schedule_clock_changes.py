@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from sundial_core.cron import parse_cron
 from sundial_core.model import CronFields, DstPolicy, Schedule
 from sundial_core.schedule import compile_schedule
+from sundial_core.slot_sources import CalendarSlots
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -423,3 +428,26 @@ def test_gap_with_fields(fields: CronFields, expected: str) -> None:
 def test_zones(zone: str, cron: str, span: str, once: str, literal: str) -> None:
     assert slots(cron, zone, span) == once
     assert slots(cron, zone, span, DstPolicy.LITERAL) == literal
+
+
+def rule_zone(rule: str) -> ZoneInfo:
+    """Make a zone that has nothing but a POSIX rule."""
+    counts = struct.pack(">6l", 0, 0, 0, 0, 1, 4)
+    block = b"TZif2" + bytes(15) + counts + struct.pack(">lbb", 0, 0, 0) + b"AAA\0"
+    return ZoneInfo.from_file(BytesIO(block + block + b"\n" + rule.encode() + b"\n"), key="test")
+
+
+# No real zone does it yet: 1 January 00:30 +01:00 (31 December 23:30Z) is followed by 31 December 23:30 +00:00.
+@pytest.mark.parametrize(
+    ("dst", "expected"),
+    [(DstPolicy.ONCE, "31T23:15 02T00:15"), (DstPolicy.LITERAL, "31T23:15 01T00:15 02T00:15")],
+    ids=["once", "literal"],
+)
+def test_repeated_across_the_turn_of_the_year(dst: DstPolicy, expected: str) -> None:
+    zone = rule_zone("AAA0BBB,J60/2,J1/0:30")
+    source = CalendarSlots(parse_cron("15 0 * * *", "team/job"), zone, dst)
+    low, high = (datetime.fromisoformat(text) for text in ("2026-12-31T12:00:00", "2027-01-02T12:00:00"))
+    found = source.newest(low, high, 9)
+    assert " ".join(f"{slot:%dT%H:%M}" for slot in found) == expected
+    assert source.count(low, high) == len(found)
+    assert source.first(low + timedelta(hours=12), high) == found[1]
