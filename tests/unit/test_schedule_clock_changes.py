@@ -437,17 +437,20 @@ def rule_zone(rule: str) -> ZoneInfo:
     return ZoneInfo.from_file(BytesIO(block + block + b"\n" + rule.encode() + b"\n"), key="test")
 
 
-# No real zone does it yet: 1 January 00:30 +01:00 (31 December 23:30Z) is followed by 31 December 23:30 +00:00.
+# No zone does it yet: 1 January 00:30 +01:00 (31 December 23:30Z) is followed by 31 December 23:30 +00:00.
 @pytest.mark.parametrize(
-    ("dst", "expected"),
-    [(DstPolicy.ONCE, "31T23:15 02T00:15"), (DstPolicy.LITERAL, "31T23:15 01T00:15 02T00:15")],
-    ids=["once", "literal"],
+    ("cron", "once", "literal"),
+    [
+        pytest.param("15 0 * * *", "31T23:15 02T00:15", "31T23:15 01T00:15 02T00:15", id="repeated"),
+        pytest.param("45 0 * * *", "01T00:45 02T00:45", "01T00:45 02T00:45", id="just after"),
+    ],
 )
-def test_repeated_across_the_turn_of_the_year(dst: DstPolicy, expected: str) -> None:
+def test_repeated_across_the_turn_of_the_year(cron: str, once: str, literal: str) -> None:
     zone = rule_zone("AAA0BBB,J60/2,J1/0:30")
-    source = CalendarSlots(parse_cron("15 0 * * *", "team/job"), zone, dst)
     low, high = (datetime.fromisoformat(text) for text in ("2026-12-31T12:00:00", "2027-01-02T12:00:00"))
-    found = source.newest(low, high, 9)
-    assert " ".join(f"{slot:%dT%H:%M}" for slot in found) == expected
-    assert source.count(low, high) == len(found)
-    assert source.first(low + timedelta(hours=12), high) == found[1]
+    for dst, expected in ((DstPolicy.ONCE, once), (DstPolicy.LITERAL, literal)):
+        source = CalendarSlots(parse_cron(cron, "team/job"), zone, dst)
+        found = source.newest(low, high, 9)
+        assert " ".join(f"{slot:%dT%H:%M}" for slot in found) == expected
+        assert source.count(low, high) == len(found)
+        assert source.first(found[0] + timedelta(seconds=1), high) == found[1]
