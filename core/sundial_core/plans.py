@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -57,10 +57,10 @@ def compile_plan(
         return Problem(Reason.INVALID_SCHEDULE, f"spec.{error.field}: {error}", schedule_hash)
     work = _find_work(spec, function)
     if isinstance(work, Problem):
-        return work
+        return replace(work, schedule_hash=schedule_hash)
     problem = _check_args(spec) or _check_period(job, schedule, minimum_period)
     if problem is not None:
-        return problem
+        return replace(problem, schedule_hash=schedule_hash)
     template, timeout_seconds = work
     return Plan(spec, schedule, schedule_hash, template, timeout_seconds)
 
