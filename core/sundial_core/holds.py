@@ -32,7 +32,7 @@ def find_hold(job: ScheduledJob, now: datetime) -> Hold | None:
     pause = job.pause
     if pause is None or not pause.is_in_effect(now):
         return None
-    if pause.unreadable:
+    if pause.unreadable is not None:
         message = (
             f"the annotation sundial.dev/paused is {pause.unreadable!r}, which is neither"
             ' "true" nor an instant such as 2026-01-01T09:00:00Z; paused until it is corrected or removed'

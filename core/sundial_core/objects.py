@@ -14,10 +14,10 @@ from sundial_core.model import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The runtime switch: open-ended when `until` is None; `unreadable` holds a value that does not parse."""
+    """The runtime switch: open-ended without `until`; `unreadable` is the value where it does not parse."""
 
     until: datetime | None = None
-    unreadable: str = ""
+    unreadable: str | None = None
 
     def is_in_effect(self, now: datetime) -> bool:
         """Tell whether starts are held back at `now`."""
