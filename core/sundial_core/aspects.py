@@ -27,10 +27,15 @@ class Aspect:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a valid schedule stands: slots count after `effective_from`, those up to `cursor` are decided."""
+    """Where a valid schedule stands: slots count after `effective_from`, those up to `cursor` are decided.
 
+    The cursor begins at the creation. `creating`: the slots whose Jobs are being created.
+    """
+
+    created_at: datetime
     effective_from: datetime
     cursor: datetime
+    creating: frozenset[datetime]
     now: datetime
 
 
@@ -42,10 +47,11 @@ def judge_ready(plan: Plan | Problem, hold: Hold | None, standing: Standing) -> 
     following = schedule.next_slot(max(standing.now, low))
     if following is not None:
         return _ready(Reason.SCHEDULED, "the schedule is accepted")
-    if plan.spec.schedule.at is not None and not _is_slot(plan, standing.cursor):
-        return _judge_past_instant(plan, hold, standing)
-    if _is_slot(plan, standing.cursor) or schedule.next_slot(standing.effective_from) is not None:
+    if _had_slot(plan, hold, standing):
         return _ready(Reason.COMPLETED, "the last slot of the schedule has passed")
+    at = plan.spec.schedule.at
+    if at is not None and at <= standing.now and _is_slot(plan, at):
+        return _judge_past_instant(at, hold, standing)
     return _ready(
         Reason.NEVER_FIRES,
         "spec.schedule names no instant in the ten years after "
@@ -108,9 +114,15 @@ def _build_condition(aspect: Aspect, stored: JsonObject | None, generation: int,
     }
 
 
-def _judge_past_instant(plan: Plan, hold: Hold | None, standing: Standing) -> Aspect:
-    at = plan.spec.schedule.at
-    assert at is not None
+def _had_slot(plan: Plan, hold: Hold | None, standing: Standing) -> bool:
+    """Tell whether a slot of this schedule was decided, is being created, or counts and is due."""
+    if standing.creating or (standing.cursor > standing.created_at and _is_slot(plan, standing.cursor)):
+        return True
+    is_missed_by_hold = hold is not None and plan.spec.schedule.at is not None
+    return not is_missed_by_hold and plan.schedule.next_slot(standing.effective_from) is not None
+
+
+def _judge_past_instant(at: datetime, hold: Hold | None, standing: Standing) -> Aspect:
     if hold is not None:
         cause = f"the job was held back then ({hold.message})"
     else:

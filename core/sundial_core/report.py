@@ -57,8 +57,9 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     _record(recent, tallies, shown, _find_new_judgements(report, stored, cursor))
     active = sorted((run for run in shown if run.holds_place), key=_started)
     upcoming = _find_upcoming(report, now)
+    standing = Standing(report.job.created_at, report.effective_from, cursor, report.creating, now)
     conditions = [
-        aspects.judge_ready(report.plan, report.hold, Standing(report.effective_from, cursor, now)),
+        aspects.judge_ready(report.plan, report.hold, standing),
         aspects.judge_suspended(report.hold),
         aspects.judge_progressing(len(active)),
         aspects.judge_last_run(tallies.last_result),
