@@ -35,11 +35,12 @@ class RecentSlots:
         return True
 
     def record_judgement(self, judgement: Judgement) -> None:
-        """Add a verdict without a run; merge it with the newest entry if that says the same."""
+        """Add a verdict without a run; merge it with the entry before it if that says the same."""
         self._sort()
-        newest = self._entries[0] if self._entries else None
-        if newest is not None and _can_merge(newest, judgement):
-            self._entries[0] = _merge(newest, judgement)
+        entries = enumerate(self._entries)
+        before = next((i for i, entry in entries if _entry_time(entry) < judgement.first), None)
+        if before is not None and _can_merge(self._entries[before], judgement):
+            self._entries[before] = _merge(self._entries[before], judgement)
         else:
             self._entries.append(_build_entry(judgement))
 
@@ -89,7 +90,6 @@ def _can_merge(entry: JsonObject, judgement: Judgement) -> bool:
         "runId" not in entry
         and entry["verdict"] == judgement.verdict
         and entry.get("reason") == judgement.reason
-        and _entry_time(entry) < judgement.first
     )
 
 
