@@ -25,10 +25,11 @@ def choose_deletable(
     """Choose the Jobs that may be deleted now, and find when the next one may.
 
     All Jobs of a run go together, once its outcome is stored and the floor has passed. A schedule
-    with a problem keeps the default history.
+    with a problem keeps them all: how many its user wants is not known.
     """
-    history = plan.spec.history if isinstance(plan, Plan) else History()
-    surplus = _find_surplus(_group_ended(jobs, stored), history)
+    if isinstance(plan, Problem):
+        return (), None
+    surplus = _find_surplus(_group_ended(jobs, stored), plan.spec.history)
     deletable: list[ObservedJob] = []
     waiting: list[datetime] = []
     for run in surplus:
@@ -46,7 +47,7 @@ def _group_ended(jobs: Iterable[ObservedJob], stored: Stored) -> list[list[Obser
     for job in jobs:
         by_run.setdefault(job.run_id, []).append(job)
     ended = [run for run_id, run in by_run.items() if _is_stored_as_ended(run_id, run, stored)]
-    return sorted(ended, key=lambda run: max(job.created_at for job in run), reverse=True)
+    return sorted(ended, key=lambda run: max(map(_age, run)), reverse=True)
 
 
 def _is_stored_as_ended(run_id: str, run: list[ObservedJob], stored: Stored) -> bool:
@@ -64,6 +65,11 @@ def _find_surplus(ended: list[list[ObservedJob]], history: History) -> list[list
     successful = [run for run in ended if max(run, key=_attempt).phase is Phase.SUCCEEDED]
     failed = [run for run in ended if max(run, key=_attempt).phase is not Phase.SUCCEEDED]
     return successful[history.successful :] + failed[history.failed :]
+
+
+def _age(job: ObservedJob) -> tuple[datetime, datetime]:
+    """Order Jobs by creation; the API server cuts that to seconds, so slots tell within one."""
+    return job.created_at, job.slot or job.created_at
 
 
 def _attempt(job: ObservedJob) -> int:
