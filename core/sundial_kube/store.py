@@ -24,6 +24,9 @@ class Versioned(Protocol):
         """The object's resourceVersion."""
 
 
+MOST_DELETIONS = 10_000
+"""How many deletions are remembered: more than can happen while a request is under way."""
+
 V = TypeVar("V", bound=Versioned)
 Listener = Callable[[V | None, V | None], None]
 """Called with (old, new) after each change; on a deletion `new` is None and `old` the last known state."""
@@ -68,15 +71,12 @@ class Store(Generic[V]):
 
     def remove(self, item: JsonObject) -> None:
         """Take a DELETED event; it carries the object's last state."""
+        uid, resource_version = item["metadata"]["uid"], int(item["metadata"]["resourceVersion"])
+        old = self._values.get(uid)
+        if old is not None and old.resource_version > resource_version:
+            return
         value = self._parsed(item)
-        if value is None:
-            return
-        old = self._values.get(value.uid)
-        if old is not None and old.resource_version > value.resource_version:
-            return
-        self._deleted[value.uid] = value.resource_version
-        self._values.pop(value.uid, None)
-        self._listen(value, None)
+        self._drop(uid, resource_version, old if value is None else value)
 
     def replace(self, items: Iterable[JsonObject], resource_version: int) -> None:
         """Take a complete list, consistent at `resource_version`; what it lacks is gone if it is older."""
@@ -94,10 +94,17 @@ class Store(Generic[V]):
             if uid not in listed and value.resource_version < resource_version
         ]
         for value in missing:
-            self._deleted[value.uid] = resource_version
-            del self._values[value.uid]
-            self._listen(value, None)
+            self._drop(value.uid, resource_version, value)
         self._deleted = {uid: rv for uid, rv in self._deleted.items() if rv >= resource_version}
+
+    def _drop(self, uid: str, resource_version: int, last: V | None) -> None:
+        self._deleted.pop(uid, None)
+        self._deleted[uid] = resource_version
+        if len(self._deleted) > MOST_DELETIONS:
+            del self._deleted[next(iter(self._deleted))]
+        self._values.pop(uid, None)
+        if last is not None:
+            self._listen(last, None)
 
     def _parsed(self, item: JsonObject) -> V | None:
         try:
