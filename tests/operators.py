@@ -31,11 +31,15 @@ class Sundial:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process, and wait until its log says that it runs."""
+        """Start the process, and wait until its log says that it leads."""
         before = self._count_starts()
         environment = os.environ | {
             "KUBECONFIG": str(self.cluster.kubeconfig),
+            "SUNDIAL_NAMESPACE": self.ns,
             "SUNDIAL_WATCH_NAMESPACE": self.ns,
+            "SUNDIAL_LEASE_SECONDS": "4",
+            "SUNDIAL_RENEW_DEADLINE_SECONDS": "3",
+            "SUNDIAL_RENEW_PERIOD_SECONDS": "0.5",
             "SUNDIAL_LOG_FORMAT": "json",
             **self._settings,
         }
@@ -57,7 +61,7 @@ class Sundial:
         return status
 
     def _count_starts(self) -> int:
-        return self.log.read_text().count('"event": "started"') if self.log.exists() else 0
+        return self.log.read_text().count('"event": "leading"') if self.log.exists() else 0
 
     def is_running(self) -> bool:
         """Tell whether there is a process to end."""

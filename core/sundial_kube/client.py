@@ -55,11 +55,17 @@ class KubeClient:
     """
 
     def __init__(
-        self, configuration: Configuration, *, gate: Gate = open_gate, user_agent: str = "sundial"
+        self,
+        configuration: Configuration,
+        *,
+        gate: Gate = open_gate,
+        user_agent: str = "sundial",
+        request_seconds: float = REQUEST_TIMEOUT_SECONDS,
     ) -> None:
         self._configuration = configuration
         self._gate = gate
         self._user_agent = user_agent
+        self._request_seconds = request_seconds
         self._session: aiohttp.ClientSession | None = None
         self.clock = ServerClock()
 
@@ -69,7 +75,6 @@ class KubeClient:
             base_url=self._configuration.host,
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls),
             headers={"User-Agent": self._user_agent, "Accept": JSON},
-            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS),
             auto_decompress=True,
         )
         return self
@@ -91,6 +96,10 @@ class KubeClient:
     async def create(self, resource: Resource, ns: str, manifest: JsonObject | bytes) -> JsonObject:
         """Create an object."""
         return await self._write("POST", resource.path(ns), manifest)
+
+    async def patch(self, resource: Resource, ns: str, name: str, patch: JsonObject) -> JsonObject:
+        """Merge-patch an object; the patch carries the resourceVersion that guards it."""
+        return await self._write("PATCH", resource.path(ns, name), patch, MERGE_PATCH)
 
     async def patch_status(self, resource: Resource, ns: str, name: str, patch: JsonObject) -> JsonObject:
         """Merge-patch the status; the patch carries the resourceVersion that guards it."""

@@ -22,6 +22,10 @@ class ApiUnreachable(Exception):
     """No answer: refused, reset, or past the deadline. A write may have happened."""
 
 
+class NotLeading(Exception):
+    """This process may not write (any more); nothing was sent."""
+
+
 def parse_error(status: int, body: bytes, retry_after: str | None) -> ApiError:
     """Read the `Status` object that the API server sends with an error."""
     try:

@@ -32,5 +32,7 @@ GROUP = "sundial.dev"
 SCHEDULED_JOBS = Resource(GROUP, "v1alpha1", "scheduledjobs", "ScheduledJob")
 TASK_FUNCTIONS = Resource(GROUP, "v1alpha1", "taskfunctions", "TaskFunction")
 SCHEDULED_JOB_RUNS = Resource(GROUP, "v1alpha1", "scheduledjobruns", "ScheduledJobRun")
+LEADER_TERMS = Resource(GROUP, "v1alpha1", "leaderterms", "LeaderTerm")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 JOBS = Resource("batch", "v1", "jobs", "Job")
 PODS = Resource("", "v1", "pods", "Pod")

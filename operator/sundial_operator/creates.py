@@ -19,7 +19,7 @@ from sundial_core.refusals import Refusal, classify_refusal, trim_message
 from sundial_core.runs import parse_job
 from sundial_core.verdicts import Judgement, Verdict
 from sundial_kube.client import KubeClient
-from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS
 from sundial_operator.agenda import read_clock
 from sundial_operator.tracks import Create
@@ -74,6 +74,8 @@ class JobCreator:
         manifest = build_job(attempt, create.template, self._describe_creator())
         try:
             return Created(await self._client.create(JOBS, attempt.owner.ns, manifest))
+        except NotLeading:
+            return _try_later(create)
         except ApiUnreachable as error:
             create.unanswered_at = read_clock()
             log.warning("creating a Job got no answer", job=attempt.job_name, error=str(error))

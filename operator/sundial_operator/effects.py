@@ -15,7 +15,7 @@ from sundial_core.objects import ScheduledJob
 from sundial_core.report import Urgency
 from sundial_core.runs import ObservedJob, Run, build_lost_run
 from sundial_kube.client import KubeClient
-from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS, SCHEDULED_JOBS
 from sundial_operator.agenda import Agenda, read_clock
 from sundial_operator.creates import Created, JobCreator, Postponed, find_back_off
@@ -117,7 +117,7 @@ class Effects:
     async def _delete(self, track: Track, job: ObservedJob) -> None:
         try:
             await self._client.delete(JOBS, job.ns, job.name, job.uid)
-        except (ApiError, ApiUnreachable) as error:
+        except (ApiError, ApiUnreachable, NotLeading) as error:
             is_gone = isinstance(error, ApiError) and error.status in (404, 409)
             if not is_gone:
                 log.warning("deleting a finished Job failed", job=job.name, error=str(error))
@@ -151,7 +151,7 @@ class Effects:
     async def _send_patch(self, track: Track, job: ScheduledJob, patch: JsonObject) -> None:
         try:
             answer = await self._client.patch_status(SCHEDULED_JOBS, job.ns, job.name, patch)
-        except ApiUnreachable as error:
+        except (ApiUnreachable, NotLeading) as error:
             self._postpone_status(track, job, str(error), None)
         except ApiError as error:
             if error.status in (404, 409):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -34,7 +35,13 @@ TURN_SECONDS = 0.005
 class Reconciler:
     """Decides about each ScheduledJob whenever something about it has changed or is due."""
 
-    def __init__(self, client: KubeClient, writer: Writer, settings: Settings, instance: str) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        writer: Writer,
+        settings: Settings,
+        describe_creator: Callable[[], Creator],
+    ) -> None:
         self._tracks: dict[str, Track] = {}
         self._due: dict[str, None] = {}
         self._changed: dict[str, None] = {}
@@ -43,10 +50,8 @@ class Reconciler:
         self._limits = Limits(tombstone=timedelta(seconds=settings.tombstone_seconds))
         self.agenda: Agenda[Key] = Agenda(self._take_due)
         self.observed = Observed(self.wake, self._lose)
-        creator = Creator(settings.installation, instance, term=0)
-        self._effects = Effects(
-            client, writer, JobCreator(client, lambda: creator), self.observed, self.agenda
-        )
+        creator = JobCreator(client, describe_creator)
+        self._effects = Effects(client, writer, creator, self.observed, self.agenda)
 
     def wake(self, uid: str) -> None:
         """Look at a ScheduledJob again soon."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sundial_core.leases import Timing
 from sundial_core.names import build_installation
 
 
@@ -32,10 +34,35 @@ class Settings(BaseSettings):
     minimum_period_seconds: float = Field(
         1.0, ge=1.0, description="The shortest period that a schedule may have."
     )
+    lease_seconds: int = Field(15, ge=2, description="How long a Lease that is not renewed is respected.")
+    renew_deadline_seconds: float = Field(
+        10.0, gt=0, description="How long a leader goes on without renewing; less than the Lease."
+    )
+    renew_period_seconds: float = Field(2.0, gt=0, description="How often the Lease is renewed or tried.")
     concurrent_writes: int = Field(16, ge=1, le=64, description="How many writes may be under way at once.")
     log_format: LogFormat = Field(
         LogFormat.AUTO, description="console or json; auto takes console on a terminal."
     )
+
+    @model_validator(mode="after")
+    def check_lease(self) -> Self:
+        """Check that a leader stops before another one may begin."""
+        if not 2 * self.renew_period_seconds < self.renew_deadline_seconds < self.lease_seconds:
+            raise ValueError(
+                "SUNDIAL_RENEW_DEADLINE_SECONDS must be more than twice SUNDIAL_RENEW_PERIOD_SECONDS"
+                " and less than SUNDIAL_LEASE_SECONDS"
+            )
+        return self
+
+    @property
+    def timing(self) -> Timing:
+        """How the Lease is kept; a request takes at most a third of the renew deadline."""
+        return Timing(
+            duration=float(self.lease_seconds),
+            renew_deadline=self.renew_deadline_seconds,
+            retry=self.renew_period_seconds,
+            request=min(3.0, self.renew_deadline_seconds / 3),
+        )
 
     @property
     def installation(self) -> str:

@@ -1,0 +1,99 @@
+"""Who may lead: what a Lease says, and what a candidate does about it. Clocks are parameters.
+
+Local instants are seconds of a clock that counts suspended time too (CLOCK_BOOTTIME); the wall-clock
+times inside a Lease are written for people and never compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sundial_core.model import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a Lease lasts, and how it is kept, in seconds.
+
+    A leader that could not renew for `renew_deadline` stops; a candidate takes over `duration` after it last
+    saw the Lease change. The difference is what keeps two leaders apart.
+    """
+
+    duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry: float = 2.0
+    request: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A Lease as read: `holder` is empty when it was released."""
+
+    holder: str
+    duration: float
+    transitions: int
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The newest state of a Lease and the local instant at which it was first seen."""
+
+    lease: Lease
+    seen_at: float
+
+
+class Move(StrEnum):
+    """What a candidate does next."""
+
+    TAKE = "take"
+    WAIT = "wait"
+
+
+def parse_lease(item: JsonObject) -> Lease:
+    """Read a Lease from its JSON."""
+    spec: Mapping[str, Any] = item.get("spec") or {}
+    return Lease(
+        holder=spec.get("holderIdentity") or "",
+        duration=float(spec.get("leaseDurationSeconds") or 0),
+        transitions=int(spec.get("leaseTransitions") or 0),
+        resource_version=item["metadata"]["resourceVersion"],
+    )
+
+
+def sight(known: Sighting | None, lease: Lease, now: float) -> Sighting:
+    """Note what was read at the local instant `now`; an unchanged Lease keeps its first sighting."""
+    if known is not None and known.lease.resource_version == lease.resource_version:
+        return known
+    return Sighting(lease, now)
+
+
+def decide_move(sighting: Sighting, now: float) -> Move:
+    """Take a Lease that was released, or that has not changed for its whole duration."""
+    has_expired = now - sighting.seen_at >= sighting.lease.duration
+    return Move.TAKE if not sighting.lease.holder or has_expired else Move.WAIT
+
+
+def build_lease_spec(identity: str, timing: Timing, transitions: int, now: datetime) -> JsonObject:
+    """Build the spec of a Lease that was just taken; `now` is the wall clock, for people."""
+    return {
+        "holderIdentity": identity,
+        "leaseDurationSeconds": round(timing.duration),
+        "acquireTime": format_micro_time(now),
+        "renewTime": format_micro_time(now),
+        "leaseTransitions": transitions,
+    }
+
+
+def format_micro_time(instant: datetime) -> str:
+    """Write an instant as Kubernetes' MicroTime: UTC with exactly six digits of a second."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def raise_term(stored: int, now: datetime) -> int:
+    """Find the next term: above the stored one, and at least the Unix time, should that have been lost."""
+    return max(stored + 1, int(now.timestamp()))
