@@ -201,7 +201,7 @@ def test_every_minute_around_a_clock_change(text: str, change: tuple[str, str], 
     assert_same(text, zone, dst, readings_after(zone, low, 48 * 60, MINUTE), MINUTE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(second=field(0, 59), text=expressions, change=st.sampled_from(CHANGES), dst=st.sampled_from(DstPolicy))
 def test_every_second_of_the_hours_around_a_clock_change(
     second: str, text: str, change: tuple[str, str], dst: DstPolicy
