@@ -29,10 +29,11 @@ class Sundial:
         self.log = log
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._logged_before = 0
 
-    def start(self) -> None:
-        """Start the process, and wait until its log says that it leads."""
-        before = self._count_starts()
+    def start(self, wait_for: str = "leading") -> None:
+        """Start the process, and wait until its log says that it leads, or something else."""
+        self._logged_before = self.log.stat().st_size if self.log.exists() else 0
         environment = os.environ | {
             "KUBECONFIG": str(self.cluster.kubeconfig),
             "SUNDIAL_NAMESPACE": self.ns,
@@ -50,18 +51,29 @@ class Sundial:
                 stderr=log,
                 stdout=log,
             )
-        until(lambda: self._count_starts() > before, 30)
+        self.wait_for(wait_for, 40)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal to the process and wait for its end; return its exit status."""
         assert self._process is not None
         self._process.send_signal(how)
-        status = self._process.wait(timeout=20)
+        return self.wait(20)
+
+    def wait_for(self, event: str, timeout: float) -> None:
+        """Wait for an event in the log of the running process."""
+        until(lambda: f'"event": "{event}"' in self.log.read_text()[self._logged_before :], timeout)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float) -> int:
+        """Wait for the process to end by itself; return its exit status."""
+        assert self._process is not None
+        status = self._process.wait(timeout)
         self._process = None
         return status
-
-    def _count_starts(self) -> int:
-        return self.log.read_text().count('"event": "leading"') if self.log.exists() else 0
 
     def is_running(self) -> bool:
         """Tell whether there is a process to end."""
@@ -153,10 +165,10 @@ def sundial(start_operator: Starter) -> Sundial:
 def _start_operators(cluster: Cluster, ns: str, folder: Path) -> Iterator[Starter]:
     started: list[Sundial] = []
 
-    def start(**settings: str) -> Sundial:
+    def start(*, wait_for: str = "leading", **settings: str) -> Sundial:
         sundial = Sundial(cluster, ns, folder / f"operator-{len(started)}.log", settings)
         started.append(sundial)
-        sundial.start()
+        sundial.start(wait_for)
         return sundial
 
     yield start
@@ -169,4 +181,5 @@ def _start_operators(cluster: Cluster, ns: str, folder: Path) -> Iterator[Starte
 
 def _is_complaint(line: str) -> bool:
     """Tell whether a line of the log is one that no test expects: an error, or Python's own words."""
-    return '"level": "error"' in line or not line.startswith("{")
+    is_expected = '"event": "lost the leadership"' in line
+    return not is_expected and ('"level": "error"' in line or not line.startswith("{"))
