@@ -1,0 +1,153 @@
+"""Schedules, Jobs and stored statuses as tests write them down: short, with sensible rest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sundial_core import names
+from sundial_core.decide import Decision, Memory, View, decide
+from sundial_core.instants import format_instant
+from sundial_core.objects import ScheduledJob, parse_scheduled_job
+from sundial_core.plans import Plan, Problem, compile_plan
+from sundial_core.retention import Limits
+from sundial_core.runs import ObservedJob, parse_job
+from sundial_core.verdicts import Judgement
+
+UID = "8c5c4a5e-6f4b-4f0e-9d3c-0a1b2c3d4e5f"
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+LIMITS = Limits(tombstone=timedelta(seconds=600))
+TEMPLATE = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "busybox"}]}}}}
+SECOND = timedelta(seconds=1)
+
+
+def at(seconds: float) -> datetime:
+    """Name the instant that many seconds after the schedule was created."""
+    return CREATED + timedelta(seconds=seconds)
+
+
+def build_spec(**fields: Any) -> dict[str, Any]:
+    """Build a spec that runs every ten seconds unless told otherwise."""
+    return {"schedule": {"interval": {"seconds": 10}}, "template": TEMPLATE} | fields
+
+
+def build_item(
+    spec: dict[str, Any] | None = None,
+    status: dict[str, Any] | None = None,
+    changed: float | None = 0,
+    generation: int = 1,
+    paused: str | None = None,
+) -> dict[str, Any]:
+    """Build a ScheduledJob's JSON; `changed` is its managedFields time in seconds after its creation."""
+    metadata: dict[str, Any] = {
+        "uid": UID,
+        "resourceVersion": "10",
+        "namespace": "team",
+        "name": "tick",
+        "generation": generation,
+        "creationTimestamp": format_instant(CREATED),
+    }
+    if changed is not None:
+        metadata["managedFields"] = [{"manager": "kubectl", "time": format_instant(at(changed))}]
+    if paused is not None:
+        metadata["annotations"] = {names.PAUSED: paused}
+    return {"metadata": metadata, "spec": spec or build_spec(), "status": status or {}}
+
+
+def build_scheduled_job(spec: dict[str, Any] | None = None, **how: Any) -> ScheduledJob:
+    """Build a ScheduledJob as the operator sees it."""
+    return parse_scheduled_job(build_item(spec, **how))
+
+
+def build_plan(job: ScheduledJob) -> Plan | Problem:
+    """Compile a spec that names no TaskFunction."""
+    return compile_plan(job, None, SECOND)
+
+
+def build_job_item(
+    slot: float | None,
+    condition: str = "",
+    reason: str = "",
+    ended: float | None = None,
+    **how: Any,
+) -> dict[str, Any]:
+    """Build the JSON of a slot's Job; `ended` is when its condition became true."""
+    run_id = how.get("run_id") or names.build_run_id(UID, at(slot or 0))
+    attempt, created = how.get("attempt", 1), how.get("created", slot or 0)
+    name = names.build_job_name("tick", run_id, attempt)
+    annotations = {names.ATTEMPT: str(attempt)}
+    if slot is not None:
+        annotations[names.SCHEDULED_FOR] = format_instant(at(slot))
+    status: dict[str, Any] = {"ready": 1} if how.get("ready") else {}
+    if condition:
+        since = format_instant(at(created + 5 if ended is None else ended))
+        true = {"status": "True", "lastTransitionTime": since, "reason": reason}
+        status["conditions"] = [true | {"type": kind} for kind in condition.split("+")]
+    return {
+        "metadata": {
+            "uid": f"uid-{name}",
+            "resourceVersion": str(how.get("version", 20)),
+            "namespace": "team",
+            "name": name,
+            "creationTimestamp": format_instant(at(created)),
+            "labels": {names.RUN: run_id, names.TRIGGER: how.get("trigger", "schedule")},
+            "annotations": annotations,
+            "ownerReferences": [{"controller": True, "uid": UID}],
+        },
+        "status": status,
+    }
+
+
+def build_observed(slot: float | None, condition: str = "", **how: Any) -> ObservedJob:
+    """Build a slot's Job as the operator sees it."""
+    return parse_job(build_job_item(slot, condition, **how))
+
+
+def look(
+    job: ScheduledJob, now: float, jobs: tuple[ObservedJob, ...] = (), memory: Memory | None = None
+) -> Decision:
+    """Decide about a schedule `now` seconds after its creation."""
+    return decide(View(job, build_plan(job), jobs, memory or Memory()), at(now), LIMITS)
+
+
+def read_verdicts(status: dict[str, Any] | None) -> list[str]:
+    """Write `recentSlots`, oldest first, in a line each: slots in seconds after the creation."""
+    return [_describe_entry(entry) for entry in reversed((status or {}).get("recentSlots", []))]
+
+
+def read_condition(status: dict[str, Any] | None, kind: str) -> tuple[str, str]:
+    """Read a condition's status and reason."""
+    found = next(c for c in (status or {})["conditions"] if c["type"] == kind)
+    return found["status"], found["reason"]
+
+
+def read_seconds(text: str) -> int | float:
+    """Read an instant as seconds after the creation."""
+    seconds = (datetime.fromisoformat(text) - CREATED).total_seconds()
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+def _describe_entry(entry: dict[str, Any]) -> str:
+    if "from" in entry:
+        span = f"{read_seconds(entry['from'])}..{read_seconds(entry['to'])} x{entry['count']}"
+    else:
+        span = str(read_seconds(entry["slot"]))
+    words = [span, entry["verdict"], entry.get("result"), entry.get("reason")]
+    return " ".join(word for word in words if word)
+
+
+def list_starts(decision: Decision) -> list[int | float]:
+    """List the slots that a decision starts, in seconds after the creation."""
+    return [read_seconds(format_instant(attempt.slot)) for attempt in decision.starts if attempt.slot]
+
+
+def list_judgements(decision: Decision) -> list[str]:
+    """Write the judgements of a decision, in a line each."""
+    return [describe_judgement(judgement) for judgement in decision.judgements]
+
+
+def describe_judgement(judgement: Judgement) -> str:
+    """Write a judgement like an entry of `recentSlots`, without its message."""
+    first, last = (read_seconds(format_instant(slot)) for slot in (judgement.first, judgement.last))
+    span = f"{first}..{last} x{judgement.count}" if judgement.count > 1 else str(first)
+    return f"{span} {judgement.verdict} {judgement.reason}"

@@ -1,0 +1,144 @@
+"""Which finished Jobs may go: only what is stored as ended, beyond the limits, and past the floor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from situations import (
+    LIMITS,
+    SECOND,
+    UID,
+    at,
+    build_job_item,
+    build_observed,
+    build_plan,
+    build_scheduled_job,
+    build_spec,
+)
+
+from sundial_core import names
+from sundial_core.instants import format_instant
+from sundial_core.plans import Problem, compile_plan
+from sundial_core.retention import choose_deletable
+from sundial_core.runs import ObservedJob, parse_job
+from sundial_core.stored import parse_stored
+
+LONG_AFTER = 10_000
+
+
+def choose(
+    jobs: list[ObservedJob],
+    now: float = LONG_AFTER,
+    cursor: float | None = 9_000,
+    active: tuple[float, ...] = (),
+    **history: int,
+) -> tuple[list[str], Any]:
+    """Choose among Jobs; deletable ones are named by slot and attempt."""
+    status: dict[str, Any] = {"active": [{"runId": names.build_run_id(UID, at(slot))} for slot in active]}
+    if cursor is not None:
+        status["cursor"] = format_instant(at(cursor))
+    plan = build_plan(build_scheduled_job(build_spec(history=history)))
+    found, waiting = choose_deletable(jobs, parse_stored(status), plan, LIMITS, at(now))
+    seconds = (waiting - at(0)).total_seconds() if waiting else None
+    return [f"{int((job.slot - at(0)).total_seconds())}.{job.attempt}" for job in found if job.slot], seconds
+
+
+def finished(*slots: float, **how: Any) -> list[ObservedJob]:
+    return [build_observed(slot, "Complete", **how) for slot in slots]
+
+
+def failed(*slots: float, **how: Any) -> list[ObservedJob]:
+    return [build_observed(slot, "Failed", **how) for slot in slots]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "history", "expected"),
+    [
+        pytest.param(finished(10, 20, 30), {}, [], id="three successes are kept"),
+        pytest.param(finished(10, 20, 30, 40, 50), {}, ["20.1", "10.1"], id="older successes go"),
+        pytest.param(failed(10, 20, 30), {}, ["20.1", "10.1"], id="one failure is kept"),
+        pytest.param(finished(10) + failed(20, 30) + finished(40), {}, ["20.1"], id="each counts by itself"),
+        pytest.param(finished(10, 20), {"successful": 0}, ["20.1", "10.1"], id="none is kept"),
+        pytest.param(failed(10, 20), {"failed": 5}, [], id="many are kept"),
+        pytest.param(finished(30, 10, 20), {"successful": 1}, ["20.1", "10.1"], id="in any order"),
+        pytest.param(
+            finished(30, 10, 20, created=100),
+            {"successful": 1},
+            ["20.1", "10.1"],
+            id="of one second, by slot",
+        ),
+        pytest.param(
+            failed(10, attempt=1) + finished(10, attempt=2),
+            {"successful": 0},
+            ["10.1", "10.2"],
+            id="a run goes as one",
+        ),
+        pytest.param(
+            failed(10, attempt=1) + finished(10, attempt=2),
+            {"failed": 0},
+            [],
+            id="the newest attempt says what it is",
+        ),
+        pytest.param(
+            [build_observed(10, "Failed", reason="DeadlineExceeded"), *failed(20)],
+            {},
+            ["10.1"],
+            id="timeouts",
+        ),
+    ],
+)
+def test_limits(jobs: list[ObservedJob], history: dict[str, int], expected: list[str]) -> None:
+    assert choose(jobs, **history) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("job", "state"),
+    [
+        pytest.param(build_observed(10), {}, id="active"),
+        pytest.param(build_observed(10, "FailureTarget"), {}, id="Pods not known to be gone"),
+        pytest.param(*finished(10), {"active": (10,)}, id="stored as active"),
+        pytest.param(*finished(10), {"cursor": 9}, id="the cursor is not stored at its slot"),
+        pytest.param(*finished(10), {"cursor": None}, id="nothing is stored"),
+    ],
+)
+def test_what_is_not_stored_as_ended_stays(job: ObservedJob, state: dict[str, Any]) -> None:
+    assert choose([job], successful=0, failed=0, **state) == ([], None)
+
+
+def test_a_run_stays_while_one_of_its_jobs_has_not_ended() -> None:
+    jobs = [*failed(10, attempt=1), build_observed(10, attempt=2)]
+    assert choose(jobs, failed=0, successful=0) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param(614, ([], 615), id="before the floor"),
+        pytest.param(615, (["10.1"], None), id="at the floor"),
+    ],
+)
+def test_the_floor_counts_from_the_end_of_the_pods(now: float, expected: Any) -> None:
+    assert choose(finished(10, ended=15), now, successful=0) == expected
+
+
+def test_the_floor_of_a_run_is_that_of_its_last_job() -> None:
+    jobs = failed(10, attempt=1, ended=15) + finished(10, attempt=2, ended=100)
+    assert choose(jobs, 650, successful=0) == ([], 700)
+
+
+def test_the_next_floor_is_the_earliest() -> None:
+    assert choose(finished(10, ended=15) + finished(20, ended=25), 300, successful=0) == ([], 615)
+
+
+def test_a_job_that_is_being_deleted_is_not_deleted_again() -> None:
+    item = build_job_item(10, "Complete")
+    item["metadata"]["deletionTimestamp"] = format_instant(at(700))
+    assert choose([parse_job(item)], successful=0) == ([], None)
+
+
+def test_a_schedule_with_a_problem_keeps_its_history() -> None:
+    plan = compile_plan(build_scheduled_job(build_spec(template=None)), None, SECOND)
+    assert isinstance(plan, Problem)
+    stored = parse_stored({"cursor": format_instant(at(9_000))})
+    assert choose_deletable(finished(*range(10, 100, 10)), stored, plan, LIMITS, at(LONG_AFTER)) == ((), None)

@@ -1,0 +1,256 @@
+"""What becomes of slots that are due: catch-up by age, then concurrency, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from situations import CREATED, at, describe_judgement, read_seconds
+
+from sundial_core.conditions import Reason
+from sundial_core.instants import format_instant
+from sundial_core.model import CatchUp, Concurrency, Schedule
+from sundial_core.schedule import CompiledSchedule, compile_schedule
+from sundial_core.slot_sources import SlotSource
+from sundial_core.verdicts import (
+    Due,
+    Judged,
+    Judgement,
+    Verdict,
+    find_cursor,
+    give_up,
+    judge_slots,
+    miss_slots,
+    place_slots,
+)
+
+ALLOW = Concurrency.model_validate({"policy": "Allow"})
+
+
+def every(seconds: int) -> CompiledSchedule:
+    schedule = Schedule.model_validate({"interval": {"seconds": seconds}})
+    return compile_schedule(schedule, name="team/tick", created_at=CREATED)
+
+
+def due(until: float, known: Iterable[float] = (), after: float = 0, period: int = 10) -> Due:
+    return Due(every(period), at(after), at(until), frozenset(map(at, known)))
+
+
+def catch_up(policy: str, grace: int = 15, window: int = 3600, runs: int = 10) -> CatchUp:
+    fields = {"policy": policy, "graceSeconds": grace, "windowSeconds": window, "maxRuns": runs}
+    return CatchUp.model_validate(fields)
+
+
+def forbid(limit: int = 1) -> Concurrency:
+    return Concurrency.model_validate({"policy": "Forbid", "maxInstances": limit})
+
+
+def describe(judged: Judged) -> tuple[list[float], list[str]]:
+    starts = [read_seconds(format_instant(slot)) for slot in judged.starts]
+    return starts, [describe_judgement(judgement) for judgement in judged.judgements]
+
+
+@pytest.mark.parametrize(
+    ("rule", "until", "starts", "judgements"),
+    [
+        pytest.param(catch_up("None"), 10, [10], [], id="None, on time"),
+        pytest.param(catch_up("None"), 24.9, [10, 20], [], id="None, younger than the grace"),
+        pytest.param(catch_up("None"), 25, [20], ["10 Missed TooLate"], id="None, as old as the grace"),
+        pytest.param(catch_up("None"), 59, [50], ["10..40 x4 Missed TooLate"], id="None, many late"),
+        pytest.param(catch_up("None", grace=5), 56, [], ["10..50 x5 Missed TooLate"], id="None, all late"),
+        pytest.param(catch_up("Latest"), 59, [50], ["10..40 x4 Missed TooLate"], id="Latest, one on time"),
+        pytest.param(
+            catch_up("Latest", grace=5), 56, [50], ["10..40 x4 Missed TooLate"], id="Latest, all late"
+        ),
+        pytest.param(catch_up("Latest", grace=5), 16, [10], [], id="Latest, only one"),
+        pytest.param(
+            catch_up("Latest", grace=5, window=6),
+            56,
+            [],
+            ["10..50 x5 Missed TooLate"],
+            id="Latest, window over",
+        ),
+        pytest.param(
+            catch_up("Latest", grace=5, window=0),
+            56,
+            [],
+            ["10..50 x5 Missed TooLate"],
+            id="Latest, no window",
+        ),
+        pytest.param(catch_up("All", grace=5), 36, [10, 20, 30], [], id="All"),
+        pytest.param(catch_up("All"), 36, [10, 20, 30], [], id="All, late and on time"),
+        pytest.param(
+            catch_up("All", grace=5, runs=2), 46, [30, 40], ["10..20 x2 Missed TooLate"], id="All, maxRuns"
+        ),
+        pytest.param(
+            catch_up("All", grace=5, window=30),
+            46,
+            [20, 30, 40],
+            ["10 Missed TooLate"],
+            id="All, within window",
+        ),
+        pytest.param(
+            catch_up("All", runs=1),
+            46,
+            [30, 40],
+            ["10..20 x2 Missed TooLate"],
+            id="All, maxRuns, one on time",
+        ),
+    ],
+)
+def test_catch_up_decides_about_late_slots(
+    rule: CatchUp, until: float, starts: list[float], judgements: list[str]
+) -> None:
+    assert describe(judge_slots(due(until), rule, ALLOW, 0)) == (starts, judgements)
+
+
+@pytest.mark.parametrize(
+    ("known", "policy", "starts", "judgements"),
+    [
+        pytest.param(
+            [30], "None", [], ["10..20 x2 Missed TooLate", "40..50 x2 Missed TooLate"], id="between"
+        ),
+        pytest.param([10], "None", [], ["20..50 x4 Missed TooLate"], id="first"),
+        pytest.param([50], "None", [], ["10..40 x4 Missed TooLate"], id="last"),
+        pytest.param([10, 20, 30, 40, 50], "All", [], [], id="all of them"),
+        pytest.param([50], "Latest", [], ["10..40 x4 Missed TooLate"], id="the latest has started already"),
+        pytest.param([20, 40], "All", [10, 30, 50], [], id="All fills the gaps"),
+        pytest.param([7, 60], "None", [], ["10..50 x5 Missed TooLate"], id="what is no slot here"),
+    ],
+)
+def test_known_slots_are_not_judged(
+    known: list[float], policy: str, starts: list[float], judgements: list[str]
+) -> None:
+    assert describe(judge_slots(due(56, known), catch_up(policy, grace=5), ALLOW, 0)) == (starts, judgements)
+
+
+def test_a_known_slot_on_time_makes_late_ones_missed_under_latest() -> None:
+    judged = judge_slots(due(52, [50]), catch_up("Latest", grace=5), ALLOW, 0)
+    assert describe(judged) == ([], ["10..40 x4 Missed TooLate"])
+
+
+@pytest.mark.parametrize(
+    ("rule", "active", "starts", "skipped"),
+    [
+        pytest.param(forbid(), 0, [10], [20, 30], id="Forbid, one place"),
+        pytest.param(forbid(), 1, [], [10, 20, 30], id="Forbid, none free"),
+        pytest.param(forbid(2), 1, [10], [20, 30], id="Forbid, one of two free"),
+        pytest.param(forbid(3), 0, [10, 20, 30], [], id="Forbid, three places"),
+        pytest.param(forbid(2), 5, [], [10, 20, 30], id="Forbid, more active than allowed"),
+        pytest.param(ALLOW, 99, [10, 20, 30], [], id="Allow"),
+    ],
+)
+def test_concurrency_decides_oldest_first(
+    rule: Concurrency, active: int, starts: list[float], skipped: list[float]
+) -> None:
+    judged = place_slots([at(10), at(20), at(30)], rule, active)
+    assert describe(judged) == (starts, [f"{slot} Skipped AlreadyActive" for slot in skipped])
+
+
+def test_a_skipped_slot_says_how_many_are_active() -> None:
+    (judgement,) = place_slots([at(10)], forbid(2), 3).judgements
+    assert judgement.message == "3 active; concurrency.maxInstances is 2"
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        pytest.param([], ["10..50 x5 Missed Suspended"], id="all"),
+        pytest.param([30], ["10..20 x2 Missed Suspended", "40..50 x2 Missed Suspended"], id="but known ones"),
+    ],
+)
+def test_all_that_is_due_can_be_missed(known: list[float], expected: list[str]) -> None:
+    assert describe(miss_slots(due(50, known), Reason.SUSPENDED)) == ([], expected)
+
+
+@pytest.mark.parametrize(
+    ("refused", "after", "expected"),
+    [
+        pytest.param([10], 10, ["10 Missed CreateFailed"], id="a newer slot is due"),
+        pytest.param([10, 20], 10, ["10 Missed CreateFailed", "20 Missed CreateFailed"], id="several"),
+        pytest.param([30], 10, [], id="itself is the newest"),
+        pytest.param([10], 30, [], id="nothing is due"),
+        pytest.param([], 10, [], id="nothing was refused"),
+    ],
+)
+def test_refused_slots_give_way(refused: list[float], after: float, expected: list[str]) -> None:
+    judgements = give_up(due(35, after=after), map(at, refused))
+    assert [describe_judgement(judgement) for judgement in judgements] == expected
+
+
+def missed(first: float, last: float) -> Judgement:
+    return Judgement(at(first), at(last), 2, Verdict.MISSED, Reason.TOO_LATE)
+
+
+@pytest.mark.parametrize(
+    ("judgements", "started", "creating", "expected"),
+    [
+        pytest.param([], [], [], 5, id="nothing new"),
+        pytest.param([], [20], [], 20, id="a started slot"),
+        pytest.param([missed(10, 30)], [], [], 30, id="the last of a range"),
+        pytest.param([missed(10, 30)], [40], [], 40, id="the newest of both"),
+        pytest.param([missed(10, 30)], [50], [40], 30, id="held by a create under way"),
+        pytest.param([], [50], [40], 5, id="held from the start"),
+        pytest.param([], [50], [40, 20], 5, id="held by the oldest create"),
+        pytest.param([missed(1, 2)], [3], [], 5, id="never back"),
+    ],
+)
+def test_cursor(judgements: Any, started: list[float], creating: list[float], expected: float) -> None:
+    assert find_cursor(at(5), judgements, map(at, started), map(at, creating)) == at(expected)
+
+
+@given(
+    known=st.sets(st.integers(1, 60)),
+    rule=st.builds(
+        catch_up,
+        st.sampled_from(["None", "Latest", "All"]),
+        st.integers(5, 40),
+        st.integers(0, 60),
+        st.integers(1, 5),
+    ),
+    limit=st.integers(1, 5),
+    active=st.integers(0, 3),
+    period=st.integers(1, 7),
+)
+def test_each_due_slot_gets_one_verdict(
+    known: set[int], rule: CatchUp, limit: int, active: int, period: int
+) -> None:
+    case = due(60, known, period=period)
+    judged = judge_slots(case, rule, forbid(limit), active)
+    open_slots = [slot for slot in range(period, 61, period) if slot not in known]
+    judged_slots = [slot for slot in open_slots for j in judged.judgements if j.first <= at(slot) <= j.last]
+    assert sorted([*judged_slots, *describe(judged)[0]]) == open_slots
+    assert sum(judgement.count for judgement in judged.judgements) == len(judged_slots)
+    assert len(judged.starts) + active <= max(limit, active)
+
+
+class Meter:
+    """A source of slots that counts how many it had to name."""
+
+    def __init__(self, source: SlotSource) -> None:
+        self.source = source
+        self.count = source.count
+        self.named = 0
+
+    def first(self, low: datetime, high: datetime) -> datetime | None:
+        self.named += 1
+        return self.source.first(low, high)
+
+    def newest(self, low: datetime, high: datetime, limit: int) -> list[datetime]:
+        found = self.source.newest(low, high, limit)
+        self.named += len(found)
+        return found
+
+
+def test_a_million_slots_are_counted_not_named() -> None:
+    schedule = every(1)
+    meter = Meter(schedule.source)
+    case = Due(replace(schedule, source=meter), at(0), at(1_000_000), frozenset())
+    judged = judge_slots(case, catch_up("Latest"), forbid(), 0)
+    assert [j.count for j in judged.judgements if j.verdict is Verdict.MISSED] == [999_985]
+    assert 0 < meter.named < 100

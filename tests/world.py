@@ -1,0 +1,276 @@
+"""One schedule, its Jobs and its status behind an API server in memory, and a process that decides.
+
+Trouble is a mode: what becomes of creates and of status patches, how long Jobs take, whether news arrive.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from situations import CREATED, UID, build_item, build_plan
+
+from sundial_core import names, runs
+from sundial_core.decide import Decision, View, decide
+from sundial_core.instants import format_instant, parse_instant
+from sundial_core.manifests import Creator
+from sundial_core.objects import ScheduledJob, parse_scheduled_job
+from sundial_core.retention import Limits
+from sundial_core.runs import ObservedJob, parse_job
+from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_operator.creates import Created, JobCreator, Refused
+from sundial_operator.effects import build_patch
+from sundial_operator.tracks import Track
+
+TOMBSTONE = timedelta(seconds=60)
+LATE_LANDING = timedelta(seconds=40)
+LONG_AFTER = datetime.max.replace(tzinfo=CREATED.tzinfo)
+T = TypeVar("T")
+
+
+class Conflict(Exception):
+    """The resourceVersion of a patch is not the stored one."""
+
+
+def floor(instant: datetime) -> datetime:
+    """Cut an instant to the second, as the API server does with the times that it writes."""
+    return instant.replace(microsecond=0)
+
+
+def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    raise AssertionError("the coroutine waits")
+
+
+@dataclass
+class Cluster:
+    """The API server's side: the truth. `statuses` holds each status ever stored, `made` counts creates."""
+
+    spec: dict[str, Any]
+    now: datetime = CREATED
+    version: int = 100
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    made: Counter[str] = field(default_factory=Counter)
+    made_slots: dict[datetime, str] = field(default_factory=dict)
+    results: dict[str, str] = field(default_factory=dict)
+    landings: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
+    create_mode: str = "ok"
+    most_active: int = 0
+    job_seconds: float = 3
+    job_result: str = "Complete"
+
+    def __post_init__(self) -> None:
+        self.item = build_item(self.spec)
+        self._touch()
+
+    def write_user_change(self, spec: dict[str, Any] | None = None, paused: str | None = None) -> None:
+        """Store what a user wrote: the whole spec and the pause annotation."""
+        metadata = self.item["metadata"]
+        if spec is not None and spec != self.item["spec"]:
+            self.item["spec"] = spec
+            metadata["generation"] += 1
+        metadata["annotations"] = {names.PAUSED: paused} if paused else {}
+        metadata["managedFields"] = [{"time": format_instant(floor(self.now))}]
+        self._touch()
+
+    def touch(self) -> None:
+        """Let a user change a label."""
+        self.write_user_change(paused=self.item["metadata"].get("annotations", {}).get(names.PAUSED))
+
+    def patch_status(self, patch: dict[str, Any]) -> None:
+        """Merge a status patch; raises Conflict when it is for another resourceVersion."""
+        if patch["metadata"]["resourceVersion"] != self.item["metadata"]["resourceVersion"]:
+            raise Conflict
+        merged = self.item["status"] | copy.deepcopy(patch["status"])
+        self.item["status"] = {name: value for name, value in merged.items() if value is not None}
+        self._touch()
+        self.statuses.append(self.item["status"])
+
+    async def create(self, _resource: object, _ns: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Create a Job, or fail in the way that the mode says."""
+        if self.create_mode == "refuse":
+            raise ApiError(403, "Forbidden", "exceeded quota: jobs")
+        if self.create_mode == "reject":
+            raise ApiError(422, "Invalid", "spec.template: Invalid value")
+        if self.create_mode == "lose":
+            raise ApiUnreachable("connection reset")
+        if self.create_mode == "land late":
+            self.landings.append((self.now + LATE_LANDING, manifest))
+            raise ApiUnreachable("timed out")
+        item = self._store(manifest)
+        if self.create_mode == "land":
+            raise ApiUnreachable("connection reset")
+        return item
+
+    async def get(self, _resource: object, _ns: str, name: str) -> dict[str, Any]:
+        """Read a Job."""
+        if name not in self.jobs:
+            raise ApiError(404, "NotFound", "not found")
+        return self.jobs[name]
+
+    def pass_to(self, instant: datetime) -> None:
+        """Let time pass: what is under way lands, Jobs end."""
+        self.now = max(self.now, instant)
+        self.land(self.now)
+        for job in self.jobs.values():
+            self._progress(job)
+
+    def land(self, until: datetime) -> None:
+        """Store the creates that land up to an instant; one whose name is taken is refused."""
+        for when, manifest in list(self.landings):
+            if when <= until:
+                self.landings.remove((when, manifest))
+                if manifest["metadata"]["name"] not in self.jobs:
+                    self._store(manifest)
+
+    def _store(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        name = manifest["metadata"]["name"]
+        if name in self.jobs:
+            raise ApiError(409, "AlreadyExists", f"jobs.batch {name!r} already exists")
+        self.version += 1
+        self.made[name] += 1
+        self.made_slots[parse_instant(manifest["metadata"]["annotations"][names.SCHEDULED_FOR])] = name
+        plan = {"ends": self.now + timedelta(seconds=self.job_seconds), "result": self.job_result}
+        metadata = manifest["metadata"] | {
+            "uid": f"{name}-{self.version}",
+            "resourceVersion": str(self.version),
+            "creationTimestamp": format_instant(floor(self.now)),
+        }
+        self.jobs[name] = manifest | {"metadata": metadata, "status": {}, "plan": plan}
+        active = sum(not job["status"] for job in self.jobs.values())
+        self.most_active = max(self.most_active, active)
+        return self.jobs[name]
+
+    def _progress(self, job: dict[str, Any]) -> None:
+        if job["plan"]["ends"] > self.now or job["status"]:
+            return
+        condition = {
+            "type": job["plan"]["result"],
+            "status": "True",
+            "lastTransitionTime": format_instant(floor(job["plan"]["ends"])),
+        }
+        job["status"] = {"conditions": [condition]}
+        self.version += 1
+        job["metadata"] = job["metadata"] | {"resourceVersion": str(self.version)}
+        self.results[job["metadata"]["name"]] = {"Complete": "Succeeded"}.get(condition["type"], "Failed")
+
+    def _touch(self) -> None:
+        self.version += 1
+        self.item = copy.deepcopy(self.item)
+        self.item["metadata"]["resourceVersion"] = str(self.version)
+
+
+class Process:
+    """The operator's side: what it has seen and remembers; everything here is lost in a crash."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.deleted: list[tuple[ObservedJob, dict[str, Any], datetime]] = []
+        self.status_mode = "store"
+        self.is_deaf = False
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything and list."""
+        self.track = Track(UID)
+        self.jobs: dict[str, ObservedJob] = {}
+        self.wake_at: datetime | None = CREATED
+        self.listen()
+
+    def listen(self) -> None:
+        """Take the news from the watches."""
+        self.job: ScheduledJob = parse_scheduled_job(self.cluster.item)
+        seen = {item["metadata"]["uid"]: parse_job(item) for item in self.cluster.jobs.values()}
+        for uid, gone in self.jobs.items():
+            if uid not in seen:
+                self._lose(gone)
+        self.jobs = seen
+
+    def pass_time(self, seconds: float) -> None:
+        """Look whenever something is due, up to the end of that time."""
+        end = self.cluster.now + timedelta(seconds=seconds)
+        while self.wake_at is not None and self.wake_at <= end:
+            self.cluster.pass_to(self.wake_at)
+            self.look()
+        self.cluster.pass_to(end)
+        self.look()
+
+    def look(self) -> Decision:
+        """Decide and act as `Reconciler.look` does, with every request answered at once."""
+        if not self.is_deaf:
+            self.listen()
+        jobs = tuple(self.jobs.values())
+        self.track.forget_created(jobs)
+        cursor = self.job.status.get("cursor")
+        active = [entry["runId"] for entry in self.job.status.get("active") or ()]
+        self.track.forget_stored(parse_instant(cursor) if cursor else None, active)
+        plan = build_plan(self.job)
+        self.track.adopt_plan((self.job.generation, "", 0), plan)
+        view = View(self.job, plan, jobs, self.track.recall())
+        decision = decide(view, self.cluster.now, Limits(TOMBSTONE))
+        self.track.remember(decision)
+        self.wake_at = decision.wake_at
+        assert self.wake_at is None or self.wake_at > self.cluster.now
+        self._apply(decision)
+        return decision
+
+    def _apply(self, decision: Decision) -> None:
+        self.track.wanted_status = decision.status if decision.urgency else None
+        self.track.wanted_from = self.job.resource_version
+        wanted_status = decision.status
+        for slot in sorted(self.track.creates):
+            self._create(slot)
+        for finished in decision.deletes:
+            self._delete(finished)
+        for run in decision.missing:
+            if run.job_name in self.cluster.jobs:
+                found = parse_job(self.cluster.jobs[run.job_name])
+                self.jobs[found.uid] = found
+            else:
+                self.track.lost[run.run_id] = runs.build_lost_run(run, self.cluster.now)
+        if self.track.wanted_status is not None and wanted_status is not None:
+            self._patch(wanted_status)
+
+    def _create(self, slot: datetime) -> None:
+        creator = JobCreator(self.cluster, lambda: Creator("team.x", "one", 1))  # type: ignore[arg-type]
+        result = run_now(creator.create(self.track.creates[slot]))
+        if isinstance(result, Created):
+            job = parse_job(result.job)
+            self.jobs[job.uid] = job
+            self.track.forget_created([job])
+        elif isinstance(result, Refused):
+            self.track.conclude(slot, result.judgement)
+
+    def _delete(self, job: ObservedJob) -> None:
+        if job.name in self.cluster.jobs:
+            self.deleted.append((job, self.cluster.item["status"], self.cluster.now))
+            del self.cluster.jobs[job.name]
+
+    def _lose(self, job: ObservedJob) -> None:
+        now = self.cluster.now
+        self.track.lost[job.run_id] = runs.build_lost_run(runs.build_run(job, (), now), now)
+
+    def _patch(self, status: dict[str, Any]) -> None:
+        """Patch as `Effects` does; the answer is taken at once unless it is lost."""
+        if self.status_mode == "lose":
+            return
+        if self.status_mode == "conflict":
+            self.cluster.write_user_change(
+                paused=self.cluster.item["metadata"].get("annotations", {}).get(names.PAUSED)
+            )
+        try:
+            self.cluster.patch_status(build_patch(self.job, status))
+        except Conflict:
+            self.job = parse_scheduled_job(self.cluster.item)
+            return
+        if self.status_mode == "store":
+            self.job = parse_scheduled_job(self.cluster.item)
