@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -54,10 +55,9 @@ class Agenda(Generic[K]):
         while True:
             self._changed.clear()
             delay = self._wake_due()
-            try:
-                await asyncio.wait_for(self._changed.wait(), delay)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay):  # wait_for can swallow a cancellation until Python 3.12
+                    await self._changed.wait()
 
     def _wake_due(self) -> float:
         """Wake what is due; return the seconds until the next look."""
