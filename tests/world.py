@@ -56,6 +56,7 @@ class Cluster:
 
     spec: dict[str, Any]
     now: datetime = CREATED
+    changed: datetime = CREATED
     version: int = 100
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     statuses: list[dict[str, Any]] = field(default_factory=list)
@@ -80,6 +81,7 @@ class Cluster:
             metadata["generation"] += 1
         metadata["annotations"] = {names.PAUSED: paused} if paused else {}
         metadata["managedFields"] = [{"time": format_instant(floor(self.now))}]
+        self.changed = self.now
         self._touch()
 
     def touch(self) -> None:

@@ -81,7 +81,6 @@ class Story:
     eras: list[Era] = field(default_factory=list)
     waived: list[tuple[datetime, datetime]] = field(default_factory=list)
     paused: str | None = None
-    changed: datetime = CREATED
     unheard_since: datetime | None = None
 
     def play(self, step: tuple[Any, ...]) -> None:
@@ -142,7 +141,7 @@ class Story:
         self.cluster.land(LONG_AFTER if self.cluster.version % 2 else self.cluster.now)
         self.cluster.landings.clear()
         stored = self.cluster.item["status"].get("cursor")
-        self.waived.append((parse_instant(stored) if stored else CREATED, self.changed))
+        self.waived.append((parse_instant(stored) if stored else CREATED, self.cluster.changed))
         self.hear()
         self.process.restart()
 
@@ -151,7 +150,6 @@ class Story:
         self.process.look()
         self.cluster.write_user_change(spec, self.paused)
         now = self.cluster.now
-        self.changed = now
         self._end_era(now)
         start = self._find_start(now)
         if start is not None:

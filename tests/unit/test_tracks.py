@@ -1,0 +1,160 @@
+"""What a process remembers of a schedule until it is stored, and what it forgets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from situations import (
+    UID,
+    at,
+    build_observed,
+    build_plan,
+    build_scheduled_job,
+    build_spec,
+    list_starts,
+    look,
+    read_verdicts,
+)
+
+from sundial_core.conditions import Reason
+from sundial_core.runs import build_lost_run, build_run
+from sundial_core.verdicts import Judgement, Verdict
+from sundial_operator.tracks import Track
+
+KEY = (1, "", 0)
+
+
+def build_track(now: float = 10, **fields: Any) -> Track:
+    """Build the track of a schedule that was looked at once."""
+    job = build_scheduled_job(build_spec(**fields))
+    track = Track(UID)
+    track.adopt_plan(KEY, build_plan(job))
+    track.remember(look(job, now))
+    return track
+
+
+def skipped(slot: float) -> Judgement:
+    return Judgement(at(slot), at(slot), 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE)
+
+
+def test_what_starts_is_being_created_as_it_was_decided() -> None:
+    track = build_track(args={"n": 1}, catchUp={"policy": "All"})
+    track.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(args={"n": 2}))))
+    create = track.creates[at(10)]
+    assert (create.attempt.args, create.catch_up.policy) == ({"n": 1}, "All")
+    assert track.recall().creating == {at(10)}
+
+
+def test_a_track_remembers_how_far_it_judged_and_never_less() -> None:
+    track = build_track(12)
+    track.remember(look(build_scheduled_job(), 7))
+    assert track.recall().judged_until == at(12)
+
+
+def test_judgements_stay_until_the_cursor_has_passed_them() -> None:
+    track = build_track()
+    track.judgements = [skipped(20), skipped(30), skipped(40)]
+    track.forget_stored(at(30), ())
+    assert track.recall().judgements == (skipped(40),)
+
+
+def test_nothing_is_forgotten_before_anything_is_stored() -> None:
+    track = build_track()
+    track.judgements = [skipped(20)]
+    track.forget_stored(None, ())
+    assert track.judgements == [skipped(20)]
+
+
+@pytest.mark.parametrize(
+    ("cursor", "active", "is_kept"),
+    [
+        pytest.param(5, False, True, id="its start is not stored"),
+        pytest.param(15, True, True, id="its end is not stored"),
+        pytest.param(15, False, False, id="both are stored"),
+    ],
+)
+def test_a_lost_run_stays_until_its_end_is_stored(cursor: float, active: Any, is_kept: Any) -> None:
+    track = build_track()
+    run = build_lost_run(build_run(build_observed(10), (), at(12)), at(12))
+    track.lost[run.run_id] = run
+    track.forget_stored(at(cursor), [run.run_id] if active else [])
+    assert (run.run_id in track.recall().lost) is is_kept
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_kept"),
+    [
+        pytest.param(build_observed(10), False, id="its Job"),
+        pytest.param(build_observed(20), True, id="the Job of another slot"),
+        pytest.param(build_observed(10, attempt=2), True, id="another attempt"),
+        pytest.param(build_observed(10, run_id="other"), True, id="another run for the slot"),
+        pytest.param(build_observed(None, trigger="manual"), True, id="a manual run"),
+    ],
+)
+def test_a_create_stays_until_its_job_is_seen(seen: Any, is_kept: Any) -> None:
+    track = build_track()
+    track.forget_created([seen])
+    assert (at(10) in track.creates) is is_kept
+
+
+def test_a_create_that_failed_leaves_its_judgement() -> None:
+    track = build_track()
+    track.conclude(at(10), skipped(10))
+    assert (track.creates, track.judgements) == ({}, [skipped(10)])
+
+
+def test_a_judgement_that_comes_after_the_job_was_seen_is_dropped() -> None:
+    track = build_track()
+    track.forget_created([build_observed(10)])
+    track.conclude(at(10), skipped(10))
+    assert track.judgements == []
+
+
+def test_what_is_decided_instead_ends_a_create() -> None:
+    track = build_track()
+    track.creates[at(10)].is_refused = True
+    assert track.recall().yielding == {at(10)}
+    decision = look(build_scheduled_job(), 20, memory=track.recall())
+    track.remember(decision)
+    assert list(track.creates) == [at(20)]
+    assert [judgement.reason for judgement in track.judgements] == [Reason.CREATE_FAILED]
+
+
+@pytest.mark.parametrize("policy", ["None", "All"])
+def test_only_under_latest_a_refused_create_yields(policy: str) -> None:
+    track = build_track(catchUp={"policy": policy})
+    track.creates[at(10)].is_refused = True
+    assert track.recall().yielding == frozenset()
+
+
+def test_of_another_schedule_nothing_is_judged_yet() -> None:
+    track = build_track(19)
+    edited = build_spec(schedule={"cron": "*/6 * * * * *"})
+    job = build_scheduled_job(edited, changed=11, generation=2, status=look(build_scheduled_job(), 5).status)
+    track.adopt_plan((2, "", 0), build_plan(job))
+    assert list_starts(look(job, 20, (build_observed(10, "Complete"),), track.recall())) == [12]
+
+
+def test_what_the_old_schedule_judged_stays_judged() -> None:
+    track = build_track(19)
+    track.judgements = [skipped(12)]
+    track.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(schedule={"cron": "* * * * *"}))))
+    assert track.recall().judged_until == at(12)
+
+
+def test_another_generation_of_the_same_schedule_stays_judged() -> None:
+    track = build_track(19)
+    track.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(args={"n": 2}))))
+    assert (track.recall().judged_until, track.plan_key) == (at(19), (2, "", 0))
+
+
+def test_a_status_that_waits_to_be_stored_is_remembered() -> None:
+    track = build_track()
+    track.wanted_status = {"effectiveFrom": "2026-01-01T00:00:05Z"}
+    assert track.recall().decided == {"effectiveFrom": "2026-01-01T00:00:05Z"}
+
+
+def test_a_restart_forgets_and_finds_the_same_again() -> None:
+    decision = look(build_scheduled_job(), 20, (build_observed(10),), Track(UID).recall())
+    assert read_verdicts(decision.status) == ["10 Started", "20 Skipped AlreadyActive"]
