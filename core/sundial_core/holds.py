@@ -81,9 +81,8 @@ def _find_end(decided: Stored, hold: Hold | None, change: datetime) -> datetime 
     """Find when the hold that was in effect ended: a timed one by itself, or earlier by a change."""
     if decided.hold is None:
         return None
-    is_open_ended = hold is not None and hold.reason in OPEN_ENDED
     if decided.hold in OPEN_ENDED:
+        is_open_ended = hold is not None and hold.reason in OPEN_ENDED
         return None if is_open_ended else change
     until = decided.paused_until or change
-    is_over = hold is None or (is_open_ended and until <= change)
-    return min(change, until) if is_over else None
+    return min(change, until) if hold is None or until <= change else None

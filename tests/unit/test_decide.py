@@ -251,6 +251,13 @@ def test_a_newer_slot_takes_the_place_of_a_refused_one(
     memory = Memory(at(10), creating=frozenset({at(10)}), yielding=frozenset(yielding))
     decision = look(build_scheduled_job(status=stored(1)), now, memory=memory)
     assert (list_starts(decision), list_judgements(decision)) == (starts, judgements)
+    assert decision.status is not None
+    assert decision.status["cursor"] == format_instant(at(10 if starts else 0))
+
+
+def test_a_slot_that_is_being_created_is_not_judged_again() -> None:
+    decision = look(build_scheduled_job(status=stored(1)), 11, memory=Memory(creating=frozenset({at(10)})))
+    assert (list_starts(decision), list_judgements(decision)) == ([], [])
 
 
 def test_a_refused_create_whose_job_exists_is_not_given_up() -> None:

@@ -202,9 +202,13 @@ def test_slots_before_a_hold_are_missed_once(state: dict[str, Any], judgements: 
     assert list_judgements(look(see(held, **state), 102)) == []
 
 
-def test_slots_between_a_pause_and_a_suspension_are_missed() -> None:
+@pytest.mark.parametrize(
+    "then", [{"suspend": True}, {"paused": until(99)}], ids=["suspended", "paused again"]
+)
+def test_slots_between_a_pause_and_the_next_hold_are_missed(then: dict[str, Any]) -> None:
     paused = look(see(paused=until(15)), 1)
-    assert list_judgements(look(see(paused, suspend=True, changed=35), 50)) == ["20..30 x2 Missed Suspended"]
+    held = look(see(paused, changed=35, **then), 50)
+    assert (effect(held), list_judgements(held)) == (15, ["20..30 x2 Missed Suspended"])
 
 
 def test_an_object_that_was_created_suspended_missed_nothing() -> None:
