@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -42,6 +43,7 @@ class Sundial:
             "SUNDIAL_RENEW_DEADLINE_SECONDS": "3",
             "SUNDIAL_RENEW_PERIOD_SECONDS": "0.5",
             "SUNDIAL_LOG_FORMAT": "json",
+            "PYTHONWARNINGS": "ignore::ResourceWarning",  # kopf leaves sockets to a process that ends
             **self._settings,
         }
         with self.log.open("ab") as log:
@@ -156,10 +158,15 @@ def start_node_operator(node_cluster: Cluster, node_namespace: str, tmp_path: Pa
     yield from _start_operators(node_cluster, node_namespace, tmp_path)
 
 
-@pytest.fixture
-def sundial(start_operator: Starter) -> Sundial:
-    """Give a running operator."""
-    return start_operator()
+@pytest.fixture(scope="module")
+def sundial(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sundial]:
+    """Give an operator that the tests of a module share, with a namespace of its own and a short floor."""
+    ns = f"test-{secrets.token_hex(4)}"
+    cluster.kubectl("create", "namespace", ns)
+    operators = _start_operators(cluster, ns, tmp_path_factory.mktemp("operator"))
+    yield next(operators)(SUNDIAL_TOMBSTONE_SECONDS="3")
+    next(operators, None)
+    cluster.kubectl("delete", "namespace", ns, "--wait=false")
 
 
 def _start_operators(cluster: Cluster, ns: str, folder: Path) -> Iterator[Starter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -48,15 +49,18 @@ POISON: dict[str, tuple[JsonObject, str, str]] = {
 def test_a_bad_spec_gets_a_condition_and_no_job(
     sundial: Sundial, manifest: JsonObject, reason: str, message: str
 ) -> None:
-    sundial.cluster.kubectl("create", "-n", sundial.ns, "-f", "-", input=json.dumps(manifest))
-    sundial.until_ready("bad", reason)
-    assert sundial.condition("bad", "Ready")["message"].startswith(message)
-    assert sundial.condition("bad", "Ready")["status"] == "False"
-    assert not sundial.jobs("bad")
+    name = f"bad-{secrets.token_hex(2)}"
+    bad = manifest | {"metadata": {"name": name}}
+    sundial.cluster.kubectl("create", "-n", sundial.ns, "-f", "-", input=json.dumps(bad))
+    sundial.until_ready(name, reason)
+    assert sundial.condition(name, "Ready")["message"].startswith(message)
+    assert sundial.condition(name, "Ready")["status"] == "False"
+    assert not sundial.jobs(name)
 
 
 def test_poison_changes_nothing_for_the_others(sundial: Sundial) -> None:
-    sundial.apply(build_scheduled_job("good", {"interval": {"seconds": 1}}, concurrency={"policy": "Allow"}))
+    good = {"concurrency": {"policy": "Allow"}, "history": {"successful": 50}}
+    sundial.apply(build_scheduled_job("good", {"interval": {"seconds": 1}}, **good))
     for number, (manifest, _, _) in enumerate(POISON.values()):
         bad = manifest | {"metadata": {"name": f"bad-{number}"}}
         sundial.cluster.kubectl("create", "-n", sundial.ns, "-f", "-", input=json.dumps(bad))

@@ -15,12 +15,17 @@ from sundial_devcluster.polling import until
 
 RESTARTS = 20
 LONGEST_LIFE_SECONDS = 1.5
+SHORT_LEASE = {
+    "SUNDIAL_LEASE_SECONDS": "2",
+    "SUNDIAL_RENEW_DEADLINE_SECONDS": "1.5",
+    "SUNDIAL_RENEW_PERIOD_SECONDS": "0.3",
+}
 
 
 @pytest.fixture
 def restarted(start_operator: Starter) -> Sundial:
     """Give an operator that was killed or stopped 20 times, after lives of random length."""
-    sundial = start_operator()
+    sundial = start_operator(**SHORT_LEASE)
     sundial.apply(
         build_scheduled_job(
             "tick",

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from operators import Starter, Sundial, build_scheduled_job, slot_of
+from operators import Sundial, build_scheduled_job, slot_of
 
 from sundial_devcluster.polling import until
 
@@ -14,29 +14,30 @@ EVERY_SECOND = {"interval": {"seconds": 1}}
 
 
 def test_each_slot_has_one_job(sundial: Sundial) -> None:
-    sundial.apply(build_scheduled_job("tick", EVERY_SECOND, concurrency={"policy": "Allow"}))
-    until(lambda: len(sundial.jobs("tick")) >= 4, 20)
-    sundial.patch("tick", {"suspend": True})
-    until(lambda: sundial.status("tick").get("activeCount") == 0 and not _is_behind(sundial), 20)
-    slots = [slot_of(job) for job in sundial.jobs("tick")]
+    sundial.apply(
+        build_scheduled_job("each", EVERY_SECOND, concurrency={"policy": "Allow"}, history={"successful": 50})
+    )
+    until(lambda: len(sundial.jobs("each")) >= 4, 20)
+    sundial.patch("each", {"suspend": True})
+    until(lambda: sundial.status("each").get("activeCount") == 0 and not _is_behind(sundial, "each"), 20)
+    slots = [slot_of(job) for job in sundial.jobs("each")]
     seconds = [datetime.fromisoformat(slot) for slot in slots]
     assert all(b - a == timedelta(seconds=1) for a, b in itertools.pairwise(seconds))
-    assert sundial.status("tick")["counters"]["verdicts"] == {"started": len(slots)}
+    assert sundial.status("each")["counters"]["verdicts"] == {"started": len(slots)}
 
 
-def _is_behind(sundial: Sundial) -> bool:
-    cursor = sundial.status("tick").get("cursor")
-    return cursor != slot_of(sundial.jobs("tick")[-1])
+def _is_behind(sundial: Sundial, name: str) -> bool:
+    return bool(sundial.status(name).get("cursor") != slot_of(sundial.jobs(name)[-1]))
 
 
 def test_the_status_follows_a_run_to_its_end(sundial: Sundial) -> None:
-    sundial.apply(build_scheduled_job("tick", {"interval": {"seconds": 2}}))
-    until(lambda: sundial.status("tick").get("lastResult") == "Succeeded", 20)
-    status = sundial.status("tick")
+    sundial.apply(build_scheduled_job("follow", {"interval": {"seconds": 2}}))
+    until(lambda: sundial.status("follow").get("lastResult") == "Succeeded", 20)
+    status = sundial.status("follow")
     assert status["scheduleText"] == "Every 2 seconds"
     assert status["lastScheduleTime"] <= status["cursor"] < status["nextRunTime"]
     assert len(status["upcomingRuns"]) == 5
-    assert sundial.condition("tick", "LastRunSucceeded")["status"] == "True"
+    assert sundial.condition("follow", "LastRunSucceeded")["status"] == "True"
 
 
 def test_an_instant_runs_once_and_completes(sundial: Sundial) -> None:
@@ -49,36 +50,36 @@ def test_an_instant_runs_once_and_completes(sundial: Sundial) -> None:
 
 
 def test_suspending_and_resuming_runs_nothing_of_the_time_between(sundial: Sundial) -> None:
-    sundial.apply(build_scheduled_job("tick", EVERY_SECOND, suspend=True, concurrency={"policy": "Allow"}))
-    until(lambda: sundial.condition("tick", "Suspended").get("status") == "True", 20)
+    sundial.apply(build_scheduled_job("resume", EVERY_SECOND, suspend=True, concurrency={"policy": "Allow"}))
+    until(lambda: sundial.condition("resume", "Suspended").get("status") == "True", 20)
     created = datetime.now(UTC)
     until(lambda: datetime.now(UTC) > created + timedelta(seconds=3))
-    sundial.patch("tick", {"suspend": False})
+    sundial.patch("resume", {"suspend": False})
     resumed = datetime.now(UTC)
-    jobs = until(lambda: sundial.jobs("tick"), 20)
+    jobs = until(lambda: sundial.jobs("resume"), 20)
     assert datetime.fromisoformat(slot_of(jobs[0])) > resumed - timedelta(seconds=1)
-    assert "missed" not in sundial.status("tick").get("counters", {}).get("verdicts", {})
+    assert "missed" not in sundial.status("resume").get("counters", {}).get("verdicts", {})
 
 
 def test_a_pause_with_an_end_ends_by_itself(sundial: Sundial) -> None:
     until_instant = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)
-    job = build_scheduled_job("tick", EVERY_SECOND)
+    job = build_scheduled_job("pause", EVERY_SECOND)
     job["metadata"]["annotations"] = {"sundial.dev/paused": until_instant.isoformat()}
     sundial.apply(job)
-    until(lambda: sundial.condition("tick", "Suspended").get("reason") == "PausedUntil", 20)
-    jobs = until(lambda: sundial.jobs("tick"), 20)
+    until(lambda: sundial.condition("pause", "Suspended").get("reason") == "PausedUntil", 20)
+    jobs = until(lambda: sundial.jobs("pause"), 20)
     assert datetime.fromisoformat(slot_of(jobs[0])) > until_instant
-    assert sundial.condition("tick", "Suspended")["status"] == "False"
+    assert sundial.condition("pause", "Suspended")["status"] == "False"
 
 
 def test_forbid_skips_slots_while_a_run_is_active(sundial: Sundial) -> None:
-    job = build_scheduled_job("slow", EVERY_SECOND)
+    job = build_scheduled_job("forbid", EVERY_SECOND)
     pod = job["spec"]["template"]["spec"]["template"]
     pod["metadata"] = {"annotations": {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}}
     sundial.apply(job)
-    until(lambda: _skipped(sundial, "slow").get("AlreadyActive", 0) >= 3, 20)
-    assert len(sundial.jobs("slow")) == 1
-    assert sundial.status("slow")["active"][0]["phase"] == "Running"
+    until(lambda: _skipped(sundial, "forbid").get("AlreadyActive", 0) >= 3, 20)
+    assert len(sundial.jobs("forbid")) == 1
+    assert sundial.status("forbid")["active"][0]["phase"] == "Running"
 
 
 def _skipped(sundial: Sundial, name: str) -> Counter[str]:
@@ -96,29 +97,31 @@ def test_a_run_over_its_timeout_is_timed_out(sundial: Sundial) -> None:
 
 
 def test_a_deleted_job_ends_its_run_as_cancelled(sundial: Sundial) -> None:
-    job = build_scheduled_job("slow", {"interval": {"hours": 1}, "anchor": _soon()})
+    job = build_scheduled_job("deleted", {"interval": {"hours": 1}, "anchor": _soon()})
     pod = job["spec"]["template"]["spec"]["template"]
     pod["metadata"] = {"annotations": {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}}
     sundial.apply(job)
-    until(lambda: sundial.status("slow").get("activeCount") == 1, 20)
-    sundial.cluster.kubectl("delete", "jobs", "--all", "-n", sundial.ns)
-    until(lambda: sundial.status("slow").get("lastResult") == "Cancelled", 20)
-    assert sundial.status("slow")["recentSlots"][0]["reason"] == "JobDeleted"
+    until(lambda: sundial.status("deleted").get("activeCount") == 1, 20)
+    job = sundial.jobs("deleted")[0]["metadata"]["name"]
+    sundial.cluster.kubectl("delete", "job", job, "-n", sundial.ns)
+    until(lambda: sundial.status("deleted").get("lastResult") == "Cancelled", 20)
+    assert sundial.status("deleted")["recentSlots"][0]["reason"] == "JobDeleted"
 
 
 def _soon() -> str:
     return (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0).isoformat()
 
 
-def test_finished_jobs_beyond_the_history_go_after_the_floor(start_operator: Starter) -> None:
-    sundial = start_operator(SUNDIAL_TOMBSTONE_SECONDS="3")
+def test_finished_jobs_beyond_the_history_go_after_the_floor(sundial: Sundial) -> None:
     sundial.apply(
         build_scheduled_job(
-            "tick", EVERY_SECOND, concurrency={"policy": "Allow"}, history={"successful": 2, "failed": 0}
+            "history", EVERY_SECOND, concurrency={"policy": "Allow"}, history={"successful": 2, "failed": 0}
         )
     )
-    until(lambda: sundial.status("tick").get("counters", {}).get("verdicts", {}).get("started", 0) >= 8, 30)
-    sundial.patch("tick", {"suspend": True})
-    until(lambda: len(sundial.jobs("tick")) == 2, 30)
-    newest = sundial.status("tick")["lastScheduleTime"]
-    assert slot_of(sundial.jobs("tick")[-1]) == newest
+    until(
+        lambda: sundial.status("history").get("counters", {}).get("verdicts", {}).get("started", 0) >= 8, 30
+    )
+    sundial.patch("history", {"suspend": True})
+    until(lambda: len(sundial.jobs("history")) == 2, 30)
+    newest = sundial.status("history")["lastScheduleTime"]
+    assert slot_of(sundial.jobs("history")[-1]) == newest
