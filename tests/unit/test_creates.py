@@ -180,6 +180,13 @@ async def test_what_a_newer_slot_may_replace(
     assert create.may_yield is may_yield
 
 
+async def test_what_is_sent_again_is_not_replaced(now: list[datetime]) -> None:
+    create = build_create()
+    for answer in (QUOTA, SILENCE):
+        await send(Server(answer), create)
+    assert create.may_yield is False
+
+
 async def test_a_server_is_given_the_time_that_it_asks_for(now: list[datetime]) -> None:
     result = await send(Server(BUSY), build_create())
     assert isinstance(result, Postponed)

@@ -20,11 +20,13 @@ from situations import (
 )
 
 from sundial_core import names
+from sundial_core.conditions import Reason
 from sundial_core.decide import Decision, Memory
 from sundial_core.instants import format_instant
 from sundial_core.objects import parse_scheduled_job
 from sundial_core.report import Urgency
 from sundial_core.runs import build_lost_run, build_run
+from sundial_core.verdicts import Judgement, Verdict
 
 ALLOW = {"concurrency": {"policy": "Allow"}}
 TEN = {"interval": {"seconds": 10}}
@@ -136,6 +138,12 @@ def test_an_unanswered_create_holds_the_cursor_and_what_is_behind_it() -> None:
     assert read_verdicts(passed.status) == ["10 Started", "20 Skipped AlreadyActive"]
 
 
+def test_a_create_whose_job_is_seen_holds_nothing() -> None:
+    memory = Memory(judged_until=at(10), creating=frozenset({at(10)}))
+    decision = look(build_scheduled_job(status=stored(1)), 12, (build_observed(10),), memory)
+    assert read_verdicts(decision.status) == ["10 Started"]
+
+
 def test_a_later_job_does_not_move_a_held_cursor() -> None:
     job = build_scheduled_job(build_spec(**ALLOW), status=stored(1))
     memory = Memory(judged_until=at(20), creating=frozenset({at(10)}))
@@ -190,6 +198,22 @@ def test_a_recorded_result_never_changes(before: str, after: str, result: str) -
     assert [read_verdicts(d.status)[0].split()[2] for d in (changed, gone)] == [result, result]
     assert changed.status is not None
     assert changed.status["lastResult"] == result
+
+
+def test_a_judgement_that_is_stored_is_not_counted_again() -> None:
+    skipped = Judgement(at(20), at(20), 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE)
+    jobs = (build_observed(10),)
+    status = stored(21, *jobs)
+    again = look(build_scheduled_job(status=status), 22, jobs, Memory(at(21), judgements=(skipped,)))
+    assert (again.status, again.urgency) == (status, Urgency.NONE)
+
+
+def test_a_run_that_left_the_newest_slots_is_not_counted_again() -> None:
+    job = build_observed(10, "Complete")
+    status = stored(16, job)
+    del status["recentSlots"]
+    again = look(build_scheduled_job(status=status), 17, (job,))
+    assert (again.status, again.urgency) == (status, Urgency.NONE)
 
 
 def test_an_active_run_without_a_job_is_read_before_anything_is_concluded() -> None:
