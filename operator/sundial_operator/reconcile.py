@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -21,6 +23,7 @@ from sundial_kube.client import KubeClient
 from sundial_operator.agenda import Agenda, read_clock
 from sundial_operator.creates import JobCreator
 from sundial_operator.effects import Effects, Key, Task
+from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
 from sundial_operator.settings import Settings
 from sundial_operator.tracks import Track
@@ -28,8 +31,20 @@ from sundial_operator.writer import Writer
 
 log = structlog.get_logger()
 
-TURN_SECONDS = 0.005
+TURN_SECONDS = 0.002
 """How long keys are worked on before the event loop gets its turn, in which requests are sent."""
+
+BREAK_SECONDS = 0.05
+"""How long what has only changed waits between two turns while starts wait to be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the reconciler has to know of its installation; terms and limits change while it runs."""
+
+    settings: Settings
+    describe_creator: Callable[[], Creator]
+    find_limits: Callable[[], Limits]
 
 
 class Reconciler:
@@ -39,19 +54,22 @@ class Reconciler:
         self,
         client: KubeClient,
         writer: Writer,
-        settings: Settings,
-        describe_creator: Callable[[], Creator],
+        metrics: Metrics,
+        installation: Installation,
     ) -> None:
+        self._writer = writer
+        self._metrics = metrics
+        self._find_limits = installation.find_limits
         self._tracks: dict[str, Track] = {}
         self._due: dict[str, None] = {}
         self._changed: dict[str, None] = {}
         self._work = asyncio.Event()
-        self._minimum_period = timedelta(seconds=settings.minimum_period_seconds)
-        self._limits = Limits(tombstone=timedelta(seconds=settings.tombstone_seconds))
+        self._due_work = asyncio.Event()
+        self._minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
         self.agenda: Agenda[Key] = Agenda(self._take_due)
-        self.observed = Observed(self.wake, self._lose)
-        creator = JobCreator(client, describe_creator)
-        self._effects = Effects(client, writer, creator, self.observed, self.agenda)
+        self.observed = Observed(self.wake, self._lose, metrics)
+        creator = JobCreator(client, installation.describe_creator)
+        self._effects = Effects(client, writer, creator, self.observed, self.agenda, metrics)
 
     def wake(self, uid: str) -> None:
         """Look at a ScheduledJob again soon."""
@@ -65,7 +83,7 @@ class Reconciler:
             self._work.clear()
             while self._due or self._changed:
                 self._take_turn()
-                await asyncio.sleep(0)
+                await self._give_way()
 
     def look(self, uid: str) -> None:
         """Decide about one ScheduledJob and apply the decision."""
@@ -80,10 +98,21 @@ class Reconciler:
         now = read_clock()
         pods = self.observed.pods_of(jobs)
         view = View(job, self._find_plan(track, job), jobs, track.recall(), pods)
-        decision = decide(view, now, self._limits)
+        with self._metrics.reconcile.time():
+            decision = decide(view, now, self._find_limits())
         track.remember(decision)
         self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
         self._effects.apply(track, job, decision)
+
+    async def _give_way(self) -> None:
+        """Let requests be sent; what has only changed gives way to waiting starts, but never for good."""
+        if self._due or not self._writer.has_starts_waiting:
+            await asyncio.sleep(0)
+            return
+        self._due_work.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BREAK_SECONDS):
+                await self._due_work.wait()
 
     def _take_turn(self) -> None:
         until = time.monotonic() + TURN_SECONDS
@@ -101,6 +130,7 @@ class Reconciler:
         if key.task is Task.LOOK:
             self._due[key.uid] = None
             self._work.set()
+            self._due_work.set()
         elif track is not None and key.task is Task.STATUS:
             self._effects.send_status(track)
         elif track is not None and key.slot is not None:

@@ -37,11 +37,19 @@ class Writer:
         self._running: set[asyncio.Task[None]] = set()
         self._running_others = 0
 
+    def __len__(self) -> int:
+        return len(self._ready)
+
     def submit(self, priority: Priority, action: Action) -> None:
         """Queue an action; it starts when its turn comes."""
         self._submitted += 1
         heapq.heappush(self._ready, (priority, self._submitted, action))
         self._pump()
+
+    @property
+    def has_starts_waiting(self) -> bool:
+        """Tell whether a start waits for its turn."""
+        return bool(self._ready) and self._ready[0][0] is Priority.START
 
     async def drain(self, seconds: float) -> None:
         """Drop what has not begun, and wait for what has."""
