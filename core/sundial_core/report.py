@@ -86,7 +86,8 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
 def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:
     """Judge how soon a status has to be written: users wait for acceptance, nobody for a phase.
 
-    A run that has just started waits a moment, so that one write tells that it runs, or even ended.
+    A run that is being created or has just started waits a moment, so that one write tells that it runs, or
+    even ended: until then its slot has only moved the next runs.
     """
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
     if not changed:
@@ -95,7 +96,8 @@ def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:
         return Urgency.NOW
     has_result = changed & {"lastResult", "lastSuccessTime", "lastFailureTime"}
     is_starting = any(entry["phase"] == Phase.PENDING for entry in new.get("active", ()))
-    return Urgency.LAZY if (is_starting or changed == {"active"}) and not has_result else Urgency.SOON
+    is_lazy = is_starting or changed <= {"active", "nextRunTime", "upcomingRuns"}
+    return Urgency.LAZY if is_lazy and not has_result else Urgency.SOON
 
 
 def _record(recent: RecentSlots, tallies: Tallies, shown: list[Run], judgements: list[Judgement]) -> None:

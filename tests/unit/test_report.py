@@ -236,6 +236,9 @@ def test_a_run_that_is_held_behind_another_create_is_not_lost_later() -> None:
         pytest.param({"paused": {"until": "x"}}, Urgency.NOW, id="paused"),
         pytest.param({"active": [{"phase": "Running"}]}, Urgency.LAZY, id="only a phase"),
         pytest.param(
+            {"nextRunTime": "x", "upcomingRuns": ["x"]}, Urgency.LAZY, id="its slot has come, its Job has not"
+        ),
+        pytest.param(
             {"active": [{"phase": "Pending"}], "cursor": "x"}, Urgency.LAZY, id="a run has just started"
         ),
         pytest.param(
