@@ -39,6 +39,7 @@ class Sundial:
             "KUBECONFIG": str(self.cluster.kubeconfig),
             "SUNDIAL_NAMESPACE": self.ns,
             "SUNDIAL_WATCH_NAMESPACE": self.ns,
+            "SUNDIAL_HEALTH_PORT": "0",
             "SUNDIAL_LEASE_SECONDS": "4",
             "SUNDIAL_RENEW_DEADLINE_SECONDS": "3",
             "SUNDIAL_RENEW_PERIOD_SECONDS": "0.5",

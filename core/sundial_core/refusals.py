@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from sundial_core.fence import is_fence_refusal
+
 LONGEST_MESSAGE = 300
 
 
@@ -26,7 +28,7 @@ def classify_refusal(status: int, reason: str, message: str) -> Refusal:
         return Refusal.EXISTS
     if "because it is being terminated" in message or (status == 404 and "namespaces" in message):
         return Refusal.NAMESPACE_GONE
-    if "sundial-fence" in message:
+    if is_fence_refusal(message):
         return Refusal.RETRY
     if status == 403:
         may_pass = ("cannot create resource", "exceeded quota", "not yet ready to handle request")

@@ -25,8 +25,12 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 REQUEST_TIMEOUT_SECONDS = 15.0
 CONNECTIONS = 64
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 WATCH_READ_SECONDS = 150.0
 """A watch that is silent for longer is dead: bookmarks come about once a minute."""
+
+CallObserver = Callable[[str, str], None]
+"""Called with the verb and the status code of each answer; the code is empty where there was none."""
 
 Gate = Callable[[], None]
 """Called before each write; raises when this process may not write (any more)."""
@@ -34,6 +38,10 @@ Gate = Callable[[], None]
 
 def open_gate() -> None:
     """Let every write pass."""
+
+
+def observe_nothing(verb: str, code: str) -> None:
+    """Take no notice of calls."""
 
 
 class ServerClock:
@@ -61,11 +69,13 @@ class KubeClient:
         gate: Gate = open_gate,
         user_agent: str = "sundial",
         request_seconds: float = REQUEST_TIMEOUT_SECONDS,
+        observe_call: CallObserver = observe_nothing,
     ) -> None:
         self._configuration = configuration
         self._gate = gate
         self._user_agent = user_agent
         self._request_seconds = request_seconds
+        self._observe_call = observe_call
         self._session: aiohttp.ClientSession | None = None
         self.clock = ServerClock()
 
@@ -96,6 +106,16 @@ class KubeClient:
     async def create(self, resource: Resource, ns: str, manifest: JsonObject | bytes) -> JsonObject:
         """Create an object."""
         return await self._write("POST", resource.path(ns), manifest)
+
+    async def try_create(self, resource: Resource, ns: str, manifest: JsonObject) -> None:
+        """Have an object's creation checked by the API server, admission included, and not done."""
+        self._gate()
+        query = {"dryRun": "All"}
+        await self._request("POST", resource.path(ns), query=query, data=orjson.dumps(manifest))
+
+    async def review_access(self, review: JsonObject) -> JsonObject:
+        """Ask whether we may do something; a SelfSubjectAccessReview changes nothing."""
+        return await self._request("POST", ACCESS_REVIEWS, data=orjson.dumps(review))
 
     async def patch(self, resource: Resource, ns: str, name: str, patch: JsonObject) -> JsonObject:
         """Merge-patch an object; the patch carries the resourceVersion that guards it."""
@@ -167,7 +187,9 @@ class KubeClient:
         try:
             answer = await self._session.request(method, path, **options)
         except (aiohttp.ClientError, TimeoutError) as error:
+            self._observe_call(method, "")
             raise ApiUnreachable(f"{method} {path}: {error!r}") from error
+        self._observe_call(method, str(answer.status))
         async with answer:
             self.clock.observe(answer.headers.get("Date"))
             if answer.status >= 400:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -54,6 +55,7 @@ class Reflector:
         self._selector = selector
         self._resource_version: str | None = None
         self.synced = asyncio.Event()
+        self._heard_at = time.monotonic()
         self.restarts = 0
 
     async def run(self) -> None:
@@ -70,6 +72,11 @@ class Reflector:
                 await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
                 backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             self.restarts += 1
+            self._heard_at = time.monotonic()
+
+    def find_silence(self) -> float:
+        """Find for how many seconds neither an event nor an error has come."""
+        return time.monotonic() - self._heard_at
 
     async def list_consistently(self) -> None:
         """Replace the store's content by a list that is at least as new as this call."""
@@ -116,6 +123,7 @@ class Reflector:
 
     async def _changes(self, lines: AsyncIterator[bytes]) -> None:
         async for kind, item in _events(lines):
+            self._heard_at = time.monotonic()
             self._resource_version = item["metadata"]["resourceVersion"]
             if kind == "DELETED":
                 self._store.remove(item)

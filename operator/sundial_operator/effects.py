@@ -19,6 +19,7 @@ from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS, SCHEDULED_JOBS
 from sundial_operator.agenda import Agenda, read_clock
 from sundial_operator.creates import Created, JobCreator, Postponed, find_back_off
+from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
 from sundial_operator.tracks import Track
 from sundial_operator.writer import Priority, Writer
@@ -55,8 +56,15 @@ class Effects:
     """Applies decisions; the answers go into the stores at once, and what failed onto the agenda."""
 
     def __init__(
-        self, client: KubeClient, writer: Writer, creator: JobCreator, observed: Observed, agenda: Agenda[Key]
+        self,
+        client: KubeClient,
+        writer: Writer,
+        creator: JobCreator,
+        observed: Observed,
+        agenda: Agenda[Key],
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._client = client
         self._writer = writer
         self._creator = creator
@@ -110,6 +118,7 @@ class Effects:
         if isinstance(result, Created):
             track.creates.pop(slot, None)
             self._observed.jobs.put(result.job)
+            self._metrics.lateness.observe((read_clock() - slot).total_seconds())
         else:
             track.conclude(slot, result.judgement)
         self._look_again(track)
@@ -161,6 +170,7 @@ class Effects:
                 self._postpone_status(track, job, str(error), error.retry_after)
         else:
             track.patch_failures = 0
+            self._metrics.count_stored(job.status, answer.get("status") or {})
             self._observed.schedules.put(answer)
 
     async def _reread(self, job: ScheduledJob) -> None:

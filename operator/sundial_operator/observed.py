@@ -15,6 +15,7 @@ from sundial_core.objects import (
 )
 from sundial_core.runs import ObservedJob, ObservedPod, parse_job, parse_pod
 from sundial_kube.store import Store
+from sundial_operator.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -25,17 +26,20 @@ class Observed:
     `lose` is called with each of our Jobs that was deleted, as it was last.
     """
 
-    def __init__(self, wake: Callable[[str], None], lose: Callable[[ObservedJob], None]) -> None:
+    def __init__(
+        self, wake: Callable[[str], None], lose: Callable[[ObservedJob], None], metrics: Metrics
+    ) -> None:
+        self._metrics = metrics
         self.wake = wake
         self._lose = lose
         self._jobs_of: dict[str, dict[str, ObservedJob]] = {}
         self._pods_of: dict[str, dict[str, ObservedPod]] = {}
         self._functions: dict[tuple[str, str], TaskFunction] = {}
         self._users_of: dict[tuple[str, str], set[str]] = {}
-        self.schedules: Store[ScheduledJob] = Store(parse_scheduled_job, self._schedule_changed, _reject)
-        self.functions: Store[TaskFunction] = Store(parse_task_function, self._function_changed, _reject)
-        self.jobs: Store[ObservedJob] = Store(parse_job, self._job_changed, _reject)
-        self.pods: Store[ObservedPod] = Store(parse_pod, self._pod_changed, _reject)
+        self.schedules: Store[ScheduledJob] = Store(parse_scheduled_job, self._schedule_changed, self._reject)
+        self.functions: Store[TaskFunction] = Store(parse_task_function, self._function_changed, self._reject)
+        self.jobs: Store[ObservedJob] = Store(parse_job, self._job_changed, self._reject)
+        self.pods: Store[ObservedPod] = Store(parse_pod, self._pod_changed, self._reject)
 
     def jobs_of(self, uid: str) -> tuple[ObservedJob, ...]:
         """The Jobs of the ScheduledJob of that UID."""
@@ -99,18 +103,18 @@ class Observed:
         if known != (new.has_started, new.failure):
             self.wake(new.owner_uid)
 
+    def _reject(self, item: JsonObject, error: Exception) -> None:
+        self._metrics.rejected.labels(str(item.get("kind"))).inc()
+        metadata = item.get("metadata") or {}
+        log.warning(
+            "ignored an object that does not parse",
+            kind=item.get("kind"),
+            namespace=metadata.get("namespace"),
+            name=metadata.get("name"),
+            error=repr(error),
+        )
+
 
 def _function_name(job: ScheduledJob) -> str:
     reference = job.spec.get("taskFunctionRef")
     return str(reference.get("name", "")) if isinstance(reference, dict) else ""
-
-
-def _reject(item: JsonObject, error: Exception) -> None:
-    metadata = item.get("metadata") or {}
-    log.warning(
-        "ignored an object that does not parse",
-        kind=item.get("kind"),
-        namespace=metadata.get("namespace"),
-        name=metadata.get("name"),
-        error=repr(error),
-    )

@@ -8,20 +8,27 @@ import socket
 import uuid
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from kubernetes.aio.client import Configuration
 
 from sundial_core import names
+from sundial_core.fence import FenceState
 from sundial_core.manifests import Creator
+from sundial_core.retention import Limits
 from sundial_kube.client import KubeClient
 from sundial_kube.election import Elector, Seat
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import load_configuration
 from sundial_kube.reflector import Reflector
 from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOBS, TASK_FUNCTIONS
-from sundial_operator.reconcile import Reconciler
+from sundial_operator.fence import FenceProbe
+from sundial_operator.health import Check, HealthServer, LoopLag
+from sundial_operator.metrics import Metrics
+from sundial_operator.permissions import find_missing, list_needed
+from sundial_operator.reconcile import Installation, Reconciler
 from sundial_operator.settings import Settings
 from sundial_operator.writer import Writer
 
@@ -36,6 +43,10 @@ RELIST_SECONDS = 600.0
 """How often our own kinds are listed again, to repair what a watch can lose."""
 
 
+LONGEST_SILENCE_SECONDS = 300.0
+"""A watch gets a bookmark a minute and is begun anew after 150 s of silence; this long means a defect."""
+
+PERMISSION_SECONDS = 10.0
 SETTLE_SECONDS = 1.0
 """How long a new leader waits after raising the term: longer than a refused or landing request takes."""
 
@@ -47,7 +58,7 @@ class StartError(Exception):
 class Runtime:
     """Starts and stops everything; `failed` is set when a part ends that must not.
 
-    A standby keeps its stores warm and writes nothing. `leads` is set while this process decides.
+    A standby keeps its stores warm and writes nothing; the leader decides.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -55,36 +66,64 @@ class Runtime:
         self._exits = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._writer = Writer(settings.concurrent_writes)
-        self._elector: Elector | None = None
+        self._metrics = Metrics()
+        self._lag = LoopLag()
+        self._stage = Check(False, "starting")
         self._elected = asyncio.Event()
+        self._watches: list[Reflector] = []
         self.instance = str(uuid.uuid4())
         self.failed = asyncio.Event()
 
     async def start(self) -> None:
         """Log in, list everything, then campaign; raises StartError, LoginError."""
+        await self._serve_health()
         configuration = await load_configuration()
-        elector = self._elector = self._build_elector(configuration)
-        client = KubeClient(configuration, gate=elector.leadership.gate, user_agent="sundial-operator")
-        await self._exits.enter_async_context(client)
-        self._reconciler = Reconciler(client, self._writer, self._settings, self._describe_creator)
+        self._elector = self._build_elector(configuration)
+        self._client = await self._exits.enter_async_context(
+            KubeClient(
+                configuration,
+                gate=self._elector.leadership.gate,
+                user_agent="sundial-operator",
+                observe_call=self._metrics.count_call,
+            )
+        )
+        settings = self._settings
+        self._fence = FenceProbe(self._client, settings.installation, settings.namespace, self._read_term)
+        self._reconciler = Reconciler(
+            self._client,
+            self._writer,
+            self._metrics,
+            Installation(settings, self._describe_creator, self._find_limits),
+        )
         self.stores = self._reconciler.observed
-        self._watch(client)
-        for reflector in self._own_kinds:
-            await list_or_explain(reflector)
-        for watch in self._watches:
-            await watch.synced.wait()
-        log.info("listed", schedules=len(self.stores.schedules), jobs=len(self.stores.jobs))
-        elector.start()
-        self._spawn(self._lead())
+        await self._list_and_watch(self._client)
+        self._watch_gauges()
+        self._spawn(self._campaign())
 
     async def stop(self) -> None:
         """Stop deciding, let writes under way end, give the Lease back, close the connections."""
         for task in self._tasks:
             task.cancel()
         await self._writer.drain(DRAIN_SECONDS)
-        if self._elector is not None:
+        if self._elected.is_set() or self._stage.ok:
             await asyncio.to_thread(self._elector.stop)
         await self._exits.aclose()
+
+    async def _serve_health(self) -> None:
+        server = HealthServer(
+            self._metrics,
+            live={"loop": self._lag.check, "watches": self._check_watches},
+            ready={"operator": lambda: self._stage, "fence": self._check_fence},
+        )
+        self._exits.push_async_callback(server.stop)
+        try:
+            await server.start(self._settings.health_host, self._settings.health_port)
+        except OSError as error:
+            raise StartError(
+                f"cannot serve health at {self._settings.health_host}:{self._settings.health_port}: {error};"
+                " set SUNDIAL_HEALTH_PORT to a free port, or to 0 for any"
+            ) from error
+        self._spawn(self._lag.run())
 
     def _build_elector(self, configuration: Configuration) -> Elector:
         loop = asyncio.get_running_loop()
@@ -97,11 +136,19 @@ class Runtime:
             on_lost=end_process,
         )
 
-    def _describe_creator(self) -> Creator:
-        term = self._elector.leadership.term if self._elector else 0
-        return Creator(self._settings.installation, self.instance, term)
+    def _read_term(self) -> int:
+        return self._elector.leadership.term
 
-    def _watch(self, client: KubeClient) -> None:
+    def _describe_creator(self) -> Creator:
+        return Creator(self._settings.installation, self.instance, self._read_term())
+
+    def _find_limits(self) -> Limits:
+        """Find the tombstone floor: shorter where the fence holds off what an old leader might send."""
+        has_fence = self._fence.state is FenceState.OK
+        seconds = self._settings.tombstone_seconds or (60 if has_fence else 600)
+        return Limits(tombstone=timedelta(seconds=seconds))
+
+    async def _list_and_watch(self, client: KubeClient) -> None:
         ns = self._settings.watch_namespace or None
         selector = f"{names.INSTALLATION}={self._settings.installation}"
         self._watches = [
@@ -112,19 +159,57 @@ class Runtime:
             Reflector(client, TASK_FUNCTIONS, self.stores.functions, ns=ns),
             Reflector(client, SCHEDULED_JOBS, self.stores.schedules, ns=ns),
         ]
+        for reflector in self._own_kinds:
+            await list_or_explain(reflector)
         for watch in self._watches:
             self._spawn(watch.run())
+        for watch in self._watches:
+            await watch.synced.wait()
+        log.info("listed", schedules=len(self.stores.schedules), jobs=len(self.stores.jobs))
 
-    async def _lead(self) -> None:
-        """Once elected, let an older leader's last requests land, list consistently, and decide."""
+    async def _campaign(self) -> None:
+        """Campaign once all is permitted; once elected, let an older leader's requests land, then decide."""
+        await self._await_permissions()
+        self._stage = Check(True, "standing by")
+        self._elector.start()
         await self._elected.wait()
         await asyncio.sleep(SETTLE_SECONDS)
         for reflector in [*self._own_kinds, *self._watches]:
             await list_or_explain(reflector)
-        log.info("leading", term=self._describe_creator().term, instance=self.instance)
+        self._stage = Check(True, f"leading in term {self._read_term()}")
+        log.info("leading", term=self._read_term(), instance=self.instance)
         self._spawn(self._reconciler.agenda.run())
         self._spawn(self._relist())
+        self._spawn(self._fence.run())
         await self._reconciler.run()
+
+    async def _await_permissions(self) -> None:
+        needed = list(list_needed(self._settings.namespace, self._settings.watch_namespace or None))
+        while missing := await find_missing(self._client, needed):
+            said = ", ".join(map(str, missing))
+            self._stage = Check(False, f"not permitted: {said}")
+            log.error("not permitted, so not campaigning", missing=said)
+            await asyncio.sleep(PERMISSION_SECONDS)
+
+    def _watch_gauges(self) -> None:
+        watch = self._metrics.watch
+        watch("leader", lambda: float(self._elected.is_set()))
+        watch("term", self._read_term)
+        watch("clock_skew_seconds", lambda: self._client.clock.skew_seconds)
+        watch("queue_depth", lambda: len(self._writer))
+        watch("watch_restarts", lambda: sum(reflector.restarts for reflector in self._watches))
+        watch("scheduled_jobs", lambda: len(self.stores.schedules))
+        watch("jobs", lambda: len(self.stores.jobs))
+        watch("fence", lambda: float(self._fence.state is FenceState.OK))
+
+    def _check_watches(self) -> Check:
+        silence = max((reflector.find_silence() for reflector in self._watches), default=0.0)
+        return Check(silence < LONGEST_SILENCE_SECONDS, f"the longest silence of a watch is {silence:.0f} s")
+
+    def _check_fence(self) -> Check:
+        """Tell of the fence; without it an installation works too, so this never fails."""
+        state = self._fence.state if self._elected.is_set() else FenceState.UNKNOWN
+        return Check(True, state.value)
 
     def _spawn(self, loop: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(loop)

@@ -29,8 +29,10 @@ class Settings(BaseSettings):
     release: str = Field("sundial", description="The name of the Helm release.")
     watch_namespace: str = Field("", description="The only namespace to look after; empty means all.")
     tombstone_seconds: int = Field(
-        600, ge=0, description="How long a finished Job stays at least, so that its name stays taken."
+        0, ge=0, description="How long a finished Job stays at least; 0: 60 with a working fence, else 600."
     )
+    health_host: str = Field("127.0.0.1", description="Where health and metrics are served.")
+    health_port: int = Field(8080, ge=0, le=65535, description="On which port; 0 takes a free one.")
     minimum_period_seconds: float = Field(
         1.0, ge=1.0, description="The shortest period that a schedule may have."
     )

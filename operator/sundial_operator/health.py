@@ -1,0 +1,97 @@
+"""The health server: alive, ready, and the metrics; up before everything else and independent of kopf."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from sundial_operator.metrics import Metrics
+
+log = structlog.get_logger()
+
+LAG_PERIOD_SECONDS = 0.5
+WORST_LAG_SECONDS = 10.0
+"""An event loop that is this late is stuck: nothing would start on time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The answer of one check; `detail` is for people."""
+
+    ok: bool
+    detail: str
+
+
+Checks = Mapping[str, Callable[[], Check]]
+
+
+class LoopLag:
+    """How late the event loop is, measured by a timer in it."""
+
+    def __init__(self) -> None:
+        self._expected = time.monotonic()
+        self._worst = 0.0
+
+    async def run(self) -> None:
+        """Measure for ever."""
+        while True:
+            self._expected = time.monotonic() + LAG_PERIOD_SECONDS
+            await asyncio.sleep(LAG_PERIOD_SECONDS)
+            self._worst = max(time.monotonic() - self._expected, self._worst * 0.9)
+
+    def check(self) -> Check:
+        """Tell whether the loop keeps up; the worst lag fades by a tenth at each measurement."""
+        lag = max(time.monotonic() - self._expected, self._worst)
+        return Check(lag < WORST_LAG_SECONDS, f"the event loop was up to {lag:.3f} s late")
+
+
+class HealthServer:
+    """Serves `/livez`, `/readyz` and `/metrics` on one port; the checks are asked at each request."""
+
+    def __init__(self, metrics: Metrics, live: Checks, ready: Checks) -> None:
+        self._metrics = metrics
+        self._live = live
+        self._ready = ready
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/livez", self._serve_live),
+                web.get("/readyz", self._serve_ready),
+                web.get("/metrics", self._serve_metrics),
+            ]
+        )
+        self._runner = web.AppRunner(application, access_log=None)
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; port 0 takes a free one. Returns the port."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        bound: int = self._runner.addresses[0][1]
+        log.info("serving health and metrics", host=host, port=bound)
+        return bound
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
+
+    async def _serve_live(self, _: web.Request) -> web.Response:
+        return _answer(self._live)
+
+    async def _serve_ready(self, _: web.Request) -> web.Response:
+        return _answer(self._ready)
+
+    async def _serve_metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.render(), content_type="text/plain", charset="utf-8")
+
+
+def _answer(checks: Checks) -> web.Response:
+    results = {name: check() for name, check in checks.items()}
+    lines = [f"[{'+' if result.ok else '-'}] {name}: {result.detail}" for name, result in results.items()]
+    is_ok = all(result.ok for result in results.values())
+    return web.Response(text="\n".join(lines) + "\n", status=200 if is_ok else 503)

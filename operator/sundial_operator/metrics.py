@@ -1,0 +1,89 @@
+"""What the operator counts and measures, for Prometheus; no label is an object's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from sundial_core.model import JsonObject
+
+LATENESS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+RECONCILE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.lateness = Histogram(
+            "sundial_start_lateness_seconds",
+            "From a slot to the answer to its Job's creation.",
+            buckets=LATENESS_BUCKETS,
+            registry=registry,
+        )
+        self.verdicts = Counter(
+            "sundial_slot_verdicts",
+            "Slots by verdict, once stored.",
+            ["verdict", "reason"],
+            registry=registry,
+        )
+        self.results = Counter("sundial_runs", "Runs that ended, by result.", ["result"], registry=registry)
+        self.reconcile = Histogram(
+            "sundial_reconcile_seconds",
+            "The time to decide about one ScheduledJob.",
+            buckets=RECONCILE_BUCKETS,
+            registry=registry,
+        )
+        self.api_calls = Counter(
+            "sundial_api_calls", "Requests by verb and status code.", ["verb", "code"], registry=registry
+        )
+        self.rejected = Counter(
+            "sundial_unparsable_objects", "Objects that did not parse.", ["kind"], registry=registry
+        )
+        self._gauges = {
+            name: Gauge(f"sundial_{name}", text, registry=registry)
+            for name, text in (
+                ("leader", "1 while this process leads."),
+                ("term", "The newest term of this process."),
+                ("clock_skew_seconds", "The local clock less the API server's."),
+                ("queue_depth", "Writes that wait for their turn."),
+                ("watch_restarts", "How often a watch had to begin again."),
+                ("scheduled_jobs", "ScheduledJobs in the store."),
+                ("jobs", "Jobs in the store."),
+                ("fence", "1 while the API server's fence refuses Jobs of an older term."),
+            )
+        }
+
+    def watch(self, name: str, read: Callable[[], float]) -> None:
+        """Read a gauge by a function whenever somebody asks."""
+        self._gauges[name].set_function(read)
+
+    def count_call(self, verb: str, code: str) -> None:
+        """Count a request and its answer; the code is empty where there was none."""
+        self.api_calls.labels(verb, code).inc()
+
+    def count_stored(self, old: JsonObject, new: JsonObject) -> None:
+        """Count the verdicts and results that a stored status adds to the one before."""
+        before, after = _verdicts(old), _verdicts(new)
+        for (verdict, reason), count in after.items():
+            if (more := count - before.get((verdict, reason), 0)) > 0:
+                self.verdicts.labels(verdict, reason).inc(more)
+        known = {entry["runId"] for entry in old.get("recentSlots", ()) if "result" in entry}
+        for entry in new.get("recentSlots", ()):
+            if "result" in entry and entry["runId"] not in known:
+                self.results.labels(entry["result"]).inc()
+
+    def render(self) -> bytes:
+        """Write all metrics in the text format."""
+        return generate_latest(self._registry)
+
+
+def _verdicts(status: JsonObject) -> dict[tuple[str, str], int]:
+    verdicts = (status.get("counters") or {}).get("verdicts") or {}
+    counts = {("Started", ""): int(verdicts.get("started", 0))}
+    for verdict in ("Skipped", "Missed"):
+        for reason, count in (verdicts.get(verdict.lower()) or {}).items():
+            counts[verdict, reason] = int(count)
+    return counts

@@ -1,0 +1,75 @@
+"""Whether the API server lets us do all that we need; asked before a replica campaigns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sundial_core.model import JsonObject
+from sundial_kube.client import KubeClient
+from sundial_kube.resources import (
+    JOBS,
+    LEADER_TERMS,
+    LEASES,
+    PODS,
+    SCHEDULED_JOBS,
+    TASK_FUNCTIONS,
+    Resource,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One verb on one resource, in one namespace or (None) in all."""
+
+    verb: str
+    resource: Resource
+    ns: str | None
+    subresource: str = ""
+
+    def __str__(self) -> str:
+        where = f"in namespace {self.ns}" if self.ns else "in all namespaces"
+        name = f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
+        return f"{self.verb} {name} ({self.resource.group or 'core'}) {where}"
+
+
+def list_needed(installation_ns: str, watched_ns: str | None) -> Iterator[Permission]:
+    """List what the operator does: the source of the chart's roles too."""
+    for resource in (SCHEDULED_JOBS, TASK_FUNCTIONS):
+        for verb in ("get", "list", "watch"):
+            yield Permission(verb, resource, watched_ns)
+    yield Permission("patch", SCHEDULED_JOBS, watched_ns, "status")
+    for verb in ("get", "list", "watch", "create", "delete"):
+        yield Permission(verb, JOBS, watched_ns)
+    for verb in ("list", "watch"):
+        yield Permission(verb, PODS, watched_ns)
+    for resource in (LEASES, LEADER_TERMS):
+        for verb in ("get", "create", "patch"):
+            yield Permission(verb, resource, installation_ns)
+
+
+async def find_missing(client: KubeClient, needed: Iterable[Permission]) -> list[Permission]:
+    """Ask the API server about each permission; raises ApiError, ApiUnreachable."""
+    needed = list(needed)
+    answers = await asyncio.gather(*(client.review_access(_build_review(one)) for one in needed))
+    return [
+        one
+        for one, answer in zip(needed, answers, strict=True)
+        if not (answer.get("status") or {}).get("allowed")
+    ]
+
+
+def _build_review(permission: Permission) -> JsonObject:
+    attributes = {
+        "verb": permission.verb,
+        "group": permission.resource.group,
+        "resource": permission.resource.plural,
+        "subresource": permission.subresource,
+        "namespace": permission.ns or "",
+    }
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
