@@ -35,6 +35,8 @@ from burst_contestants import (
     RAISED_FLAGS,
     Contestant,
     Kind,
+    NotReady,
+    OperatorEnded,
     run_bare_loop,
     run_operator,
     set_up_schedules,
@@ -50,6 +52,7 @@ from sundial_devcluster.polling import until_async
 CRDS = Path(__file__).parents[2] / "crds"
 PATIENCE_SECONDS = 600
 SETTLE_SECONDS = 3
+OPERATOR_NAMESPACE = "sundial-system"
 
 
 class Burst:
@@ -65,10 +68,12 @@ class Burst:
         """Let the contestants take turns; return their figures by name."""
         figures = {}
         async with open_session(self._access) as session:
+            await open_namespace(session, OPERATOR_NAMESPACE)
             for name in names:
                 outcome = await self._take_turn(session, CONTESTANTS[name])
                 figures[name] = describe_outcome(outcome, self._jobs)
-                self._say(f"{name}: {json.dumps(figures[name])}")
+                job, pod = (figures[name][f"last_{what}_seconds"] for what in ("job", "pod"))
+                self._say(f"{name}: last Job {job} s late, last Pod {pod} s late")
         return figures
 
     async def _take_turn(self, session: aiohttp.ClientSession, contestant: Contestant) -> Outcome:
@@ -208,6 +213,11 @@ def main() -> None:
         report = run(arguments.jobs, arguments.names)
     except KeyboardInterrupt:
         sys.exit(130)
+    except ExceptionGroup as group:
+        foreseen, others = group.split((NotReady, OperatorEnded))
+        if foreseen is None or others is not None:
+            raise
+        sys.exit(f"burst: {foreseen.exceptions[0]}")
     text = json.dumps(report, indent=2) + "\n"
     if arguments.output:
         arguments.output.write_text(text)

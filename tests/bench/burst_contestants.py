@@ -56,9 +56,16 @@ class NotReady(Exception):
     """The set-up took longer than the time until the due minute."""
 
 
+class OperatorEnded(Exception):
+    """The operator ended by itself; the text is the end of its log."""
+
+
 @asynccontextmanager
 async def run_operator(kubeconfig: Path, log: Path) -> AsyncIterator[int]:
-    """Run Sundial's operator with its defaults, as a process of its own; yields its pid."""
+    """Run Sundial's operator with its defaults, as a process of its own; yields its pid.
+
+    Raises OperatorEnded when the block fails because the operator has ended.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SUNDIAL_")}
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
@@ -70,6 +77,10 @@ async def run_operator(kubeconfig: Path, log: Path) -> AsyncIterator[int]:
         )
     try:
         yield process.pid
+    except Exception as error:
+        if process.returncode is None:
+            raise
+        raise OperatorEnded(log.read_text()[-2000:]) from error
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
