@@ -8,6 +8,8 @@ import secrets
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ class Sundial:
         self.cluster = cluster
         self.ns = ns
         self.log = log
-        self._settings = settings
+        self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._logged_before = 0
 
@@ -45,7 +47,7 @@ class Sundial:
             "SUNDIAL_RENEW_PERIOD_SECONDS": "0.5",
             "SUNDIAL_LOG_FORMAT": "json",
             "PYTHONWARNINGS": "ignore::ResourceWarning",  # kopf leaves sockets to a process that ends
-            **self._settings,
+            **self.settings,
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -65,6 +67,16 @@ class Sundial:
     def wait_for(self, event: str, timeout: float) -> None:
         """Wait for an event in the log of the running process."""
         until(lambda: f'"event": "{event}"' in self.log.read_text()[self._logged_before :], timeout)
+
+    def health(self, path: str) -> tuple[int, str]:
+        """Ask the running process's health server; returns the status code and the text."""
+        lines = self.log.read_text()[self._logged_before :].splitlines()
+        port = next(json.loads(line)["port"] for line in lines if '"event": "serving health' in line)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process."""

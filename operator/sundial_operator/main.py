@@ -40,7 +40,6 @@ async def run_operator(settings: Settings) -> int:
     events = [asyncio.create_task(event.wait()) for event in (stop, runtime.failed)]
     watch = asyncio.create_task(_watch_own_kinds(settings, runtime, is_watching))
     takeover = asyncio.create_task(_take_signals_back(is_watching, stop))
-    log.info("standing by", instance=runtime.instance, installation=settings.installation)
     await asyncio.wait([watch, *events], return_when=asyncio.FIRST_COMPLETED)
     await runtime.stop()
     if watch.done():

@@ -171,6 +171,7 @@ class Runtime:
         """Campaign once all is permitted; once elected, let an older leader's requests land, then decide."""
         await self._await_permissions()
         self._stage = Check(True, "standing by")
+        log.info("standing by", instance=self.instance, installation=self._settings.installation)
         self._elector.start()
         await self._elected.wait()
         await asyncio.sleep(SETTLE_SECONDS)
