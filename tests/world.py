@@ -5,7 +5,6 @@ Trouble is a mode: what becomes of creates and of status patches, how long Jobs 
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -75,7 +74,7 @@ class Cluster:
 
     def write_user_change(self, spec: dict[str, Any] | None = None, paused: str | None = None) -> None:
         """Store what a user wrote: the whole spec and the pause annotation."""
-        metadata = self.item["metadata"]
+        metadata = self.item["metadata"] = dict(self.item["metadata"])
         if spec is not None and spec != self.item["spec"]:
             self.item["spec"] = spec
             metadata["generation"] += 1
@@ -92,7 +91,7 @@ class Cluster:
         """Merge a status patch; raises Conflict when it is for another resourceVersion."""
         if patch["metadata"]["resourceVersion"] != self.item["metadata"]["resourceVersion"]:
             raise Conflict
-        merged = self.item["status"] | copy.deepcopy(patch["status"])
+        merged = self.item["status"] | patch["status"]
         self.item["status"] = {name: value for name, value in merged.items() if value is not None}
         self._touch()
         self.statuses.append(self.item["status"])
@@ -167,8 +166,7 @@ class Cluster:
 
     def _touch(self) -> None:
         self.version += 1
-        self.item = copy.deepcopy(self.item)
-        self.item["metadata"]["resourceVersion"] = str(self.version)
+        self.item = self.item | {"metadata": self.item["metadata"] | {"resourceVersion": str(self.version)}}
 
 
 class Process:
@@ -191,7 +189,7 @@ class Process:
     def listen(self) -> None:
         """Take the news from the watches."""
         self.job: ScheduledJob = parse_scheduled_job(self.cluster.item)
-        seen = {item["metadata"]["uid"]: parse_job(item) for item in self.cluster.jobs.values()}
+        seen = {item["metadata"]["uid"]: self._parse(item) for item in self.cluster.jobs.values()}
         for uid, gone in self.jobs.items():
             if uid not in seen:
                 self._lose(gone)
@@ -215,8 +213,10 @@ class Process:
         cursor = self.job.status.get("cursor")
         active = [entry["runId"] for entry in self.job.status.get("active") or ()]
         self.track.forget_stored(parse_instant(cursor) if cursor else None, active)
-        plan = build_plan(self.job)
-        self.track.adopt_plan((self.job.generation, "", 0), plan)
+        if self.track.plan is None or self.track.plan_key != (self.job.generation, "", 0):
+            self.track.adopt_plan((self.job.generation, "", 0), build_plan(self.job))
+        plan = self.track.plan
+        assert plan is not None
         view = View(self.job, plan, jobs, self.track.recall())
         decision = decide(view, self.cluster.now, Limits(TOMBSTONE))
         self.track.remember(decision)
@@ -224,6 +224,13 @@ class Process:
         assert self.wake_at is None or self.wake_at > self.cluster.now
         self._apply(decision)
         return decision
+
+    def _parse(self, item: dict[str, Any]) -> ObservedJob:
+        """Read a Job once for each version of it."""
+        metadata = item["metadata"]
+        known = self.jobs.get(metadata["uid"])
+        is_news = known is None or known.resource_version < int(metadata["resourceVersion"])
+        return parse_job(item) if is_news or known is None else known
 
     def _apply(self, decision: Decision) -> None:
         self.track.wanted_status = decision.status if decision.urgency else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from situations import CREATED, TEMPLATE
@@ -19,6 +21,7 @@ from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import Schedule
 from sundial_core.schedule import CompiledSchedule, compile_schedule
 
+QUIET = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 MICROSECOND = timedelta(microseconds=1)
 
 schedules = st.one_of(
@@ -42,24 +45,32 @@ specs = st.fixed_dictionaries(
         ),
     }
 )
-seconds = st.integers(1, 15_000).map(lambda milliseconds: milliseconds / 1000)
+seconds = st.one_of(
+    st.integers(1, 15_000).map(lambda milliseconds: milliseconds / 1000), st.integers(15, 100)
+)
 steps = st.one_of(
     st.tuples(st.just("wait"), seconds),
-    st.tuples(st.just("wait"), seconds),
-    st.tuples(st.just("wait"), st.integers(15, 100)),
-    st.tuples(st.just("be_away"), st.integers(1, 400)),
-    st.tuples(st.just("crash")),
-    st.tuples(st.sampled_from(["hear", "grow_deaf"])),
+    st.tuples(st.just("crash"), seconds),
+    st.tuples(st.just("be_away"), st.integers(1, 400), seconds),
+    st.tuples(st.sampled_from(["hear", "grow_deaf"]), seconds),
     st.tuples(
-        st.just("meet_creates"), st.sampled_from(["ok", "refuse", "reject", "lose", "land", "land late"])
+        st.just("meet_creates"),
+        st.sampled_from(["ok", "refuse", "reject", "lose", "land", "land late"]),
+        seconds,
     ),
-    st.tuples(st.just("meet_statuses"), st.sampled_from(["store", "store silently", "lose", "conflict"])),
     st.tuples(
-        st.just("plan_jobs"), st.integers(0, 20), st.sampled_from(["Complete", "Failed", "FailureTarget"])
+        st.just("meet_statuses"), st.sampled_from(["store", "store silently", "lose", "conflict"]), seconds
     ),
-    st.tuples(st.just("suspend"), st.booleans()),
-    st.tuples(st.just("pause"), st.sampled_from([None, "true", "rubbish", 3, 30])),
-    st.tuples(st.just("edit"), schedules),
+    st.tuples(
+        st.just("plan_jobs"),
+        st.integers(0, 40),
+        st.sampled_from(["Complete", "Failed", "FailureTarget"]),
+        seconds,
+    ),
+    st.tuples(st.just("suspend"), st.booleans(), seconds),
+    st.tuples(st.just("suspend_for"), seconds, seconds),
+    st.tuples(st.just("pause"), st.sampled_from([None, "true", "rubbish", 3, 30]), seconds),
+    st.tuples(st.just("edit"), schedules, seconds),
 )
 
 
@@ -84,20 +95,19 @@ class Story:
     unheard_since: datetime | None = None
 
     def play(self, step: tuple[Any, ...]) -> None:
-        """Play one step: the method of that name, with its arguments."""
-        name, *arguments = step
+        """Play one step: the method of that name with its arguments, and then some time."""
+        name, *arguments, seconds = step
         getattr(self, name)(*arguments)
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass while the process works."""
         self.process.pass_time(seconds)
+
+    def wait(self) -> None:
+        """Let only time pass."""
 
     def be_away(self, seconds: float) -> None:
         """Let time pass without a process."""
         self.crash()
         self.cluster.pass_to(self.cluster.now + timedelta(seconds=seconds))
         self.crash()
-        self.process.pass_time(0)
 
     def hear(self) -> None:
         """Let news arrive again; what changed meanwhile could not be known."""
@@ -125,6 +135,12 @@ class Story:
     def suspend(self, value: object) -> None:
         """Let a user set spec.suspend."""
         self.change(self.cluster.item["spec"] | {"suspend": value})
+
+    def suspend_for(self, seconds: float) -> None:
+        """Let a user suspend and resume."""
+        self.suspend(value=True)
+        self.process.pass_time(seconds)
+        self.suspend(value=False)
 
     def pause(self, value: object) -> None:
         """Let a user set or remove the pause annotation; a number is an end, in seconds from now."""
@@ -291,14 +307,15 @@ def list_waived(story: Story) -> set[datetime]:
     }
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(spec=specs, script=st.lists(steps, max_size=25))
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(spec=specs, script=st.lists(steps, min_size=1, max_size=15))
 def test_each_slot_that_counts_ends_in_one_verdict(
     spec: dict[str, Any], script: list[tuple[Any, ...]]
 ) -> None:
     cluster = Cluster(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sundial_operator.creates.read_clock", lambda: cluster.now)
+        patch.setattr("sundial_operator.creates.log", QUIET)
         patch.setattr("sundial_core.recent.KEPT", 1_000_000)
         story = Story(cluster, Process(cluster), [Era(compile_spec(spec), CREATED)])
         for step in script:
