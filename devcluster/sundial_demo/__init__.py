@@ -1,0 +1,1 @@
+"""The demo: a cluster, the operator and a few schedules, shown live."""

@@ -1,0 +1,81 @@
+"""On which cluster does the demo run, how is it used, and how does it go?"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from sundial_devcluster.builds import ensure_programs
+from sundial_devcluster.choose import Kind, choose_cluster, choose_kind, look_around
+from sundial_devcluster.cluster import ClusterConfig, Lifetime, start_cluster
+from sundial_devcluster.images import BOX
+from sundial_devcluster.kubectl import run_kubectl
+from sundial_devcluster.programs import program_names
+
+Confirm = Callable[[str], bool]
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Hold the cluster of the demo, whose own files are in `folder`.
+
+    `image` replaces that of the examples where no registry can be reached.
+    """
+
+    kind: Kind
+    description: str
+    kubeconfig: Path
+    folder: Path
+    image: str | None = None
+
+    def kubectl(self, *arguments: str, text: str | None = None) -> str:
+        """Run kubectl and return its output; raise KubectlError when it fails."""
+        return run_kubectl(self.kubeconfig, arguments, text)
+
+
+def settle_kind(asked: Kind, config: ClusterConfig, console: Console) -> Kind:
+    """Choose the kind of cluster, say why, and build what a local one lacks."""
+    choice = choose_kind(asked, look_around())
+    console.print(f"CLUSTER={choice.kind}: {choice.reason}.")
+    if choice.kind is Kind.LOCAL:
+        ensure_programs(program_names(config.nodes), console)
+    return choice.kind
+
+
+def open_ground(
+    kind: Kind, config: ClusterConfig, confirm: Confirm, report: Report
+) -> AbstractContextManager[Ground]:
+    """Give the cluster that was chosen, and end it afterwards; `config` is that of a local one."""
+    return _local(config, report) if kind is Kind.LOCAL else _other(kind, confirm, report)
+
+
+@contextmanager
+def _local(config: ClusterConfig, report: Report) -> Iterator[Ground]:
+    cluster = start_cluster(config, report)
+    description = f"the throw-away cluster {config.name} on this machine"
+    try:
+        yield Ground(Kind.LOCAL, description, cluster.kubeconfig, cluster.folder, BOX)
+    finally:
+        if config.lifetime is Lifetime.STARTER:
+            report("removing the cluster")
+            cluster.stop()
+
+
+@contextmanager
+def _other(kind: Kind, confirm: Confirm, report: Report) -> Iterator[Ground]:
+    chosen = choose_cluster(kind, confirm)
+    folder = Path(tempfile.mkdtemp(prefix="sundial-demo-"))
+    kubeconfig = Path(shutil.copy(chosen.kubeconfig, folder / "kubeconfig"))
+    try:
+        yield Ground(kind, chosen.description, kubeconfig, folder)
+    finally:
+        report("letting go of the cluster")
+        shutil.rmtree(folder)
+        chosen.cleanup()

@@ -1,0 +1,118 @@
+"""What does the demo put into a cluster, and what does it take out again? Never what was there before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sundial_demo.ground import Ground, Report
+from sundial_devcluster.choose import Kind
+from sundial_devcluster.errors import ClusterError, KubectlError
+from sundial_devcluster.polling import until
+
+NAMESPACE = "sundial-demo"
+CRDS = Path(__file__).parents[2] / "crds"
+OBJECTS = Path(__file__).with_name("installation.yaml")
+KINDS = "scheduledjobs,scheduledjobruns,taskfunctions"
+IN_USE = "Sundial may be in use in this cluster, which has {0} already; left by a demo? kubectl delete {0}"
+
+BY_HAND = (
+    "kubectl delete namespace sundial-demo sundial-system; "
+    "kubectl delete clusterrole,clusterrolebinding sundial-demo-operator"
+)
+
+
+@contextmanager
+def installed(ground: Ground, report: Report) -> Iterator[None]:
+    """Install what the demo needs; a cluster that stays is cleaned up afterwards."""
+    objects = load_objects()
+    present = ground.kubectl("get", "-f", "-", "--ignore-not-found", "-o", "name", text=dump(objects)).split()
+    if namespaces := " ".join(name for name in present if name.startswith("namespace/")):
+        raise ClusterError(IN_USE.format(namespaces))
+    report("creating the custom resources and the operator's identity")
+    missing = [one for one in objects if name_of(one) not in map(_short, present)]
+    try:
+        ground.kubectl("apply", "--server-side", "-f", "-", text=dump(missing))
+        until(lambda: _are_established(ground), 30)
+        yield
+    finally:
+        if ground.kind is Kind.CURRENT:
+            report(f"removing what the demo created; if that breaks off: {BY_HAND}")
+            for left in remove(ground, missing, present):
+                report(f"left in the cluster: {left}")
+
+
+def load_objects() -> list[dict[str, Any]]:
+    """Return all manifests of the demo, namespaces first; raise ClusterError outside of a checkout."""
+    crds = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
+    if not crds:
+        raise ClusterError(f"There are no CRDs in {CRDS}: run the demo from a checkout of the repository.")
+    return [*yaml.safe_load_all(OBJECTS.read_text()), *crds]
+
+
+def dump(objects: list[dict[str, Any]]) -> str:
+    """Return manifests as YAML."""
+    return yaml.safe_dump_all(objects, allow_unicode=True)
+
+
+def name_of(manifest: dict[str, Any]) -> str:
+    """Return kind/name, in lower case."""
+    return f"{manifest['kind']}/{manifest['metadata']['name']}".lower()
+
+
+def _short(name: str) -> str:
+    """Return kubectl's kind.group/name without the group."""
+    kind, _, rest = name.partition("/")
+    return f"{kind.partition('.')[0]}/{rest}"
+
+
+def _are_established(ground: Ground) -> bool:
+    """Ask anew after a failure: just after its creation a CRD may have no conditions yet."""
+    try:
+        ground.kubectl("wait", "--for=condition=Established", "--timeout=10s", f"--filename={CRDS}")
+    except KubectlError:
+        return False
+    return True
+
+
+def remove(ground: Ground, created: list[dict[str, Any]], present: list[str]) -> list[str]:
+    """Remove what the demo created, its namespaces first; return what is left, and why.
+
+    CRDs stay while other namespaces have objects of theirs: they would go along.
+    """
+    crds = [one for one in created if one["kind"] == "CustomResourceDefinition"]
+    rest = [one for one in created if one not in crds]
+    ground.kubectl("delete", "-f", "-", "--ignore-not-found", "--timeout=90s", text=dump(rest))
+    left = [f"{name}, which was there before" for name in present]
+    if not crds:
+        return left
+    if not present and not ground.kubectl("get", KINDS, "-A", "-o", "name").strip():
+        ground.kubectl("delete", "-f", "-", "--ignore-not-found", "--timeout=90s", text=dump(crds))
+        return left
+    return [*left, *(f"{name_of(crd)}, because others use Sundial's kinds" for crd in crds)]
+
+
+def write_operator_kubeconfig(ground: Ground) -> Path:
+    """Write a kubeconfig of the operator's own identity, readable by its owner only."""
+    view = ground.kubectl("config", "view", "--minify", "--flatten", "--raw", "-o", "json")
+    login = ("create", "token", "sundial", "--namespace=sundial-system", "--duration=24h")
+    path = ground.folder / "sundial-operator.kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(build_kubeconfig(json.loads(view), ground.kubectl(*login).strip())))
+    return path
+
+
+def build_kubeconfig(view: dict[str, Any], token: str) -> dict[str, Any]:
+    """Return a kubeconfig of one context with its user replaced by a token."""
+    context = {"cluster": view["clusters"][0]["name"], "user": "sundial"}
+    return {
+        **view,
+        "users": [{"name": "sundial", "user": {"token": token}}],
+        "contexts": [{"name": "sundial", "context": context}],
+        "current-context": "sundial",
+    }

@@ -1,0 +1,120 @@
+"""Shows schedules and runs until time is up: a live board on a terminal, else a plain table now and then."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from sundial_demo.board import build_runs_table, build_schedules_table
+from sundial_demo.ground import Ground
+from sundial_demo.installation import NAMESPACE
+from sundial_demo.observations import NodeCount, Observer
+from sundial_demo.operator_process import OperatorProcess
+from sundial_devcluster.errors import ClusterError, KubectlError
+from sundial_devcluster.kubectl import kubectl_program
+from sundial_devcluster.polling import until
+
+ANSWER_SECONDS = 30
+OUTAGE_SECONDS = 15
+PLAIN_EVERY = 10
+FEWEST_RUNS = 3
+OTHER_LINES = 10
+EXAMPLE = "examples/spread.yaml"
+
+
+def wait_answer(observer: Observer, operator: OperatorProcess) -> None:
+    """Wait until each schedule has its Ready condition; raise ClusterError when the operator is silent."""
+
+    def is_answered() -> bool:
+        operator.check()
+        observer.look()
+        return all(schedule.ready for schedule in observer.schedules)
+
+    try:
+        until(is_answered, ANSWER_SECONDS, every=0.2)
+    except TimeoutError:
+        sentence = f"The operator has not answered each schedule within {ANSWER_SECONDS} s"
+        raise operator.failure(sentence) from None
+
+
+def look_every_second(
+    observer: Observer, operator: OperatorProcess, seconds: float | None
+) -> Iterator[float | None]:
+    """Look and yield the seconds left, until time is up; outlast a short outage of the API server."""
+    started = answered = time.monotonic()
+    while seconds is None or time.monotonic() < started + seconds:
+        operator.check()
+        try:
+            observer.look()
+            answered = time.monotonic()
+        except KubectlError as error:
+            if time.monotonic() > answered + OUTAGE_SECONDS:
+                raise ClusterError(f"The API server is away for {OUTAGE_SECONDS} s: {error}") from error
+        yield None if seconds is None else max(0, started + seconds - time.monotonic())
+        time.sleep(1 - (time.monotonic() - started) % 1)
+
+
+@dataclass(frozen=True)
+class Board:
+    """Build what is shown from what was seen last."""
+
+    heading: str
+    observer: Observer
+    commands: list[str]
+
+    def hints(self) -> RenderableType:
+        """Return the commands to copy."""
+        return Group("In another terminal:", *(Text(line, "cyan", overflow="fold") for line in self.commands))
+
+    def tables(self, left: float | None, most_runs: int | None = None) -> RenderableType:
+        """Return schedules and the newest runs; `left` is in seconds."""
+        end = "Ctrl-C ends it" if left is None else f"ends in {left:.0f} s or by Ctrl-C"
+        now, seen = datetime.now(UTC), self.observer
+        runs = build_runs_table(seen.runs[:most_runs], now)
+        heading = Text(f"{self.heading}; {end}.", style="bold")
+        return Group(heading, "", build_schedules_table(seen.schedules, now), "", runs, "")
+
+    def fit(self, left: float | None, height: int) -> RenderableType:
+        """Return all of it, with as many runs as there is room for."""
+        room = height - OTHER_LINES - len(self.observer.schedules) - len(self.commands)
+        return Group(self.tables(left, max(FEWEST_RUNS, room)), self.hints())
+
+
+def show(console: Console, board: Board, looks: Iterator[float | None]) -> None:
+    """Show the board until there is nothing more to look at."""
+    if console.is_terminal:
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+            for left in looks:
+                live.update(board.fit(left, console.height), refresh=True)
+    else:
+        console.print(board.hints(), "")
+        for left in itertools.islice(looks, None, None, PLAIN_EVERY):
+            console.print(board.tables(left))
+
+
+def build_commands(ground: Ground, nodes: NodeCount) -> list[str]:
+    """Return commands to copy; a simulated container has no log."""
+    here = f"-n {NAMESPACE}"
+    create = [f"kubectl create {here} -f {EXAMPLE}"]
+    if ground.image:
+        create = [f"sed s,busybox:1.36,{ground.image}, {EXAMPLE} |", f"  kubectl create {here} -f -"]
+    logs = (
+        [] if nodes.are_simulated else [f"kubectl logs {here} -l sundial.dev/scheduled-job=every-10-seconds"]
+    )
+    return [
+        f"export KUBECONFIG={ground.kubeconfig}",
+        f"export PATH={kubectl_program().parent}:$PATH",
+        f"kubectl get sj {here}",
+        f"kubectl describe sj every-10-seconds {here}",
+        f"kubectl annotate sj/every-10-seconds sundial.dev/paused=true {here}",
+        f"kubectl get jobs {here} -l sundial.dev/scheduled-job=failing",
+        *logs,
+        *create,
+    ]

@@ -1,0 +1,152 @@
+"""Does the demo show runs on simulated nodes, end when it is told to, and leave nothing?"""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sundial_devcluster.cluster import Cluster, stop_cluster
+from sundial_devcluster.folders import cluster_folder
+from sundial_devcluster.processes import processes_marked
+
+STARTING = "- starting the control plane"
+SHOWING = "ends in"
+BROKEN_OFF = "Interrupted. Nothing is left."
+OWN = ("sundial-demo", "sundial-system")
+
+
+class Demo:
+    """A demo as a child process without a terminal; `text` is what it has printed so far."""
+
+    def __init__(self, name: str, *options: str, **environment: str) -> None:
+        command = [sys.executable, "-u", "-W", "error", "-m", "sundial_demo", "--name", name, *options]
+        self.folder = cluster_folder(name)
+        self.text = ""
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, "CLUSTER": "local", "DEMO_SECONDS": "300", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def read_until(self, words: str) -> None:
+        assert self.process.stdout is not None
+        while words not in self.text:
+            line = self.process.stdout.readline()
+            assert line, f"ended before it said {words!r}: {self.text}"
+            self.text += line
+
+    def end(self, number: signal.Signals | None = None) -> int:
+        """Send a signal, if any, and return the exit status."""
+        if number is not None:
+            self.process.send_signal(number)
+        self.text += self.process.communicate(timeout=120)[0]
+        return self.process.returncode
+
+    def what_is_left(self) -> list[object]:
+        return [*processes_marked(self.folder), *([self.folder] if self.folder.exists() else [])]
+
+    def operator_pid(self) -> int:
+        marked = {
+            process.pid: Path(f"/proc/{process.pid}/cmdline") for process in processes_marked(self.folder)
+        }
+        return next(pid for pid, command in marked.items() if b"sundial_operator" in command.read_bytes())
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """Give the name of a cluster that is ended after the test, whatever became of it."""
+    chosen = f"demo-{secrets.token_hex(3)}"
+    yield chosen
+    stop_cluster(chosen)
+
+
+def test_demo_runs_for_its_seconds_and_leaves_nothing(name: str) -> None:
+    demo = Demo(name, "--nodes=kwok", DEMO_SECONDS="15")
+    assert demo.end() == 0, demo.text
+    assert "2 SIMULATED nodes, on which no container runs" in demo.text
+    assert "At 09:00, Monday to Thursday and Sunday (Africa/Cairo)" in demo.text
+    summary = demo.text[demo.text.index("worst Job after") :]
+    assert "Succeeded" in next(line for line in summary.splitlines() if line.startswith("every-10-seconds"))
+    assert demo.what_is_left() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "moment", "status", "words"),
+    [
+        pytest.param(signal.SIGINT, STARTING, 130, BROKEN_OFF, id="Ctrl-C while the cluster starts"),
+        pytest.param(
+            signal.SIGTERM, "- starting the operator", 130, BROKEN_OFF, id="SIGTERM before the show"
+        ),
+        pytest.param(signal.SIGINT, SHOWING, 0, "- removing the cluster\nDone.", id="Ctrl-C during the show"),
+    ],
+)
+def test_interrupted_demo_leaves_nothing(
+    name: str, number: signal.Signals, moment: str, status: int, words: str
+) -> None:
+    demo = Demo(name, "--nodes=kwok")
+    demo.read_until(moment)
+    assert demo.end(number) == status, demo.text
+    assert words in demo.text
+    assert demo.what_is_left() == []
+
+
+def test_demo_fails_with_the_log_when_its_operator_dies(name: str) -> None:
+    demo = Demo(name, "--nodes=kwok")
+    demo.read_until(SHOWING)
+    os.kill(demo.operator_pid(), signal.SIGKILL)
+    assert demo.end() == 1, demo.text
+    assert "error: The operator ended with status -9; its log ends:" in demo.text
+    assert demo.what_is_left() == []
+
+
+def test_kept_cluster_is_named_and_can_be_removed(name: str) -> None:
+    demo = Demo(name, "--nodes=kwok", "--keep", DEMO_SECONDS="1")
+    assert demo.end() == 0, demo.text
+    assert f"-m sundial_devcluster down --name {name}" in demo.text
+    assert demo.folder.exists()
+    assert stop_cluster(name)
+    assert demo.what_is_left() == []
+
+
+def test_current_context_is_not_used_unasked(cluster: Cluster, name: str) -> None:
+    demo = Demo(name, CLUSTER="current", KUBECONFIG=str(cluster.kubeconfig))
+    assert demo.end() == 1, demo.text
+    assert "has to be confirmed" in demo.text
+    assert not set(OWN) & set(namespaces(cluster))
+
+
+def test_current_cluster_keeps_what_it_had_and_nothing_else(cluster: Cluster, name: str) -> None:
+    before = crds(cluster)
+    assert before
+    demo = Demo(name, "--yes", CLUSTER="current", KUBECONFIG=str(cluster.kubeconfig), DEMO_SECONDS="1")
+    assert demo.end() == 0, demo.text
+    assert "scheduledjobs.sundial.dev, which was there before" in demo.text
+    assert crds(cluster) == before
+    assert not set(OWN) & set(namespaces(cluster))
+    assert "sundial-demo" not in cluster.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
+
+
+def test_cluster_with_the_namespaces_of_sundial_is_refused(cluster: Cluster, name: str) -> None:
+    cluster.kubectl("create", "namespace", "sundial-system")
+    demo = Demo(name, "--yes", CLUSTER="current", KUBECONFIG=str(cluster.kubeconfig))
+    status = demo.end()
+    assert "sundial-system" in namespaces(cluster)
+    cluster.kubectl("delete", "namespace", "sundial-system")
+    assert status == 1
+    assert "kubectl delete namespace/sundial-system" in demo.text
+
+
+def namespaces(cluster: Cluster) -> list[str]:
+    return cluster.kubectl("get", "namespaces", "-o", "jsonpath={.items[*].metadata.name}").split()
+
+
+def crds(cluster: Cluster) -> str:
+    return cluster.kubectl("get", "crds", "-o", "jsonpath={.items[*].metadata.uid}")
