@@ -51,9 +51,8 @@ def test_a_job_carries_what_it_is_read_back_from() -> None:
     assert (seen.name, seen.ns, seen.trigger) == (ATTEMPT.job_name, "team", Trigger.SCHEDULE)
 
 
-def test_marks() -> None:
-    metadata = build()["metadata"]
-    assert metadata["labels"] == {
+def test_labels() -> None:
+    assert build()["metadata"]["labels"] == {
         "sundial.dev/installation": "sundial-system.sundial",
         "sundial.dev/scheduled-job": "tick",
         "sundial.dev/scheduled-job-uid": UID,
@@ -61,7 +60,10 @@ def test_marks() -> None:
         "sundial.dev/trigger": "schedule",
         "app.kubernetes.io/managed-by": "sundial",
     }
-    assert metadata["annotations"] == {
+
+
+def test_annotations() -> None:
+    assert build()["metadata"]["annotations"] == {
         "sundial.dev/scheduled-for": "2026-01-01T00:00:10Z",
         "sundial.dev/attempt": "1",
         "sundial.dev/term": "12",
@@ -70,6 +72,10 @@ def test_marks() -> None:
         "sundial.dev/retries-used": "0",
         "sundial.dev/disruptions": "0",
     }
+
+
+def test_a_pod_has_the_marks_of_its_job() -> None:
+    metadata = build()["metadata"]
     assert pod_of(build())["metadata"] == {key: metadata[key] for key in ("labels", "annotations")}
 
 
