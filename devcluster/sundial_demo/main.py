@@ -90,9 +90,10 @@ class Steps:
     def __call__(self, step: str) -> None:
         """Begin a step; a terminal that is gone must not keep it from being done."""
         with contextlib.suppress(OSError):
-            self._spinner.update(step)
-            self._spinner.start()
+            self.pause()  # under a spinner a long line, perhaps with a command, would be cut
             self._console.print(f"- {step}", soft_wrap=True)
+            self._spinner.update("working")
+            self._spinner.start()
 
     def pause(self) -> None:
         """Stop the spinner."""
