@@ -12,13 +12,14 @@ demo: setup programs ## Show ScheduledJobs running in a throw-away cluster (CLUS
 	$(PY) -m sundial_demo --cluster $(CLUSTER)
 
 test: setup programs ## Run all tests (first run: up to 40 minutes, it builds Kubernetes; later ones: under 10)
-	$(PY) -m pytest
+	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/cluster
+	$(PY) -m pytest tests/pods
 
 unit: .venv/installed ## Run the tests that need no cluster
-	$(PY) -m pytest tests/unit
+	$(PY) -m pytest -n 2 tests/unit
 
 cluster-tests: setup programs ## Run the tests that need a control plane
-	$(PY) -m pytest tests/cluster
+	$(PY) -m pytest -n 3 --dist loadfile tests/cluster
 
 pod-tests: setup programs ## Run the tests that need a real node
 	$(PY) -m pytest tests/pods

@@ -2,7 +2,7 @@
 
 Of simulated Pods only those that a Job owns end: after 0.3 s, or after the annotation
 pod-complete.stage.kwok.x-k8s.io/delay (plus .../jitter-delay); with exit code 1 when they carry
-sundial.dev/simulate: Failed.
+devcluster.local/simulate: Failed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sundial_devcluster.identities import KUBELET_CLIENTS, kubeconfig_path
 from sundial_devcluster.programs import KWOK_FILES, kwok_folder
 
 FAILING_STAGE = Path(__file__).parent / "stages" / "pod-fail.yaml"
-SIMULATE = "sundial.dev/simulate"
+SIMULATE = "devcluster.local/simulate"
 MARKER = "kwok.x-k8s.io/node"
 COMPLETES_AFTER_MS = 300
 ENDS_AT_ONCE = "startedAt: {{ $now | Quote }}"

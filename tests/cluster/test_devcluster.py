@@ -39,5 +39,5 @@ def test_simulated_job_completes(cluster: Cluster, namespace: str) -> None:
 
 
 def test_simulated_job_fails_on_demand(cluster: Cluster, namespace: str) -> None:
-    pod = job_ends(cluster, namespace, job("broken", **{"sundial.dev/simulate": "Failed"}), "Failed")
+    pod = job_ends(cluster, namespace, job("broken", **{"devcluster.local/simulate": "Failed"}), "Failed")
     assert pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 1
