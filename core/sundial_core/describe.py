@@ -27,7 +27,7 @@ _NTH = ("first", "second", "third", "fourth", "fifth")
 _MOST_TIMES = 6
 _MOST_PARTS = 12
 _MOST_PICKS = 3
-_LONGEST = 420  # leaves room for the zone and the window within 512 characters
+_LONGEST = 380  # leaves room for the zone (64) and the window (57) within 512 characters
 
 
 def describe_at(at: datetime) -> str:

@@ -163,9 +163,8 @@ class Effects:
         except (ApiUnreachable, NotLeading) as error:
             self._postpone_status(track, job, str(error), None)
         except ApiError as error:
-            if error.status in (404, 409):
+            if error.status in (404, 409) and await self._reread(job):
                 track.patch_failures = 0
-                await self._reread(job)
             else:
                 self._postpone_status(track, job, str(error), error.retry_after)
         else:
@@ -173,14 +172,19 @@ class Effects:
             self._metrics.count_stored(job.status, answer.get("status") or {})
             self._observed.schedules.put(answer)
 
-    async def _reread(self, job: ScheduledJob) -> None:
-        """Somebody wrote the object meanwhile: take its newest state, and decide from that."""
+    async def _reread(self, job: ScheduledJob) -> bool:
+        """Somebody wrote the object meanwhile: take its newest state, and decide from that.
+
+        False when it is not to be had: then only the watch can tell what has become of it.
+        """
         try:
             item = await self._client.get(SCHEDULED_JOBS, job.ns, job.name)
         except (ApiError, ApiUnreachable):
-            return
-        if item["metadata"]["uid"] == job.uid:
-            self._observed.schedules.put(item)
+            return False
+        if item["metadata"]["uid"] != job.uid:
+            return False
+        self._observed.schedules.put(item)
+        return True
 
     def _postpone_status(
         self, track: Track, job: ScheduledJob, error: str, retry_after: float | None
