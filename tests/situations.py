@@ -27,8 +27,12 @@ def at(seconds: float) -> datetime:
 
 
 def build_spec(**fields: Any) -> dict[str, Any]:
-    """Build a spec that runs every ten seconds unless told otherwise."""
-    return {"schedule": {"interval": {"seconds": 10}}, "template": TEMPLATE} | fields
+    """Build a spec that runs every ten seconds, each run once, unless told otherwise."""
+    return {
+        "schedule": {"interval": {"seconds": 10}},
+        "template": TEMPLATE,
+        "retry": {"count": 0},
+    } | fields
 
 
 def build_item(
@@ -75,7 +79,7 @@ def build_job_item(
     run_id = how.get("run_id") or names.build_run_id(UID, at(slot or 0))
     attempt, created = how.get("attempt", 1), how.get("created", slot or 0)
     name = names.build_job_name("tick", run_id, attempt)
-    annotations = {names.ATTEMPT: str(attempt)}
+    annotations = {names.ATTEMPT: str(attempt)} | how.get("marks", {})
     if slot is not None:
         annotations[names.SCHEDULED_FOR] = format_instant(at(slot))
     status: dict[str, Any] = {"ready": 1} if how.get("ready") else {}

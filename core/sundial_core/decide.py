@@ -10,16 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sundial_core import holds, names, runs, verdicts
+from pydantic import ValidationError
+
+from sundial_core import attempts, holds, names, runs, verdicts
+from sundial_core.attempts import NextAttempt
 from sundial_core.conditions import Reason
 from sundial_core.holds import Hold
 from sundial_core.instants import parse_instant
 from sundial_core.manifests import Attempt, Owner
-from sundial_core.model import JsonObject, ScheduledJobSpec
+from sundial_core.model import JsonObject, Retry, ScheduledJobSpec
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
 from sundial_core.report import Report, Urgency, build_status, judge_urgency
-from sundial_core.retention import Limits, choose_deletable
+from sundial_core.retention import Limits, choose_deletable, is_stored_as_ended
 from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run, Trigger
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Due, Judged, Judgement
@@ -32,14 +35,18 @@ class Memory:
     """What one process knows of a schedule and has not stored yet; lost in a crash, and then found anew.
 
     `judged_until`: each slot up to there has a Job, a judgement here, or a create under way (`creating`).
-    `yielding`: the creates that were refused and that a newer slot makes Missed. `lost`: by run id, runs
-    whose newest Job is known to be gone, as they were then. `decided`: the newest status, not stored yet.
+    `yielding`: the creates that were refused and that a newer slot makes Missed. `retrying`: the ids of
+    runs whose next attempt is being created. By run id, `failed`: runs whose next attempt could not be
+    created; `lost`: runs whose newest Job is known to be gone, as they were then. `decided`: the newest
+    status, not stored yet.
     """
 
     judged_until: datetime | None = None
     judgements: tuple[Judgement, ...] = ()
     creating: frozenset[datetime] = frozenset()
     yielding: frozenset[datetime] = frozenset()
+    retrying: frozenset[str] = frozenset()
+    failed: Mapping[str, Run] = field(default_factory=dict)
     lost: Mapping[str, Run] = field(default_factory=dict)
     decided: JsonObject = field(default_factory=dict)
 
@@ -60,10 +67,13 @@ class Decision:
     """What to do, and when to look again.
 
     `judgements` are to be remembered until a status that holds them is stored; `missing` are active
-    runs whose Job is not known: read it uncached before concluding anything.
+    runs whose Job is not known: read it uncached before concluding anything. `stops` are Jobs to be marked
+    so that their runs get no further attempt.
     """
 
     starts: tuple[Attempt, ...] = ()
+    retries: tuple[NextAttempt, ...] = ()
+    stops: tuple[ObservedJob, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     judged_until: datetime | None = None
     deletes: tuple[ObservedJob, ...] = ()
@@ -79,7 +89,8 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         return Decision()
     stored = parse_stored(view.job.status)
     moment = _find_moment(view, stored, now)
-    known = _observe_runs(view, stored, now)
+    open_ends = _find_open_ends(view, stored)
+    known = _observe_runs(view, moment, open_ends)
     judged = _judge(view, moment, known)
     given_up = view.memory.yielding & {judgement.first for judgement in judged.judgements}
     report = Report(
@@ -95,6 +106,8 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     deletes, next_delete = choose_deletable(view.jobs, stored, view.plan, limits, now)
     return Decision(
         starts=tuple(_build_attempts(view, judged.starts)),
+        retries=tuple(one for one in open_ends if _is_due(one, view, moment)),
+        stops=tuple(one.after for one in open_ends if _is_stopped(one.after, moment.hold)),
         judgements=judged.judgements,
         judged_until=now if isinstance(view.plan, Plan) and moment.hold is None else None,
         deletes=deletes,
@@ -126,14 +139,53 @@ def _find_moment(view: View, stored: Stored, now: datetime) -> _Moment:
     return _Moment(now, stored, decided, hold, effective_from)
 
 
-def _observe_runs(view: View, stored: Stored, now: datetime) -> dict[str, Run]:
+def _observe_runs(view: View, moment: _Moment, open_ends: Iterable[NextAttempt]) -> dict[str, Run]:
     """Find each run that has a Job, had one, or is shown as active by the stored status."""
-    known = {run_id: read_recorded_run(entry) for run_id, entry in stored.active.items()}
+    known = {run_id: read_recorded_run(entry) for run_id, entry in moment.stored.active.items()}
     known |= view.memory.lost
-    newest = runs.find_newest_attempts(view.jobs)
-    return known | {
-        run_id: runs.build_run(job, view.pods.get(job.uid, ()), now) for run_id, job in newest.items()
-    }
+    following = {one.after.run_id: one for one in open_ends}
+    for run_id, job in runs.find_newest_attempts(view.jobs).items():
+        run = runs.build_run(job, view.pods.get(job.uid, ()), moment.now)
+        if run_id not in following:
+            known[run_id] = attempts.explain_end(run, job)
+        elif _is_stopped(job, moment.hold):
+            known[run_id] = attempts.stop_retries(run)
+        else:
+            known[run_id] = attempts.await_attempt(run, following[run_id])
+    known.update(view.memory.failed)
+    return known
+
+
+def _find_open_ends(view: View, stored: Stored) -> list[NextAttempt]:
+    """Find the runs whose newest attempt failed and that get another one, unless they are held back."""
+    failed = [
+        job
+        for job in runs.find_newest_attempts(view.jobs).values()
+        if job.phase in (Phase.FAILED, Phase.TIMED_OUT)
+        and job.run_id not in stored.results
+        and not is_stored_as_ended(job, stored)
+    ]
+    retry = read_retry(view.job.spec) if failed else Retry()
+    return [one for job in failed if (one := attempts.find_next_attempt(job, retry)) is not None]
+
+
+def read_retry(spec: JsonObject) -> Retry:
+    """Read the retry rule by itself: a spec that is wrong elsewhere does not end the runs under way."""
+    try:
+        return Retry.model_validate(spec.get("retry") or {})
+    except ValidationError:
+        return Retry()
+
+
+def _is_stopped(job: ObservedJob, hold: Hold | None) -> bool:
+    """Tell whether a run's further attempts are stopped: those of manual runs go on, a person asked."""
+    return hold is not None and job.trigger is Trigger.SCHEDULE
+
+
+def _is_due(following: NextAttempt, view: View, moment: _Moment) -> bool:
+    run_id = following.after.run_id
+    is_open = run_id not in view.memory.retrying and run_id not in view.memory.failed
+    return is_open and following.due_at <= moment.now and not _is_stopped(following.after, moment.hold)
 
 
 def read_recorded_run(entry: JsonObject) -> Run:
@@ -217,6 +269,7 @@ def _find_wake(report: Report, next_delete: datetime | None, now: datetime) -> d
         times.append(report.hold.until)
     elif isinstance(report.plan, Plan):
         times.append(report.plan.schedule.next_slot(max(now, report.effective_from)))
+    times += [run.retry_at for run in report.runs if run.retry_at is not None and run.retry_at > now]
     times += [
         run.completed_at + runs.LONGEST_RELEASE
         for run in report.runs

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from sundial_core import names
+from sundial_core.attempts import NextAttempt
 from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.runs import Trigger
@@ -18,6 +19,9 @@ DISRUPTION_POLICY = {
     "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
 }
 """Eviction and node loss end the Job, so that they are told from failure and retried by us, visibly."""
+
+
+ATTEMPT_VARIABLE = "SUNDIAL_ATTEMPT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,48 @@ def build_job(attempt: Attempt, template: JsonObject, creator: Creator) -> JsonO
     }
 
 
+def build_retry_job(previous: JsonObject, following: NextAttempt, name: str, creator: Creator) -> JsonObject:
+    """Build the Job of the next attempt from that of the one before: an edit applies to later runs only.
+
+    What the API server and the Job controller added to it is left out.
+    """
+    marks = {
+        names.ATTEMPT: str(following.number),
+        names.TERM: str(creator.term),
+        names.INSTANCE: creator.instance,
+        names.RETRIES_USED: str(following.retries_used),
+        names.DISRUPTIONS: str(following.disruptions),
+    }
+    metadata, spec = previous["metadata"], previous["spec"]
+    pod = spec["template"]
+    kept = {
+        field: value
+        for field, value in spec.items()
+        if field not in ("selector", "manualSelector", "suspend")
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": metadata["namespace"],
+            "labels": _without_controllers(metadata["labels"]),
+            "annotations": _renewed(metadata["annotations"], marks),
+            "ownerReferences": metadata["ownerReferences"],
+        },
+        "spec": kept
+        | {
+            "template": {
+                "metadata": {
+                    "labels": _without_controllers(pod["metadata"]["labels"]),
+                    "annotations": _renewed(pod["metadata"]["annotations"], marks),
+                },
+                "spec": _with_attempt(pod["spec"], following.number),
+            }
+        },
+    }
+
+
 def build_labels(attempt: Attempt, creator: Creator) -> dict[str, str]:
     """Build the labels by which Jobs and Pods are found."""
     return {
@@ -128,11 +174,45 @@ def build_environment(attempt: Attempt) -> list[JsonObject]:
         "SUNDIAL_RUN_ID": attempt.run_id,
         "SUNDIAL_SCHEDULED_FOR": format_instant(attempt.slot) if attempt.slot else "",
         "SUNDIAL_PREVIOUS_SLOT": format_instant(attempt.previous_slot) if attempt.previous_slot else "",
-        "SUNDIAL_ATTEMPT": str(attempt.attempt),
+        ATTEMPT_VARIABLE: str(attempt.attempt),
         "SUNDIAL_TRIGGER": attempt.trigger.value,
         "SUNDIAL_ARGS": orjson.dumps(attempt.args or {}).decode(),
     }
     return [{"name": name, "value": value.replace("$", "$$")} for name, value in values.items()]
+
+
+def _without_controllers(labels: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in labels.items()
+        if not key.startswith("batch.kubernetes.io/") and key not in ("controller-uid", "job-name")
+    }
+
+
+def _renewed(annotations: Mapping[str, str], marks: Mapping[str, str]) -> dict[str, str]:
+    of_one_attempt = (names.ENDED, names.CANCEL)
+    kept = {
+        key: value
+        for key, value in annotations.items()
+        if key not in of_one_attempt and not key.startswith("batch.kubernetes.io/")
+    }
+    return kept | dict(marks)
+
+
+def _with_attempt(spec: Mapping[str, Any], attempt: int) -> JsonObject:
+    containers = {
+        field: [
+            container | {"env": [_count_up(entry, attempt) for entry in container.get("env") or ()]}
+            for container in spec[field]
+        ]
+        for field in ("initContainers", "containers")
+        if spec.get(field)
+    }
+    return dict(spec) | containers
+
+
+def _count_up(entry: JsonObject, attempt: int) -> JsonObject:
+    return {"name": ATTEMPT_VARIABLE, "value": str(attempt)} if entry["name"] == ATTEMPT_VARIABLE else entry
 
 
 def _owner_reference(owner: Owner) -> JsonObject:

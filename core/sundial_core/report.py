@@ -155,6 +155,7 @@ def _build_active(run: Run) -> JsonObject:
         "attempt": run.attempt,
         "job": run.job_name,
         "phase": run.phase.value,
+        "retryAt": format_instant(run.retry_at) if run.retry_at else None,
         "trigger": run.trigger.value,
     }
     return {name: value for name, value in entry.items() if value is not None}

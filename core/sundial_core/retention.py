@@ -46,18 +46,19 @@ def _group_ended(jobs: Iterable[ObservedJob], stored: Stored) -> list[list[Obser
     by_run: dict[str, list[ObservedJob]] = {}
     for job in jobs:
         by_run.setdefault(job.run_id, []).append(job)
-    ended = [run for run_id, run in by_run.items() if _is_stored_as_ended(run_id, run, stored)]
+    ended = [run for run in by_run.values() if _has_ended(run, stored)]
     return sorted(ended, key=lambda run: max(map(_age, run)), reverse=True)
 
 
-def _is_stored_as_ended(run_id: str, run: list[ObservedJob], stored: Stored) -> bool:
-    if run_id in stored.active or stored.cursor is None:
+def _has_ended(run: list[ObservedJob], stored: Stored) -> bool:
+    return all(job.released_at is not None and is_stored_as_ended(job, stored) for job in run)
+
+
+def is_stored_as_ended(job: ObservedJob, stored: Stored) -> bool:
+    """Tell whether the status has the end of a Job's run: the cursor has passed it, and it is not active."""
+    if job.run_id in stored.active or stored.cursor is None:
         return False
-    return all(
-        job.released_at is not None
-        and (job.trigger is not Trigger.SCHEDULE or (job.slot is not None and job.slot <= stored.cursor))
-        for job in run
-    )
+    return job.trigger is not Trigger.SCHEDULE or (job.slot is not None and job.slot <= stored.cursor)
 
 
 def _find_surplus(ended: list[list[ObservedJob]], history: History) -> list[list[ObservedJob]]:

@@ -22,7 +22,7 @@ class Trigger(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where an attempt stands; Unknown means that its Job has to be read first."""
+    """Where a run stands; Waiting is between two attempts, Unknown until its Job has been read."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -30,19 +30,21 @@ class Phase(StrEnum):
     FAILED = "Failed"
     TIMED_OUT = "TimedOut"
     CANCELLED = "Cancelled"
+    WAITING = "Waiting"
     UNKNOWN = "Unknown"
 
     @property
     def is_result(self) -> bool:
         """Tell whether the attempt has a result."""
-        return self not in (Phase.PENDING, Phase.RUNNING, Phase.UNKNOWN)
+        return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedJob:
     """One of our Jobs as last seen: what deciding needs, nothing else.
 
-    `result_at` is when the result was known, `released_at` when all its Pods were gone too.
+    `result_at` is when the result was known, `released_at` when all its Pods were gone too; `ended` says
+    why it was ended early, if it was. `retries_used` and `disruptions` count the attempts before it.
     """
 
     uid: str
@@ -61,6 +63,9 @@ class ObservedJob:
     result_at: datetime | None
     released_at: datetime | None
     is_deleting: bool
+    ended: str = ""
+    retries_used: int = 0
+    disruptions: int = 0
 
 
 def parse_job(item: JsonObject) -> ObservedJob:
@@ -91,6 +96,9 @@ def parse_job(item: JsonObject) -> ObservedJob:
         result_at=outcome.result_at,
         released_at=outcome.released_at,
         is_deleting="deletionTimestamp" in metadata,
+        ended=annotations.get(names.ENDED, ""),
+        retries_used=int(annotations.get(names.RETRIES_USED, 0)),
+        disruptions=int(annotations.get(names.DISRUPTIONS, 0)),
     )
 
 
@@ -211,6 +219,7 @@ class Run:
     started_at: datetime | None
     completed_at: datetime | None
     holds_place: bool
+    retry_at: datetime | None = None
 
 
 def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> Run:

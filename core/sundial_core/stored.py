@@ -18,6 +18,7 @@ READY_REASONS_OF_VALID_SPECS = frozenset({Reason.NEVER_FIRES, Reason.IN_THE_PAST
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A stored status: instants in UTC; `active` maps run ids to their entries.
+    `results` are the ids of the runs whose result it has.
 
     `hold` is the reason of Suspended=True, `paused_until` the end of a timed pause.
     """
@@ -30,6 +31,7 @@ class Stored:
     hold: str | None
     paused_until: datetime | None
     active: Mapping[str, JsonObject]
+    results: frozenset[str]
     conditions: Mapping[str, JsonObject]
     status: JsonObject
 
@@ -47,6 +49,7 @@ def parse_stored(status: JsonObject) -> Stored:
         hold=suspended.get("reason") if suspended.get("status") == "True" else None,
         paused_until=_instant(status.get("paused") or {}, "until"),
         active={entry["runId"]: entry for entry in status.get("active") or ()},
+        results=frozenset(entry["runId"] for entry in status.get("recentSlots") or () if "result" in entry),
         conditions=conditions,
         status=status,
     )

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from sundial_core.conditions import Reason
-from sundial_core.manifests import Attempt, Creator, build_job
-from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
+from sundial_core.manifests import Attempt, Creator
+from sundial_core.model import CatchUpPolicy, JsonObject
 from sundial_core.refusals import Refusal, classify_refusal, trim_message
 from sundial_core.runs import parse_job
 from sundial_core.verdicts import Judgement, Verdict
@@ -67,11 +67,11 @@ class JobCreator:
     async def create(self, create: Create) -> Result:
         """Try once to create the Job of an attempt; past its time, only find out whether it landed."""
         attempt = create.attempt
-        if create.unanswered_at is not None and read_clock() >= find_deadline(attempt, create.catch_up):
+        if create.unanswered_at is not None and read_clock() >= find_deadline(create):
             return await self._give_up(create, Verdict.MISSED, Reason.CREATE_FAILED, NO_ANSWER)
         create.tries += 1
         create.is_refused = False
-        manifest = build_job(attempt, create.template, self._describe_creator())
+        manifest = create.build(self._describe_creator())
         try:
             return Created(await self._client.create(JOBS, attempt.owner.ns, manifest))
         except NotLeading:
@@ -92,7 +92,7 @@ class JobCreator:
         if refusal is Refusal.NAMESPACE_GONE:
             return Postponed(read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS))
         log.warning("creating a Job was refused", job=create.attempt.job_name, error=str(error))
-        if read_clock() >= find_deadline(create.attempt, create.catch_up):
+        if read_clock() >= find_deadline(create):
             return await self._give_up(create, Verdict.MISSED, Reason.CREATE_FAILED, error.message)
         create.is_refused = create.unanswered_at is None
         return _try_later(create, error.retry_after)
@@ -121,11 +121,11 @@ class JobCreator:
             return _refuse(attempt, verdict, reason, message) if is_absent else _try_later(create)
 
 
-def find_deadline(attempt: Attempt, catch_up: CatchUp) -> datetime:
-    """Find until when a slot's create is retried: its grace, or the catch-up window if that is longer."""
-    assert attempt.slot is not None
+def find_deadline(create: Create) -> datetime:
+    """Find until when a create is retried: its grace, or the catch-up window if that is longer."""
+    catch_up = create.catch_up
     window = 0 if catch_up.policy is CatchUpPolicy.NONE else catch_up.window_seconds
-    return attempt.slot + timedelta(seconds=max(catch_up.grace_seconds, window))
+    return create.due_at + timedelta(seconds=max(catch_up.grace_seconds, window))
 
 
 def find_back_off(tries: int, retry_after: float | None) -> float:

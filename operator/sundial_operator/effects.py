@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import structlog
 
+from sundial_core import names
+from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob
@@ -21,7 +23,7 @@ from sundial_operator.agenda import Agenda, read_clock
 from sundial_operator.creates import Created, JobCreator, Postponed, find_back_off
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
-from sundial_operator.tracks import Track
+from sundial_operator.tracks import Create, Track
 from sundial_operator.writer import Priority, Writer
 
 log = structlog.get_logger()
@@ -41,15 +43,17 @@ class Task(StrEnum):
 
     LOOK = "look"
     CREATE = "create"
+    RETRY = "retry"
     STATUS = "status"
 
 
 class Key(NamedTuple):
-    """An agenda entry: a task for one ScheduledJob; a create is that of one slot."""
+    """An agenda entry: a task for one ScheduledJob; a create is that of a slot, a retry that of a run."""
 
     task: Task
     uid: str
     slot: datetime | None = None
+    run_id: str = ""
 
 
 class Effects:
@@ -76,6 +80,13 @@ class Effects:
         for attempt in decision.starts:
             if attempt.slot is not None:
                 self.start(track, attempt.slot)
+        for following in decision.retries:
+            track.begin_retry(job, following)
+            self.retry(track, following.after.run_id)
+        for ended in decision.stops:
+            if ended.uid not in track.marking:
+                track.marking.add(ended.uid)
+                self._writer.submit(Priority.STATUS, partial(self._mark_stopped, track, ended))
         for finished in decision.deletes:
             if finished.uid not in track.deleting:
                 track.deleting.add(finished.uid)
@@ -89,6 +100,10 @@ class Effects:
     def start(self, track: Track, slot: datetime) -> None:
         """Submit the create of a slot's Job."""
         self._writer.submit(Priority.START, partial(self._create, track, slot))
+
+    def retry(self, track: Track, run_id: str) -> None:
+        """Submit the create of a run's next attempt."""
+        self._writer.submit(Priority.START, partial(self._retry, track, run_id))
 
     def send_status(self, track: Track) -> None:
         """Submit the status that was decided last, if it still differs from the stored one."""
@@ -122,6 +137,57 @@ class Effects:
         else:
             track.conclude(slot, result.judgement)
         self._look_again(track)
+
+    async def _retry(self, track: Track, run_id: str) -> None:
+        create = track.retries.get(run_id)
+        if create is None or create.follows is None:
+            return
+        if not create.template and not await self._fetch_previous(track, create, create.follows.after):
+            return
+        result = await self._creator.create(create)
+        if isinstance(result, Postponed):
+            self._agenda.set(Key(Task.RETRY, track.uid, run_id=run_id), result.at)
+            return
+        track.retries.pop(run_id, None)
+        if isinstance(result, Created):
+            self._observed.jobs.put(result.job)
+        else:
+            track.fail_retry(create.follows.after, result.judgement, read_clock())
+        self._look_again(track)
+
+    async def _fetch_previous(self, track: Track, create: Create, previous: ObservedJob) -> bool:
+        """Read the Job of the attempt before, whose template is copied; False when that is not to be had."""
+        try:
+            item = await self._client.get(JOBS, previous.ns, previous.name)
+        except (ApiError, ApiUnreachable) as error:
+            is_gone = isinstance(error, ApiError) and error.status == 404
+        else:
+            is_gone = item["metadata"]["uid"] != previous.uid
+            create.template = {} if is_gone else item
+        if create.template:
+            return True
+        if is_gone:
+            track.retries.pop(previous.run_id, None)
+        else:
+            at = read_clock() + timedelta(seconds=find_back_off(1, None))
+            self._agenda.set(Key(Task.RETRY, track.uid, run_id=previous.run_id), at)
+        return False
+
+    async def _mark_stopped(self, track: Track, job: ObservedJob) -> None:
+        """Mark a Job so that its run gets no further attempt, whatever is forgotten."""
+        patch = {
+            "metadata": {
+                "resourceVersion": str(job.resource_version),
+                "annotations": {names.ENDED: Reason.RETRIES_STOPPED.value},
+            }
+        }
+        try:
+            self._observed.jobs.put(await self._client.patch(JOBS, job.ns, job.name, patch))
+        except (ApiError, ApiUnreachable, NotLeading) as error:
+            log.warning("marking a Job failed", job=job.name, error=str(error))
+            self._look_again(track, RETRY_AFTER)
+        finally:
+            track.marking.discard(job.uid)
 
     async def _delete(self, track: Track, job: ObservedJob) -> None:
         try:

@@ -40,7 +40,7 @@ def list_needed(installation_ns: str, watched_ns: str | None) -> Iterator[Permis
         for verb in ("get", "list", "watch"):
             yield Permission(verb, resource, watched_ns)
     yield Permission("patch", SCHEDULED_JOBS, watched_ns, "status")
-    for verb in ("get", "list", "watch", "create", "delete"):
+    for verb in ("get", "list", "watch", "create", "patch", "delete"):
         yield Permission(verb, JOBS, watched_ns)
     for verb in ("list", "watch"):
         yield Permission(verb, PODS, watched_ns)

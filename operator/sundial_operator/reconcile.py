@@ -133,6 +133,8 @@ class Reconciler:
             self._due_work.set()
         elif track is not None and key.task is Task.STATUS:
             self._effects.send_status(track)
+        elif track is not None and key.task is Task.RETRY:
+            self._effects.retry(track, key.run_id)
         elif track is not None and key.slot is not None:
             self._effects.start(track, key.slot)
 
@@ -153,7 +155,7 @@ class Reconciler:
             now = read_clock()
             track.deleting.discard(job.uid)
             pods = self.observed.pods_of([job]).get(job.uid, ())
-            track.lost[job.run_id] = runs.build_lost_run(runs.build_run(job, pods, now), now)
+            track.lose(job, runs.build_run(job, pods, now), now)
 
     def _drop(self, uid: str) -> None:
         track = self._tracks.pop(uid, None)
@@ -163,6 +165,7 @@ class Reconciler:
 
 
 def _forget_stored(track: Track, job: ScheduledJob) -> None:
+    track.stored_status = job.status
     cursor = job.status.get("cursor")
     active = [entry["runId"] for entry in job.status.get("active") or ()]
     track.forget_stored(parse_instant(cursor) if cursor else None, active)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sundial_core.attempts import NextAttempt
 from sundial_core.decide import Decision, Memory
-from sundial_core.manifests import Attempt
+from sundial_core.manifests import Attempt, Creator, Owner, build_job, build_retry_job
 from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
+from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
 from sundial_core.report import Urgency
-from sundial_core.runs import ObservedJob, Run
+from sundial_core.runs import ObservedJob, Phase, Run, build_lost_run, build_run
 from sundial_core.verdicts import Judgement
 
 
@@ -29,6 +31,20 @@ class Create:
     tries: int = 0
     unanswered_at: datetime | None = None
     is_refused: bool = False
+    follows: NextAttempt | None = None
+
+    def build(self, creator: Creator) -> JsonObject:
+        """Build the Job: from the user's template, or for a retry from the Job of the attempt before."""
+        if self.follows is None:
+            return build_job(self.attempt, self.template, creator)
+        return build_retry_job(self.template, self.follows, self.attempt.job_name, creator)
+
+    @property
+    def due_at(self) -> datetime:
+        """When the attempt was to start."""
+        due_at = self.follows.due_at if self.follows else self.attempt.slot
+        assert due_at is not None
+        return due_at
 
     @property
     def may_yield(self) -> bool:
@@ -46,10 +62,14 @@ class Track:
     judged_until: datetime | None = None
     judgements: list[Judgement] = field(default_factory=list)
     creates: dict[datetime, Create] = field(default_factory=dict)
+    retries: dict[str, Create] = field(default_factory=dict)
+    failed: dict[str, Run] = field(default_factory=dict)
+    marking: set[str] = field(default_factory=set)
     lost: dict[str, Run] = field(default_factory=dict)
     reading: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
     wanted_status: JsonObject | None = None
+    stored_status: JsonObject = field(default_factory=dict)
     wanted_from: int = 0
     urgency: Urgency = Urgency.NONE
     is_patching: bool = False
@@ -62,6 +82,8 @@ class Track:
             judgements=tuple(self.judgements),
             creating=frozenset(self.creates),
             yielding=frozenset(slot for slot, create in self.creates.items() if create.may_yield),
+            retrying=frozenset(self.retries),
+            failed=dict(self.failed),
             lost=dict(self.lost),
             decided=self.wanted_status or {},
         )
@@ -84,6 +106,39 @@ class Track:
                 assert attempt.slot is not None
                 self.creates[attempt.slot] = Create(attempt, self.plan.template, self.plan.spec.catch_up)
 
+    def begin_retry(self, job: ScheduledJob, following: NextAttempt) -> None:
+        """Note that a run's next attempt is being created."""
+        after = following.after
+        attempt = Attempt(
+            owner=Owner(job.ns, job.name, job.uid, job.generation),
+            run_id=after.run_id,
+            trigger=after.trigger,
+            slot=after.slot,
+            previous_slot=None,
+            attempt=following.number,
+            args=None,
+            timeout_seconds=0,
+        )
+        catch_up = self.plan.spec.catch_up if isinstance(self.plan, Plan) else CatchUp()
+        self.retries[after.run_id] = Create(attempt, {}, catch_up, follows=following)
+
+    def fail_retry(self, after: ObservedJob, judgement: Judgement, now: datetime) -> None:
+        """Note that a run's next attempt could not be created: that ends the run."""
+        self.failed[after.run_id] = replace(
+            build_run(after, (), now),
+            phase=Phase.FAILED,
+            reason=judgement.reason.value,
+            message=judgement.message,
+            completed_at=now,
+            holds_place=False,
+        )
+
+    def lose(self, job: ObservedJob, run: Run, now: datetime) -> None:
+        """Remember a run whose Job was deleted; deleted between two attempts, it is cancelled."""
+        decided = (self.wanted_status or self.stored_status).get("active") or ()
+        is_waiting = any(entry["runId"] == job.run_id and "retryAt" in entry for entry in decided)
+        self.lost[job.run_id] = build_lost_run(replace(run, phase=Phase.WAITING) if is_waiting else run, now)
+
     def conclude(self, slot: datetime, judgement: Judgement) -> None:
         """Keep the judgement of a slot whose create failed for good, unless its Job was seen meanwhile."""
         if self.creates.pop(slot, None) is not None:
@@ -95,11 +150,8 @@ class Track:
             return
         self.judgements = [judgement for judgement in self.judgements if judgement.last > cursor]
         shown = set(active)
-        self.lost = {
-            run_id: run
-            for run_id, run in self.lost.items()
-            if run_id in shown or (run.slot is not None and run.slot > cursor)
-        }
+        self.lost = _keep_unstored(self.lost, shown, cursor)
+        self.failed = _keep_unstored(self.failed, shown, cursor)
 
     def forget_created(self, jobs: Iterable[ObservedJob]) -> None:
         """Forget the creates whose Job has been seen."""
@@ -108,3 +160,15 @@ class Track:
                 create = self.creates[job.slot]
                 if create.attempt.run_id == job.run_id:
                     del self.creates[job.slot]
+            retry = self.retries.get(job.run_id)
+            if retry is not None and retry.attempt.attempt == job.attempt:
+                del self.retries[job.run_id]
+
+
+def _keep_unstored(known: dict[str, Run], shown: set[str], cursor: datetime) -> dict[str, Run]:
+    """Keep the runs whose end the stored status does not have yet."""
+    return {
+        run_id: run
+        for run_id, run in known.items()
+        if run_id in shown or (run.slot is not None and run.slot > cursor)
+    }

@@ -88,7 +88,7 @@ def _skipped(sundial: Sundial, name: str) -> Counter[str]:
 
 def test_a_run_over_its_timeout_is_timed_out(sundial: Sundial) -> None:
     at = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0).isoformat()
-    job = build_scheduled_job("late", {"at": at}, timeoutSeconds=2)
+    job = build_scheduled_job("late", {"at": at}, timeoutSeconds=2, retry={"count": 0})
     pod = job["spec"]["template"]["spec"]["template"]
     pod["metadata"] = {"annotations": {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}}
     sundial.apply(job)

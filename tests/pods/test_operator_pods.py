@@ -90,7 +90,8 @@ def test_a_failing_container_is_told_by_its_exit_code(sundial: Sundial) -> None:
 def test_a_slow_container_is_ended_at_its_timeout(sundial: Sundial) -> None:
     template = build_template(["sleep", "600"])
     template["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
-    sundial.apply(build_scheduled_job("slow", _soon(), template=template, timeoutSeconds=3))
+    spec = {"template": template, "timeoutSeconds": 3, "retry": {"count": 0}}
+    sundial.apply(build_scheduled_job("slow", _soon(), **spec))
     until(lambda: sundial.status("slow").get("lastResult") == "TimedOut", 60)
     until(lambda: sundial.status("slow")["activeCount"] == 0, 30)
 

@@ -1,0 +1,82 @@
+"""Whether a run gets another attempt, and when: derived from its newest Job alone (semantics, "A run").
+
+No timer and no memory: a restart finds the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sundial_core.conditions import Reason
+from sundial_core.model import Retry
+from sundial_core.runs import LONGEST_RELEASE, ObservedJob, Phase, Run
+
+MOST_DISRUPTIONS = 3
+"""How often eviction or the loss of a node is tried again without using up the count."""
+
+DISRUPTED = "PodFailurePolicy"
+"""The Job's reason when our podFailurePolicy has seen a DisruptionTarget."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextAttempt:
+    """The attempt that follows a failed one; `due_at` is when it starts."""
+
+    after: ObservedJob
+    number: int
+    due_at: datetime
+    retries_used: int
+    disruptions: int
+
+
+def find_next_attempt(job: ObservedJob, retry: Retry) -> NextAttempt | None:
+    """Find what follows the newest attempt of a run; None when that attempt decides the run.
+
+    `retry.count` 0 means one attempt, whatever happens. An attempt that somebody ended is not repeated,
+    one that could not start is.
+    """
+    is_failure = job.phase in (Phase.FAILED, Phase.TIMED_OUT)
+    if not is_failure or retry.count == 0 or job.ended not in ("", Reason.START_TIMEOUT):
+        return None
+    if job.reason == DISRUPTED and job.disruptions < MOST_DISRUPTIONS:
+        return _build_next(job, retry, job.retries_used, job.disruptions + 1)
+    if job.retries_used < retry.count:
+        return _build_next(job, retry, job.retries_used + 1, job.disruptions)
+    return None
+
+
+def await_attempt(run: Run, following: NextAttempt) -> Run:
+    """Describe a run between two attempts: it keeps its place."""
+    return replace(
+        run,
+        phase=Phase.WAITING,
+        reason="",
+        message="",
+        completed_at=None,
+        holds_place=True,
+        retry_at=following.due_at,
+    )
+
+
+def stop_retries(run: Run) -> Run:
+    """Describe a run whose further attempts were stopped: its last failure is its result."""
+    message = f"attempt {run.attempt} failed ({run.reason}); suspended or paused before the next"
+    return replace(run, phase=Phase.FAILED, reason=Reason.RETRIES_STOPPED.value, message=message)
+
+
+def explain_end(run: Run, job: ObservedJob) -> Run:
+    """Describe a run as somebody ended it, if somebody did."""
+    if job.ended == Reason.RETRIES_STOPPED and run.phase.is_result:
+        return stop_retries(run)
+    if job.ended in (Reason.REPLACED, Reason.CANCELLED) and run.phase is Phase.TIMED_OUT:
+        return replace(run, phase=Phase.CANCELLED, reason=job.ended, message=f"ended as {job.ended}")
+    return run
+
+
+def _build_next(job: ObservedJob, retry: Retry, retries_used: int, disruptions: int) -> NextAttempt:
+    """Count the delay from the Failed condition, or from five minutes after a result without one."""
+    assert job.result_at is not None
+    gone_at = job.released_at or job.result_at + LONGEST_RELEASE
+    due_at = gone_at + timedelta(seconds=retry.delay_seconds)
+    return NextAttempt(job, job.attempt + 1, due_at, retries_used, disruptions)

@@ -1,0 +1,52 @@
+"""The Job of a next attempt: that of the attempt before, numbered anew, without what the server added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from situations import TEMPLATE, UID, at, build_observed
+
+from sundial_core import names
+from sundial_core.attempts import NextAttempt
+from sundial_core.manifests import Attempt, Creator, Owner, build_job, build_retry_job
+from sundial_core.runs import Trigger
+
+RUN = names.build_run_id(UID, at(10))
+FIRST = Attempt(Owner("team", "tick", UID, 4), RUN, Trigger.SCHEDULE, at(10), at(0), 1, {"n": 1}, 77)
+FOLLOWING = NextAttempt(build_observed(10, "Failed"), 2, at(45), retries_used=1, disruptions=0)
+NEXT = Creator("sundial-system.sundial", "process-2", 13)
+
+
+def build_stored() -> dict[str, Any]:
+    """Build the first attempt's Job as the API server returns it after its end."""
+    job = build_job(FIRST, TEMPLATE, Creator("sundial-system.sundial", "process-1", 12))
+    job["metadata"] |= {"uid": "u", "resourceVersion": "9", "creationTimestamp": "2026-01-01T00:00:10Z"}
+    job["metadata"]["annotations"][names.ENDED] = "StartTimeout"
+    job["spec"] |= {
+        "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "u"}},
+        "suspend": False,
+    }
+    job["spec"]["template"]["metadata"]["labels"] |= {
+        "controller-uid": "u",
+        "batch.kubernetes.io/job-name": "j",
+    }
+    job["status"] = {"conditions": []}
+    return job
+
+
+def test_only_what_counts_attempts_differs() -> None:
+    expected = build_job(FIRST, TEMPLATE, NEXT)
+    expected["metadata"]["name"] = "tick-next"
+    marks = {names.ATTEMPT: "2", names.RETRIES_USED: "1"}
+    for metadata in (expected["metadata"], expected["spec"]["template"]["metadata"]):
+        metadata["annotations"] = metadata["annotations"] | marks
+    for container in expected["spec"]["template"]["spec"]["containers"]:
+        entry = next(e for e in container["env"] if e["name"] == "SUNDIAL_ATTEMPT")
+        container["env"] = [{**e, "value": "2"} if e is entry else e for e in container["env"]]
+    assert build_retry_job(build_stored(), FOLLOWING, "tick-next", NEXT) == expected
+
+
+def test_the_job_before_is_not_changed() -> None:
+    stored = build_stored()
+    build_retry_job(stored, FOLLOWING, "tick-next", NEXT)
+    assert stored == build_stored()
