@@ -49,7 +49,7 @@ LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-
 lock: .venv/installed ## Pin the newest dependencies that pyproject.toml allows
 	$(LOCK) --upgrade -o requirements.lock pyproject.toml
 
-bench-burst: setup programs ## Measure 1,000 Jobs due at once: bare loop, Sundial, CronJob (about 15 minutes)
+bench-burst: setup programs ## Measure 1,000 Jobs due at once: bare loop, Sundial, CronJob (about 18 minutes)
 	$(PY) tests/bench/burst.py
 
 bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
