@@ -29,13 +29,15 @@ class Aspect:
 class Standing:
     """Where a valid schedule stands: slots count after `effective_from`, those up to `cursor` are decided.
 
-    The cursor begins at the creation. `creating`: the slots whose Jobs are being created.
+    The cursor begins at the creation. `creating`: the slots whose Jobs are being created. `following`: the
+    next slot after `now`, if there is one in ten years.
     """
 
     created_at: datetime
     effective_from: datetime
     cursor: datetime
     creating: frozenset[datetime]
+    following: datetime | None
     now: datetime
 
 
@@ -43,9 +45,7 @@ def judge_ready(plan: Plan | Problem, hold: Hold | None, standing: Standing) -> 
     """Tell whether the spec is accepted and has slots to come; never how the last run ended."""
     if isinstance(plan, Problem):
         return _ready(plan.reason, plan.message)
-    schedule, low = plan.schedule, max(standing.effective_from, standing.cursor)
-    following = schedule.next_slot(max(standing.now, low))
-    if following is not None:
+    if standing.following is not None:
         return _ready(Reason.SCHEDULED, "the schedule is accepted")
     if _had_slot(plan, hold, standing):
         return _ready(Reason.COMPLETED, "the last slot of the schedule has passed")

@@ -21,7 +21,7 @@ from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import JsonObject, Retry, ScheduledJobSpec
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
-from sundial_core.report import Report, Urgency, build_status, judge_urgency
+from sundial_core.report import Report, Urgency, build_status, find_following, judge_urgency
 from sundial_core.retention import Limits, choose_deletable, is_stored_as_ended
 from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run, Trigger
 from sundial_core.stored import Stored, parse_stored
@@ -93,6 +93,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     known = _observe_runs(view, moment, open_ends)
     judged = _judge(view, moment, known)
     given_up = view.memory.yielding & {judgement.first for judgement in judged.judgements}
+    low = max(now, moment.effective_from, stored.cursor or now)
     report = Report(
         job=view.job,
         plan=view.plan,
@@ -101,6 +102,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         runs=tuple(known.values()),
         judgements=(*view.memory.judgements, *judged.judgements),
         creating=(view.memory.creating - given_up) | frozenset(judged.starts),
+        following=find_following(view.plan, moment.hold, low),
     )
     status = build_status(report, stored, now)
     deletes, next_delete = choose_deletable(view.jobs, stored, view.plan, limits, now)
@@ -267,8 +269,8 @@ def _find_wake(report: Report, next_delete: datetime | None, now: datetime) -> d
     times = [next_delete]
     if report.hold is not None:
         times.append(report.hold.until)
-    elif isinstance(report.plan, Plan):
-        times.append(report.plan.schedule.next_slot(max(now, report.effective_from)))
+    else:
+        times += report.following[:1]
     times += [run.retry_at for run in report.runs if run.retry_at is not None and run.retry_at > now]
     times += [
         run.completed_at + runs.LONGEST_RELEASE

@@ -37,7 +37,7 @@ class Urgency(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a status is built from, besides the stored one."""
+    """What a status is built from, besides the stored one; `following` are the next slots after now."""
 
     job: ScheduledJob
     plan: Plan | Problem
@@ -46,6 +46,7 @@ class Report:
     runs: tuple[Run, ...]
     judgements: tuple[Judgement, ...]
     creating: frozenset[datetime]
+    following: tuple[datetime, ...]
 
 
 def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
@@ -56,8 +57,15 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     tallies = Tallies(stored.status)
     _record(recent, tallies, shown, _find_new_judgements(report, stored, cursor))
     active = sorted((run for run in shown if run.holds_place), key=_started)
-    upcoming = _find_upcoming(report, now)
-    standing = Standing(report.job.created_at, report.effective_from, cursor, report.creating, now)
+    upcoming = _find_upcoming(report)
+    standing = Standing(
+        created_at=report.job.created_at,
+        effective_from=report.effective_from,
+        cursor=cursor,
+        creating=report.creating,
+        following=report.following[0] if report.following else None,
+        now=now,
+    )
     conditions = [
         aspects.judge_ready(report.plan, report.hold, standing),
         aspects.judge_suspended(report.hold),
@@ -136,16 +144,20 @@ def _find_new_judgements(report: Report, stored: Stored, cursor: datetime) -> li
     ]
 
 
-def _find_upcoming(report: Report, now: datetime) -> list[str]:
+def find_following(plan: Plan | Problem, hold: Hold | None, after: datetime) -> tuple[datetime, ...]:
+    """Find the next slots after an instant, and after the end of a timed pause."""
+    if isinstance(plan, Problem):
+        return ()
+    if hold is not None and hold.until is not None:
+        after = max(after, hold.until)
+    return tuple(plan.schedule.slots_after(after, UPCOMING))
+
+
+def _find_upcoming(report: Report) -> list[str]:
     """Find the next slots that will start if nothing changes; none while held back without an end."""
-    if isinstance(report.plan, Problem):
+    if report.hold is not None and report.hold.until is None:
         return []
-    after = max(now, report.effective_from)
-    if report.hold is not None:
-        if report.hold.until is None:
-            return []
-        after = max(after, report.hold.until)
-    return [format_instant(slot) for slot in report.plan.schedule.slots_after(after, UPCOMING)]
+    return [format_instant(slot) for slot in report.following]
 
 
 def _build_active(run: Run) -> JsonObject:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import structlog
 
@@ -86,7 +87,8 @@ class Observed:
             self._lose(job)
             if not of_owner:
                 del self._jobs_of[job.owner_uid]
-        self.wake(job.owner_uid)
+        if old is None or new is None or replace(old, resource_version=new.resource_version) != new:
+            self.wake(job.owner_uid)
 
     def _pod_changed(self, old: ObservedPod | None, new: ObservedPod | None) -> None:
         """Take a Pod's change; most say nothing new for us, so only those that do wake the schedule."""
