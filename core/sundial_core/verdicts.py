@@ -82,8 +82,10 @@ def miss_slots(due: Due, reason: Reason) -> Judged:
     return Judged(judgements=tuple(_miss_between(due, due.known, reason)))
 
 
-def give_up(due: Due, refused: Iterable[datetime]) -> list[Judgement]:
+def give_up(due: Due, refused: frozenset[datetime]) -> list[Judgement]:
     """Judge the slots whose creates were refused as missed where a newer slot is due."""
+    if not refused:
+        return []
     newest = due.schedule.latest_slots(due.after, due.until, 1)
     return [
         Judgement(slot, slot, 1, Verdict.MISSED, Reason.CREATE_FAILED, "refused until a newer slot was due")
@@ -133,6 +135,8 @@ def _find_caught_up(late: Due, now: datetime, catch_up: CatchUp) -> list[datetim
 
 def _miss_between(due: Due, breaks: Iterable[datetime], reason: Reason) -> Iterator[Judgement]:
     """Count the slots between `breaks` as missed ranges; a million cost no more than a few."""
+    if due.until <= due.after:
+        return
     after = due.after
     for edge in [*sorted(slot for slot in breaks if due.after < slot <= due.until), due.until + INSTANT]:
         first = due.schedule.next_slot(after)

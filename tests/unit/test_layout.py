@@ -1,0 +1,39 @@
+"""Source roots are folders, never packages: `operator/__init__.py` would shadow the standard library."""
+
+from __future__ import annotations
+
+import operator
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WITHOUT_INIT = ("core", "operator", "api", "runner", "devcluster", "alembic", "crds", "charts", "examples")
+
+
+@pytest.mark.parametrize("folder", WITHOUT_INIT)
+def test_a_source_root_is_not_a_package(folder: str) -> None:
+    assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_no_test_folder_is_a_package() -> None:
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+def test_the_standard_librarys_operator_is_not_shadowed() -> None:
+    assert operator.__file__ is not None
+    assert ROOT not in Path(operator.__file__).parents or ".venv" in operator.__file__
+
+
+def test_every_package_of_a_source_root_is_shipped_and_checked() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    roots = settings["hatch"]["build"]["dev-mode-dirs"]
+    packages = {
+        path.parent.relative_to(ROOT) for root in roots for path in ROOT.glob(f"{root}/*/__init__.py")
+    }
+    assert {str(package) for package in packages} == set(
+        settings["hatch"]["build"]["targets"]["wheel"]["packages"]
+    )
+    names = {package.name for package in packages}
+    assert names == set(settings["mypy"]["packages"]) == set(settings["importlinter"]["root_packages"])
