@@ -45,7 +45,7 @@ verify: .venv/installed ## Fail if a generated file or the lock is not what its 
 
 check: lint types contracts verify ## Everything but the tests
 
-LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev
+LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra dev
 lock: .venv/installed ## Pin the newest dependencies that pyproject.toml allows
 	$(LOCK) --upgrade -o requirements.lock pyproject.toml
 

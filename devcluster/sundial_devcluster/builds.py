@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sundial_devcluster.errors import ClusterError
-from sundial_devcluster.folders import build_cache_folder, cache_root, programs_folder
+from sundial_devcluster.folders import build_cache_folder, cache_root, locked, programs_folder
 from sundial_devcluster.programs import (
     KWOK_FILES,
     SOURCES,
@@ -40,7 +38,7 @@ def ensure_programs(names: Iterable[str], console: Console) -> None:
     wanted = tuple(names)
     if not missing_programs(wanted):
         return
-    with _build_lock():
+    with locked(programs_folder()):
         missing = missing_programs(wanted)
         if missing:
             _build_all(missing, console)
@@ -53,18 +51,6 @@ def drop_build_cache() -> bool:
         return False
     shutil.rmtree(folder)
     return True
-
-
-@contextmanager
-def _build_lock() -> Iterator[None]:
-    folder = programs_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _build_all(programs: list[Program], console: Console) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sundial_devcluster.addresses import Addresses
 from sundial_devcluster.config import ClusterConfig
-from sundial_devcluster.folders import clusters_folder
+from sundial_devcluster.folders import clusters_folder, locked
 from sundial_devcluster.processes import ProcessId
 
 FILE = "cluster.json"
@@ -67,14 +64,6 @@ def all_states() -> list[State]:
     return [state for entry in entries if entry.is_dir() and (state := read_state(entry))]
 
 
-@contextmanager
-def clusters_lock() -> Iterator[None]:
+def clusters_lock() -> AbstractContextManager[None]:
     """Hold the lock under which names, ports and networks are given out and taken back."""
-    folder = clusters_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    return locked(clusters_folder())
