@@ -150,7 +150,7 @@ class Runtime:
 
     async def _list_and_watch(self, client: KubeClient) -> None:
         ns = self._settings.watch_namespace or None
-        selector = f"{names.INSTALLATION}={self._settings.installation}"
+        selector = names.SCHEDULED_JOB_UID  # of any installation: what one has started, the next one adopts
         self._watches = [
             Reflector(client, JOBS, self.stores.jobs, selector=selector, ns=ns),
             Reflector(client, PODS, self.stores.pods, selector=selector, ns=ns),
