@@ -6,7 +6,7 @@ deletion is remembered so that a late, older event cannot bring the object back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from sundial_core.model import JsonObject
@@ -78,16 +78,8 @@ class Store(Generic[V]):
         value = self._parsed(item)
         self._drop(uid, resource_version, old if value is None else value)
 
-    def replace(self, items: Iterable[JsonObject], resource_version: int) -> None:
-        """Take a complete list, consistent at `resource_version`; what it lacks is gone if it is older."""
-        listed = set()
-        for item in items:
-            listed.add(item["metadata"]["uid"])
-            self.put(item)
-        self.retain(listed, resource_version)
-
     def retain(self, listed: set[str], resource_version: int) -> None:
-        """Drop what a complete list at `resource_version` did not name."""
+        """Drop what is older than a complete list, consistent at `resource_version`, that did not name it."""
         missing = [
             value
             for uid, value in self._values.items()

@@ -12,7 +12,6 @@ from sundial_core.manifests import Attempt, Creator, Owner, build_job, build_ret
 from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
-from sundial_core.report import Urgency
 from sundial_core.runs import ObservedJob, Phase, Run, build_lost_run, build_run
 from sundial_core.verdicts import Judgement
 
@@ -71,7 +70,6 @@ class Track:
     wanted_status: JsonObject | None = None
     stored_status: JsonObject = field(default_factory=dict)
     wanted_from: int = 0
-    urgency: Urgency = Urgency.NONE
     is_patching: bool = False
     patch_failures: int = 0
 

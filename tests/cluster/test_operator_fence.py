@@ -72,4 +72,5 @@ def test_a_fence_that_is_deleted_and_made_again_is_noticed_and_works(fenced: Sun
 
 def test_other_jobs_pass_the_fence(fenced: Sundial) -> None:
     job = build_probe("somebody.else", fenced.ns, 1)
-    fenced.cluster.kubectl("create", "-f", "-", input=json.dumps(job))
+    said = fenced.cluster.kubectl("create", "-f", "-", input=json.dumps(job))
+    assert said == f"job.batch/{job['metadata']['name']} created\n"

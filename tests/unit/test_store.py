@@ -43,7 +43,10 @@ class Witness:
     def do(self, *steps: tuple[str, Any]) -> list[str]:
         for action, argument in steps:
             if action == "list":
-                self.store.replace(*argument)
+                items, version = argument
+                for listed in items:
+                    self.store.put(listed)
+                self.store.retain({listed["metadata"]["uid"] for listed in items}, version)
             else:
                 getattr(self.store, action)(item(*argument))
         return sorted(value.text for value in self.store)
