@@ -41,8 +41,12 @@ def build_item(
     changed: float | None = 0,
     generation: int = 1,
     paused: str | None = None,
+    **annotations: str,
 ) -> dict[str, Any]:
-    """Build a ScheduledJob's JSON; `changed` is its managedFields time in seconds after its creation."""
+    """Build a ScheduledJob's JSON; `changed` is its managedFields time in seconds after its creation.
+
+    `annotations` are ours without their prefix, an underscore for a hyphen.
+    """
     metadata: dict[str, Any] = {
         "uid": UID,
         "resourceVersion": "10",
@@ -53,8 +57,9 @@ def build_item(
     }
     if changed is not None:
         metadata["managedFields"] = [{"manager": "kubectl", "time": format_instant(at(changed))}]
+    metadata["annotations"] = {f"sundial.dev/{name.replace('_', '-')}": v for name, v in annotations.items()}
     if paused is not None:
-        metadata["annotations"] = {names.PAUSED: paused}
+        metadata["annotations"][names.PAUSED] = paused
     return {"metadata": metadata, "spec": spec or build_spec(), "status": status or {}}
 
 

@@ -40,6 +40,14 @@ def floor(instant: datetime) -> datetime:
     return instant.replace(microsecond=0)
 
 
+def merge(old: Any, patch: dict[str, Any]) -> dict[str, Any]:
+    """Apply a merge patch (RFC 7386): null removes a field, objects merge, all else replaces."""
+    merged = dict(old) if isinstance(old, dict) else {}
+    for name, value in patch.items():
+        merged[name] = merge(merged.get(name), value) if isinstance(value, dict) else value
+    return {name: value for name, value in merged.items() if value is not None}
+
+
 def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that waits for nothing."""
     try:
@@ -91,8 +99,7 @@ class Cluster:
         """Merge a status patch; raises Conflict when it is for another resourceVersion."""
         if patch["metadata"]["resourceVersion"] != self.item["metadata"]["resourceVersion"]:
             raise Conflict
-        merged = self.item["status"] | patch["status"]
-        self.item["status"] = {name: value for name, value in merged.items() if value is not None}
+        self.item["status"] = merge(self.item["status"], patch["status"])
         self._touch()
         self.statuses.append(self.item["status"])
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sundial_core.conditions import ConditionType, Reason
 from sundial_core.instants import format_instant
-from sundial_core.objects import ScheduledJob
+from sundial_core.objects import Pause, ScheduledJob
 from sundial_core.plans import Plan, Problem
 from sundial_core.stored import Stored
 
@@ -18,11 +18,12 @@ MENDED_BY_EDITS = (Reason.INVALID_SPEC, Reason.INVALID_SCHEDULE, Reason.ARGS_TOO
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why nothing starts now; `until` is the end of a timed pause."""
+    """Why nothing starts now; `until` is the end of a timed pause, `pause` the pause if it is one."""
 
     reason: Reason
     message: str
     until: datetime | None = None
+    pause: Pause | None = None
 
 
 def find_hold(job: ScheduledJob, now: datetime) -> Hold | None:
@@ -37,10 +38,18 @@ def find_hold(job: ScheduledJob, now: datetime) -> Hold | None:
             f"the annotation sundial.dev/paused is {pause.unreadable!r}, which is neither"
             ' "true" nor an instant such as 2026-01-01T09:00:00Z; paused until it is corrected or removed'
         )
-        return Hold(Reason.PAUSE_UNREADABLE, message)
+        return Hold(Reason.PAUSE_UNREADABLE, message, pause=pause)
     if pause.until is None:
-        return Hold(Reason.PAUSED, "paused by the annotation sundial.dev/paused")
-    return Hold(Reason.PAUSED_UNTIL, f"paused until {format_instant(pause.until)}", pause.until)
+        message = f"paused by the annotation sundial.dev/paused{_describe_author(pause)}"
+        return Hold(Reason.PAUSED, message, pause=pause)
+    message = f"paused until {format_instant(pause.until)}{_describe_author(pause)}"
+    return Hold(Reason.PAUSED_UNTIL, message, pause.until, pause)
+
+
+def _describe_author(pause: Pause) -> str:
+    """Say who paused and why, as far as they wrote it down."""
+    words = ": ".join(filter(None, (pause.by, pause.reason)))
+    return f" ({words})" if words else ""
 
 
 def find_change(job: ScheduledJob, now: datetime) -> datetime:

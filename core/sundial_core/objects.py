@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +11,21 @@ from sundial_core import names
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 
+LONGEST_WORDS = 300
+"""How much of what people write in an annotation is shown in a status."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The runtime switch: open-ended without `until`; `unreadable` is the value where it does not parse."""
+    """The runtime switch: open-ended without `until`; `unreadable` is the value where it does not parse.
+
+    `by` and `reason` are what its author wrote beside it, for people.
+    """
 
     until: datetime | None = None
     unreadable: str | None = None
+    by: str = ""
+    reason: str = ""
 
     def is_in_effect(self, now: datetime) -> bool:
         """Tell whether starts are held back at `now`."""
@@ -66,7 +74,7 @@ def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
         generation=int(metadata["generation"]),
         created_at=parse_instant(metadata["creationTimestamp"]),
         changed_at=_find_last_user_change(metadata),
-        pause=parse_pause((metadata.get("annotations") or {}).get(names.PAUSED)),
+        pause=read_pause(metadata.get("annotations") or {}),
         is_deleting="deletionTimestamp" in metadata,
         spec=item.get("spec") or {},
         status=item.get("status") or {},
@@ -83,6 +91,15 @@ def parse_task_function(item: JsonObject) -> TaskFunction:
         name=metadata["name"],
         spec=item.get("spec") or {},
     )
+
+
+def read_pause(annotations: Mapping[str, str]) -> Pause | None:
+    """Read the pause that an object's annotations ask for, with who wants it and why."""
+    pause = parse_pause(annotations.get(names.PAUSED))
+    if pause is None:
+        return None
+    by, reason = (annotations.get(name, "") for name in (names.PAUSED_BY, names.PAUSED_REASON))
+    return replace(pause, by=by[:LONGEST_WORDS], reason=reason[:LONGEST_WORDS])
 
 
 def parse_pause(text: str | None) -> Pause | None:

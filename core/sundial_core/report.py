@@ -174,7 +174,12 @@ def _build_active(run: Run) -> JsonObject:
 
 
 def _build_paused(hold: Hold | None) -> JsonObject | None:
-    return {"until": format_instant(hold.until)} if hold is not None and hold.until is not None else None
+    """Show the pause in effect; an open-ended one that nobody signed is an empty object."""
+    if hold is None or hold.pause is None:
+        return None
+    until = format_instant(hold.until) if hold.until else ""
+    words = {"until": until, "by": hold.pause.by, "reason": hold.pause.reason}
+    return {name: text for name, text in words.items() if text}
 
 
 def _ready(status: JsonObject) -> list[tuple[str, str]]:

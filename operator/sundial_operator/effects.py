@@ -269,6 +269,14 @@ class Effects:
 
 def build_patch(job: ScheduledJob, status: JsonObject) -> JsonObject:
     """Build a merge patch from the stored status to the wanted one, guarded by the resourceVersion."""
-    changed = {name: value for name, value in status.items() if job.status.get(name) != value}
-    removed = dict.fromkeys(name for name in job.status if name not in status)
-    return {"metadata": {"resourceVersion": str(job.resource_version)}, "status": changed | removed}
+    return {"metadata": {"resourceVersion": str(job.resource_version)}, "status": diff(job.status, status)}
+
+
+def diff(old: JsonObject, new: JsonObject) -> JsonObject:
+    """Build the merge patch that turns one object into another: null removes a field, objects merge."""
+    removed = dict.fromkeys(name for name in old if name not in new)
+    return removed | {
+        name: diff(old[name], value) if isinstance(value, dict) and isinstance(old.get(name), dict) else value
+        for name, value in new.items()
+        if old.get(name) != value
+    }

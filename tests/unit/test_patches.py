@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from situations import build_scheduled_job
+from world import merge
 
 from sundial_operator.effects import build_patch
 
@@ -16,9 +17,16 @@ from sundial_operator.effects import build_patch
         pytest.param({}, {"a": 1}, {"a": 1}, id="new"),
         pytest.param({"a": 1, "b": 2}, {"a": 1, "b": 3}, {"b": 3}, id="changed"),
         pytest.param({"a": 1, "b": 2}, {"a": 1}, {"b": None}, id="removed"),
+        pytest.param({"a": {"b": 1, "c": 2}}, {"a": {"c": 2}}, {"a": {"b": None}}, id="removed inside"),
+        pytest.param({"a": {"b": 1}}, {"a": {}}, {"a": {"b": None}}, id="emptied inside"),
+        pytest.param(
+            {"a": {"b": {"c": 1}}}, {"a": {"b": {"d": 2}}}, {"a": {"b": {"c": None, "d": 2}}}, id="deep"
+        ),
+        pytest.param({"a": 1}, {"a": {"b": 1}}, {"a": {"b": 1}}, id="an object for a number"),
         pytest.param({"a": [1]}, {"a": [1, 2]}, {"a": [1, 2]}, id="a list goes as a whole"),
     ],
 )
 def test_patches(old: dict[str, Any], new: dict[str, Any], expected: dict[str, Any]) -> None:
     patch = build_patch(build_scheduled_job(status=old), new)
     assert patch == {"metadata": {"resourceVersion": "10"}, "status": expected}
+    assert merge(old, patch["status"]) == new

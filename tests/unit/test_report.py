@@ -199,7 +199,34 @@ def test_the_end_of_a_pause_is_shown() -> None:
     until = format_instant(at(35))
     assert see(12, paused=until)["paused"] == {"until": until}
     assert "paused" not in see(36, paused=until)
-    assert "paused" not in see(12, paused="true")
+
+
+@pytest.mark.parametrize(
+    ("state", "expected", "said"),
+    [
+        pytest.param({}, {}, "", id="unsigned"),
+        pytest.param({"paused_by": "ali"}, {"by": "ali"}, " (ali)", id="by"),
+        pytest.param({"paused_reason": "move"}, {"reason": "move"}, " (move)", id="reason"),
+        pytest.param(
+            {"paused_by": "ali", "paused_reason": "move"},
+            {"by": "ali", "reason": "move"},
+            " (ali: move)",
+            id="both",
+        ),
+        pytest.param({"paused_by": "x" * 301}, {"by": "x" * 300}, f" ({'x' * 300})", id="trimmed"),
+    ],
+)
+def test_an_open_ended_pause_is_shown_with_who_and_why(
+    state: dict[str, Any], expected: dict[str, str], said: str
+) -> None:
+    status = look(build_scheduled_job(paused="true", **state), 12).status or {}
+    assert status["paused"] == expected
+    (suspended,) = (c for c in status["conditions"] if c["type"] == "Suspended")
+    assert suspended["message"] == f"paused by the annotation sundial.dev/paused{said}"
+
+
+def test_suspension_hides_a_pause() -> None:
+    assert "paused" not in see(12, suspend=True, paused="true")
 
 
 def test_a_whole_status_fits_the_custom_resource() -> None:
