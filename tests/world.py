@@ -22,7 +22,7 @@ from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, parse_job
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_operator.creates import Created, JobCreator, Refused
-from sundial_operator.effects import build_patch
+from sundial_operator.statuses import build_patch
 from sundial_operator.tracks import Track
 
 TOMBSTONE = timedelta(seconds=60)

@@ -7,7 +7,8 @@ import heapq
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
@@ -18,6 +19,24 @@ LONGEST_SLEEP_SECONDS = 1.0
 def read_clock() -> datetime:
     """Read the wall clock, in UTC: the only place where the operator does."""
     return datetime.now(UTC)
+
+
+class Task(StrEnum):
+    """What an agenda entry is about."""
+
+    LOOK = "look"
+    CREATE = "create"
+    RETRY = "retry"
+    STATUS = "status"
+
+
+class Key(NamedTuple):
+    """An agenda entry: a task for one object; a create is that of a slot, a retry that of a run."""
+
+    task: Task
+    uid: str
+    slot: datetime | None = None
+    run_id: str = ""
 
 
 class Agenda(Generic[K]):

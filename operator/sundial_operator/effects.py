@@ -3,57 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
-from typing import NamedTuple
 
 import structlog
 
 from sundial_core import names
 from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
-from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob
-from sundial_core.report import Urgency
 from sundial_core.runs import ObservedJob, Run, build_lost_run
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS, SCHEDULED_JOBS
-from sundial_operator.agenda import Agenda, read_clock
+from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.creates import Created, JobCreator, Postponed, find_back_off
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
+from sundial_operator.statuses import Source, Statuses
 from sundial_operator.tracks import Create, Track
 from sundial_operator.writer import Priority, Writer
 
 log = structlog.get_logger()
 
-STATUS_DELAYS = {
-    Urgency.NOW: timedelta(0),
-    Urgency.SOON: timedelta(seconds=0.2),
-    Urgency.LAZY: timedelta(seconds=3),
-}
-"""How long a status waits for what may follow, so that one write tells it all."""
-
 RETRY_AFTER = timedelta(seconds=10)
-
-
-class Task(StrEnum):
-    """What an agenda entry is about."""
-
-    LOOK = "look"
-    CREATE = "create"
-    RETRY = "retry"
-    STATUS = "status"
-
-
-class Key(NamedTuple):
-    """An agenda entry: a task for one ScheduledJob; a create is that of a slot, a retry that of a run."""
-
-    task: Task
-    uid: str
-    slot: datetime | None = None
-    run_id: str = ""
 
 
 class Effects:
@@ -74,6 +46,8 @@ class Effects:
         self._creator = creator
         self._observed = observed
         self._agenda = agenda
+        source = Source(SCHEDULED_JOBS, observed.schedules, metrics.count_stored)
+        self._statuses = Statuses(client, writer, agenda, observed.wake, source)
 
     def apply(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
         """Submit what a decision asks for; starts go before everything else."""
@@ -95,7 +69,7 @@ class Effects:
             if run.run_id not in track.reading:
                 track.reading.add(run.run_id)
                 self._writer.submit(Priority.STATUS, partial(self._read, track, job.ns, run))
-        self._want_status(track, job, decision)
+        self._statuses.want(track, job, decision.status, decision.urgency)
 
     def start(self, track: Track, slot: datetime) -> None:
         """Submit the create of a slot's Job."""
@@ -107,20 +81,7 @@ class Effects:
 
     def send_status(self, track: Track) -> None:
         """Submit the status that was decided last, if it still differs from the stored one."""
-        if track.wanted_status is not None and not track.is_patching:
-            track.is_patching = True
-            self._writer.submit(Priority.STATUS, partial(self._patch_status, track))
-
-    def _want_status(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
-        key = Key(Task.STATUS, track.uid)
-        if decision.urgency is Urgency.NONE:
-            track.wanted_status = None
-            self._agenda.set(key, None)
-            return
-        track.wanted_status = decision.status
-        track.wanted_from = job.resource_version
-        if track.patch_failures == 0:
-            self._agenda.advance(key, read_clock() + STATUS_DELAYS[decision.urgency])
+        self._statuses.send(track)
 
     async def _create(self, track: Track, slot: datetime) -> None:
         create = track.creates.get(slot)
@@ -212,71 +173,8 @@ class Effects:
         finally:
             track.reading.discard(run.run_id)
 
-    async def _patch_status(self, track: Track) -> None:
-        """Patch the status under the resourceVersion that it was computed from; never under another."""
-        try:
-            job, status = self._observed.schedules.get(track.uid), track.wanted_status
-            if job is None or status is None or job.resource_version != track.wanted_from:
-                return
-            await self._send_patch(track, job, build_patch(job, status))
-        finally:
-            track.is_patching = False
-            self._look_again(track)
-
-    async def _send_patch(self, track: Track, job: ScheduledJob, patch: JsonObject) -> None:
-        try:
-            answer = await self._client.patch_status(SCHEDULED_JOBS, job.ns, job.name, patch)
-        except (ApiUnreachable, NotLeading) as error:
-            self._postpone_status(track, job, str(error), None)
-        except ApiError as error:
-            if error.status in (404, 409) and await self._reread(job):
-                track.patch_failures = 0
-            else:
-                self._postpone_status(track, job, str(error), error.retry_after)
-        else:
-            track.patch_failures = 0
-            self._metrics.count_stored(job.status, answer.get("status") or {})
-            self._observed.schedules.put(answer)
-
-    async def _reread(self, job: ScheduledJob) -> bool:
-        """Somebody wrote the object meanwhile: take its newest state, and decide from that.
-
-        False when it is not to be had: then only the watch can tell what has become of it.
-        """
-        try:
-            item = await self._client.get(SCHEDULED_JOBS, job.ns, job.name)
-        except (ApiError, ApiUnreachable):
-            return False
-        if item["metadata"]["uid"] != job.uid:
-            return False
-        self._observed.schedules.put(item)
-        return True
-
-    def _postpone_status(
-        self, track: Track, job: ScheduledJob, error: str, retry_after: float | None
-    ) -> None:
-        track.patch_failures += 1
-        delay = find_back_off(track.patch_failures, retry_after)
-        log.warning("writing a status failed", namespace=job.ns, name=job.name, error=error)
-        self._agenda.set(Key(Task.STATUS, track.uid), read_clock() + timedelta(seconds=delay))
-
     def _look_again(self, track: Track, after: timedelta = timedelta(0)) -> None:
         if after:
             self._agenda.advance(Key(Task.LOOK, track.uid), read_clock() + after)
         else:
             self._observed.wake(track.uid)
-
-
-def build_patch(job: ScheduledJob, status: JsonObject) -> JsonObject:
-    """Build a merge patch from the stored status to the wanted one, guarded by the resourceVersion."""
-    return {"metadata": {"resourceVersion": str(job.resource_version)}, "status": diff(job.status, status)}
-
-
-def diff(old: JsonObject, new: JsonObject) -> JsonObject:
-    """Build the merge patch that turns one object into another: null removes a field, objects merge."""
-    removed = dict.fromkeys(name for name in old if name not in new)
-    return removed | {
-        name: diff(old[name], value) if isinstance(value, dict) and isinstance(old.get(name), dict) else value
-        for name, value in new.items()
-        if old.get(name) != value
-    }

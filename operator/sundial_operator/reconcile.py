@@ -20,9 +20,9 @@ from sundial_core.plans import Plan, Problem, compile_plan
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob
 from sundial_kube.client import KubeClient
-from sundial_operator.agenda import Agenda, read_clock
+from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.creates import JobCreator
-from sundial_operator.effects import Effects, Key, Task
+from sundial_operator.effects import Effects
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
 from sundial_operator.settings import Settings

@@ -52,10 +52,23 @@ class Create:
 
 
 @dataclass(slots=True)
-class Track:
-    """The mutable companion of one ScheduledJob."""
+class Companion:
+    """The mutable companion of one object with a status: the newest that was decided, and its writing.
+
+    `wanted_from` is the resourceVersion that the wanted status was computed from.
+    """
 
     uid: str
+    wanted_status: JsonObject | None = None
+    wanted_from: int = 0
+    is_patching: bool = False
+    patch_failures: int = 0
+
+
+@dataclass(slots=True)
+class Track(Companion):
+    """The mutable companion of one ScheduledJob."""
+
     plan_key: tuple[int, str, int] | None = None
     plan: Plan | Problem | None = None
     judged_until: datetime | None = None
@@ -67,11 +80,7 @@ class Track:
     lost: dict[str, Run] = field(default_factory=dict)
     reading: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
-    wanted_status: JsonObject | None = None
     stored_status: JsonObject = field(default_factory=dict)
-    wanted_from: int = 0
-    is_patching: bool = False
-    patch_failures: int = 0
 
     def recall(self) -> Memory:
         """Show what is remembered, for a decision."""

@@ -8,7 +8,7 @@ import pytest
 from situations import build_scheduled_job
 from world import merge
 
-from sundial_operator.effects import build_patch
+from sundial_operator.statuses import build_patch
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""Stores the statuses that were decided: each patch under the resourceVersion that it was computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+
+from sundial_core.model import JsonObject
+from sundial_core.report import Urgency
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
+from sundial_kube.resources import Resource
+from sundial_kube.store import Store
+from sundial_operator.agenda import Agenda, Key, Task, read_clock
+from sundial_operator.creates import find_back_off
+from sundial_operator.tracks import Companion
+from sundial_operator.writer import Priority, Writer
+
+log = structlog.get_logger()
+
+STATUS_DELAYS = {
+    Urgency.NOW: timedelta(0),
+    Urgency.SOON: timedelta(seconds=0.2),
+    Urgency.LAZY: timedelta(seconds=3),
+}
+"""How long a status waits for what may follow, so that one write tells it all."""
+
+
+class Reported(Protocol):
+    """An object with a status, as a store holds it."""
+
+    @property
+    def uid(self) -> str:
+        """The object's UID."""
+
+    @property
+    def resource_version(self) -> int:
+        """The object's resourceVersion."""
+
+    @property
+    def ns(self) -> str:
+        """The object's namespace."""
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+
+    @property
+    def status(self) -> JsonObject:
+        """The stored status."""
+
+
+V = TypeVar("V", bound=Reported)
+Note = Callable[[JsonObject, JsonObject], None]
+"""Called with the status before and the status that was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[V]):
+    """A kind of object: where its statuses are written, and where the answers go."""
+
+    resource: Resource
+    store: Store[V]
+    note_stored: Note
+
+
+class Statuses(Generic[V]):
+    """Writes the statuses of one kind; `wake` is called with the UID when a patch has ended."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        writer: Writer,
+        agenda: Agenda[Key],
+        wake: Callable[[str], None],
+        source: Source[V],
+    ) -> None:
+        self._client = client
+        self._writer = writer
+        self._agenda = agenda
+        self._wake = wake
+        self._resource = source.resource
+        self._store = source.store
+        self._note_stored = source.note_stored
+
+    def want(self, companion: Companion, item: V, status: JsonObject | None, urgency: Urgency) -> None:
+        """Take a status that was decided for an object as it is in the store."""
+        key = Key(Task.STATUS, companion.uid)
+        if urgency is Urgency.NONE:
+            companion.wanted_status = None
+            self._agenda.set(key, None)
+            return
+        companion.wanted_status = status
+        companion.wanted_from = item.resource_version
+        if companion.patch_failures == 0:
+            self._agenda.advance(key, read_clock() + STATUS_DELAYS[urgency])
+
+    def send(self, companion: Companion) -> None:
+        """Submit the status that was decided last, if it still differs from the stored one."""
+        if companion.wanted_status is not None and not companion.is_patching:
+            companion.is_patching = True
+            self._writer.submit(Priority.STATUS, partial(self._patch, companion))
+
+    async def _patch(self, companion: Companion) -> None:
+        """Patch the status under the resourceVersion that it was computed from; never under another."""
+        try:
+            item, status = self._store.get(companion.uid), companion.wanted_status
+            if item is None or status is None or item.resource_version != companion.wanted_from:
+                return
+            await self._send_patch(companion, item, build_patch(item, status))
+        finally:
+            companion.is_patching = False
+            self._wake(companion.uid)
+
+    async def _send_patch(self, companion: Companion, item: V, patch: JsonObject) -> None:
+        try:
+            answer = await self._client.patch_status(self._resource, item.ns, item.name, patch)
+        except (ApiUnreachable, NotLeading) as error:
+            self._postpone(companion, item, str(error), None)
+        except ApiError as error:
+            if error.status in (404, 409) and await self._reread(item):
+                companion.patch_failures = 0
+            else:
+                self._postpone(companion, item, str(error), error.retry_after)
+        else:
+            companion.patch_failures = 0
+            self._note_stored(item.status, answer.get("status") or {})
+            self._store.put(answer)
+
+    async def _reread(self, item: V) -> bool:
+        """Somebody wrote the object meanwhile: take its newest state, and decide from that.
+
+        False when it is not to be had: then only the watch can tell what has become of it.
+        """
+        try:
+            newest = await self._client.get(self._resource, item.ns, item.name)
+        except (ApiError, ApiUnreachable):
+            return False
+        if newest["metadata"]["uid"] != item.uid:
+            return False
+        self._store.put(newest)
+        return True
+
+    def _postpone(self, companion: Companion, item: V, error: str, retry_after: float | None) -> None:
+        companion.patch_failures += 1
+        delay = find_back_off(companion.patch_failures, retry_after)
+        log.warning(
+            "writing a status failed",
+            resource=self._resource.plural,
+            namespace=item.ns,
+            name=item.name,
+            error=error,
+        )
+        self._agenda.set(Key(Task.STATUS, companion.uid), read_clock() + timedelta(seconds=delay))
+
+
+def build_patch(item: Reported, status: JsonObject) -> JsonObject:
+    """Build a merge patch from the stored status to the wanted one, guarded by the resourceVersion."""
+    return {"metadata": {"resourceVersion": str(item.resource_version)}, "status": diff(item.status, status)}
+
+
+def diff(old: JsonObject, new: JsonObject) -> JsonObject:
+    """Build the merge patch that turns one object into another: null removes a field, objects merge."""
+    removed = dict.fromkeys(name for name in old if name not in new)
+    return removed | {
+        name: diff(old[name], value) if isinstance(value, dict) and isinstance(old.get(name), dict) else value
+        for name, value in new.items()
+        if old.get(name) != value
+    }
