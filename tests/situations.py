@@ -103,6 +103,7 @@ def build_job_item(
             "annotations": annotations,
             "ownerReferences": [{"controller": True, "uid": UID}],
         },
+        "spec": {"activeDeadlineSeconds": how.get("timeout", 300)},
         "status": status,
     }
 

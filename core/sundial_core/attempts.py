@@ -59,21 +59,6 @@ def await_attempt(run: Run, following: NextAttempt) -> Run:
     )
 
 
-def stop_retries(run: Run) -> Run:
-    """Describe a run whose further attempts were stopped: its last failure is its result."""
-    message = f"attempt {run.attempt} failed ({run.reason}); suspended or paused before the next"
-    return replace(run, phase=Phase.FAILED, reason=Reason.RETRIES_STOPPED.value, message=message)
-
-
-def explain_end(run: Run, job: ObservedJob) -> Run:
-    """Describe a run as somebody ended it, if somebody did."""
-    if job.ended == Reason.RETRIES_STOPPED and run.phase.is_result:
-        return stop_retries(run)
-    if job.ended in (Reason.REPLACED, Reason.CANCELLED) and run.phase is Phase.TIMED_OUT:
-        return replace(run, phase=Phase.CANCELLED, reason=job.ended, message=f"ended as {job.ended}")
-    return run
-
-
 def _build_next(job: ObservedJob, retry: Retry, retries_used: int, disruptions: int) -> NextAttempt:
     """Count the delay from the Failed condition, or from five minutes after a result without one."""
     assert job.result_at is not None

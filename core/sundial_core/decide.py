@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from sundial_core import attempts, holds, names, runs, verdicts
+from sundial_core import attempts, endings, holds, names, runs, verdicts
 from sundial_core.attempts import NextAttempt
 from sundial_core.conditions import Reason
+from sundial_core.endings import Ending
 from sundial_core.holds import Hold
 from sundial_core.instants import parse_instant
 from sundial_core.manifests import Attempt, Owner
@@ -36,7 +37,8 @@ class Memory:
 
     `judged_until`: each slot up to there has a Job, a judgement here, or a create under way (`creating`).
     `yielding`: the creates that were refused and that a newer slot makes Missed. `retrying`: the ids of
-    runs whose next attempt is being created. By run id, `failed`: runs whose next attempt could not be
+    runs whose next attempt is being created, `landing` those of them where it may exist by now; `ending`: the
+    UIDs of Jobs that are being ended. By run id, `failed`: runs whose next attempt could not be
     created; `lost`: runs whose newest Job is known to be gone, as they were then. `decided`: the newest
     status, not stored yet.
     """
@@ -46,6 +48,8 @@ class Memory:
     creating: frozenset[datetime] = frozenset()
     yielding: frozenset[datetime] = frozenset()
     retrying: frozenset[str] = frozenset()
+    landing: frozenset[str] = frozenset()
+    ending: frozenset[str] = frozenset()
     failed: Mapping[str, Run] = field(default_factory=dict)
     lost: Mapping[str, Run] = field(default_factory=dict)
     decided: JsonObject = field(default_factory=dict)
@@ -67,13 +71,12 @@ class Decision:
     """What to do, and when to look again.
 
     `judgements` are to be remembered until a status that holds them is stored; `missing` are active
-    runs whose Job is not known: read it uncached before concluding anything. `stops` are Jobs to be marked
-    so that their runs get no further attempt.
+    runs whose Job is not known: read it uncached before concluding anything.
     """
 
     starts: tuple[Attempt, ...] = ()
     retries: tuple[NextAttempt, ...] = ()
-    stops: tuple[ObservedJob, ...] = ()
+    endings: tuple[Ending, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     judged_until: datetime | None = None
     deletes: tuple[ObservedJob, ...] = ()
@@ -105,11 +108,13 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         following=find_following(view.plan, moment.hold, low),
     )
     status = build_status(report, stored, now)
+    ends = tuple(_find_endings(view, moment, known, open_ends))
+    ended = view.memory.ending | {ending.job.uid for ending in ends}
     deletes, next_delete = choose_deletable(view.jobs, stored, view.plan, limits, now)
     return Decision(
         starts=tuple(_build_attempts(view, judged.starts)),
-        retries=tuple(one for one in open_ends if _is_due(one, view, moment)),
-        stops=tuple(one.after for one in open_ends if _is_stopped(one.after, moment.hold)),
+        retries=tuple(one for one in open_ends if one.after.uid not in ended and _is_due(one, view, moment)),
+        endings=ends,
         judgements=judged.judgements,
         judged_until=now if isinstance(view.plan, Plan) and moment.hold is None else None,
         deletes=deletes,
@@ -149,9 +154,9 @@ def _observe_runs(view: View, moment: _Moment, open_ends: Iterable[NextAttempt])
     for run_id, job in runs.find_newest_attempts(view.jobs).items():
         run = runs.build_run(job, view.pods.get(job.uid, ()), moment.now)
         if run_id not in following:
-            known[run_id] = attempts.explain_end(run, job)
-        elif _is_stopped(job, moment.hold):
-            known[run_id] = attempts.stop_retries(run)
+            known[run_id] = endings.explain_end(run, job)
+        elif _is_stopped(job, moment.hold) and run_id not in view.memory.landing:
+            known[run_id] = endings.stop_retries(run)
         else:
             known[run_id] = attempts.await_attempt(run, following[run_id])
     known.update(view.memory.failed)
@@ -188,6 +193,20 @@ def _is_due(following: NextAttempt, view: View, moment: _Moment) -> bool:
     run_id = following.after.run_id
     is_open = run_id not in view.memory.retrying and run_id not in view.memory.failed
     return is_open and following.due_at <= moment.now and not _is_stopped(following.after, moment.hold)
+
+
+def _find_endings(
+    view: View, moment: _Moment, known: Mapping[str, Run], open_ends: Iterable[NextAttempt]
+) -> Iterable[Ending]:
+    """Find what is to be ended; a run whose next attempt may exist by now is not between attempts."""
+    newest = runs.find_newest_attempts(view.jobs).values()
+    active = [job for job in newest if not known[job.run_id].phase.is_result]
+    asked = endings.find_cancelled(view.jobs, active)
+    stopped = [
+        Ending(one.after, Reason.RETRIES_STOPPED) for one in open_ends if _is_stopped(one.after, moment.hold)
+    ]
+    ended = {ending.job.uid: ending for ending in (*stopped, *asked)}
+    return (ending for ending in ended.values() if ending.job.run_id not in view.memory.landing)
 
 
 def read_recorded_run(entry: JsonObject) -> Run:

@@ -102,7 +102,7 @@ def build_job(attempt: Attempt, template: JsonObject, creator: Creator) -> JsonO
 def build_retry_job(previous: JsonObject, following: NextAttempt, name: str, creator: Creator) -> JsonObject:
     """Build the Job of the next attempt from that of the one before: an edit applies to later runs only.
 
-    What the API server and the Job controller added to it is left out.
+    What the API server and the Job controller added to it is left out, and so is what ended it early.
     """
     marks = {
         names.ATTEMPT: str(following.number),
@@ -118,6 +118,9 @@ def build_retry_job(previous: JsonObject, following: NextAttempt, name: str, cre
         for field, value in spec.items()
         if field not in ("selector", "manualSelector", "suspend")
     }
+    timeout = metadata["annotations"].get(names.TIMEOUT)
+    if timeout is not None:
+        kept["activeDeadlineSeconds"] = int(timeout)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -190,7 +193,7 @@ def _without_controllers(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def _renewed(annotations: Mapping[str, str], marks: Mapping[str, str]) -> dict[str, str]:
-    of_one_attempt = (names.ENDED, names.CANCEL)
+    of_one_attempt = (names.ENDED, names.ENDED_MESSAGE, names.TIMEOUT, names.CANCEL)
     kept = {
         key: value
         for key, value in annotations.items()

@@ -43,8 +43,10 @@ class Phase(StrEnum):
 class ObservedJob:
     """One of our Jobs as last seen: what deciding needs, nothing else.
 
-    `result_at` is when the result was known, `released_at` when all its Pods were gone too; `ended` says
-    why it was ended early, if it was. `retries_used` and `disruptions` count the attempts before it.
+    `result_at` is when the result was known, `released_at` when all its Pods were gone too.
+    `retries_used` and `disruptions` count the attempts before it; `timeout_seconds` is what it was given.
+    `ended` says why it was ended early, if it was, `ended_message` more of that; `is_cut_short`: while it
+    ran, and not when it had failed by itself. `is_cancelled`: a person wants its run to end.
     """
 
     uid: str
@@ -66,6 +68,10 @@ class ObservedJob:
     ended: str = ""
     retries_used: int = 0
     disruptions: int = 0
+    timeout_seconds: int = 0
+    ended_message: str = ""
+    is_cut_short: bool = False
+    is_cancelled: bool = False
 
 
 def parse_job(item: JsonObject) -> ObservedJob:
@@ -99,7 +105,16 @@ def parse_job(item: JsonObject) -> ObservedJob:
         ended=annotations.get(names.ENDED, ""),
         retries_used=int(annotations.get(names.RETRIES_USED, 0)),
         disruptions=int(annotations.get(names.DISRUPTIONS, 0)),
+        timeout_seconds=_read_timeout(item),
+        ended_message=annotations.get(names.ENDED_MESSAGE, ""),
+        is_cut_short=names.TIMEOUT in annotations,
+        is_cancelled=annotations.get(names.CANCEL, "false") != "false",
     )
+
+
+def _read_timeout(item: JsonObject) -> int:
+    kept = item["metadata"]["annotations"].get(names.TIMEOUT)
+    return int(kept or (item.get("spec") or {}).get("activeDeadlineSeconds") or 0)
 
 
 def _controller_uid(metadata: Mapping[str, Any]) -> str:

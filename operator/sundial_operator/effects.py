@@ -7,11 +7,10 @@ from functools import partial
 
 import structlog
 
-from sundial_core import names
-from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
+from sundial_core.endings import Ending, build_ending_patch, is_ending
 from sundial_core.objects import ScheduledJob
-from sundial_core.runs import ObservedJob, Run, build_lost_run
+from sundial_core.runs import ObservedJob, Run, build_lost_run, parse_job
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS, SCHEDULED_JOBS
@@ -57,10 +56,10 @@ class Effects:
         for following in decision.retries:
             track.begin_retry(job, following)
             self.retry(track, following.after.run_id)
-        for ended in decision.stops:
-            if ended.uid not in track.marking:
-                track.marking.add(ended.uid)
-                self._writer.submit(Priority.STATUS, partial(self._mark_stopped, track, ended))
+        for ending in decision.endings:
+            if ending.job.uid not in track.ending:
+                track.begin_ending(ending)
+                self._writer.submit(Priority.STATUS, partial(self._end, track, ending))
         for finished in decision.deletes:
             if finished.uid not in track.deleting:
                 track.deleting.add(finished.uid)
@@ -123,7 +122,7 @@ class Effects:
         except (ApiError, ApiUnreachable) as error:
             is_gone = isinstance(error, ApiError) and error.status == 404
         else:
-            is_gone = item["metadata"]["uid"] != previous.uid
+            is_gone = item["metadata"]["uid"] != previous.uid or is_ending(parse_job(item))
             create.template = {} if is_gone else item
         if create.template:
             return True
@@ -134,21 +133,16 @@ class Effects:
             self._agenda.set(Key(Task.RETRY, track.uid, run_id=previous.run_id), at)
         return False
 
-    async def _mark_stopped(self, track: Track, job: ObservedJob) -> None:
-        """Mark a Job so that its run gets no further attempt, whatever is forgotten."""
-        patch = {
-            "metadata": {
-                "resourceVersion": str(job.resource_version),
-                "annotations": {names.ENDED: Reason.RETRIES_STOPPED.value},
-            }
-        }
+    async def _end(self, track: Track, ending: Ending) -> None:
+        """End an attempt, or a run between two of them; the watch tells what a conflict was about."""
+        job, patch = ending.job, build_ending_patch(ending)
         try:
             self._observed.jobs.put(await self._client.patch(JOBS, job.ns, job.name, patch))
         except (ApiError, ApiUnreachable, NotLeading) as error:
-            log.warning("marking a Job failed", job=job.name, error=str(error))
+            log.warning("ending a run failed", job=job.name, reason=ending.reason, error=str(error))
             self._look_again(track, RETRY_AFTER)
         finally:
-            track.marking.discard(job.uid)
+            track.ending.discard(job.uid)
 
     async def _delete(self, track: Track, job: ObservedJob) -> None:
         try:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sundial_core.attempts import NextAttempt
 from sundial_core.decide import Decision, Memory
+from sundial_core.endings import Ending
 from sundial_core.manifests import Attempt, Creator, Owner, build_job, build_retry_job
 from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
 from sundial_core.objects import ScheduledJob
@@ -76,7 +77,7 @@ class Track(Companion):
     creates: dict[datetime, Create] = field(default_factory=dict)
     retries: dict[str, Create] = field(default_factory=dict)
     failed: dict[str, Run] = field(default_factory=dict)
-    marking: set[str] = field(default_factory=set)
+    ending: set[str] = field(default_factory=set)
     lost: dict[str, Run] = field(default_factory=dict)
     reading: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
@@ -90,6 +91,8 @@ class Track(Companion):
             creating=frozenset(self.creates),
             yielding=frozenset(slot for slot, create in self.creates.items() if create.may_yield),
             retrying=frozenset(self.retries),
+            landing=frozenset(run_id for run_id, retry in self.retries.items() if not retry.is_refused),
+            ending=frozenset(self.ending),
             failed=dict(self.failed),
             lost=dict(self.lost),
             decided=self.wanted_status or {},
@@ -128,6 +131,13 @@ class Track(Companion):
         )
         catch_up = self.plan.spec.catch_up if isinstance(self.plan, Plan) else CatchUp()
         self.retries[after.run_id] = Create(attempt, {}, catch_up, follows=following)
+
+    def begin_ending(self, ending: Ending) -> None:
+        """Note that an attempt is being ended; a next one that was refused until now is not created."""
+        self.ending.add(ending.job.uid)
+        retry = self.retries.get(ending.job.run_id)
+        if retry is not None and retry.is_refused:
+            del self.retries[ending.job.run_id]
 
     def fail_retry(self, after: ObservedJob, judgement: Judgement, now: datetime) -> None:
         """Note that a run's next attempt could not be created: that ends the run."""

@@ -107,7 +107,7 @@ def test_the_next_attempt_starts_when_it_is_due_and_once() -> None:
 def test_suspension_stops_further_attempts() -> None:
     first = decide_at(20)
     decision = decide_at(46, spec={"suspend": True}, status=first.status, changed=21)
-    assert [job.run_id for job in decision.stops] == [RUN]
+    assert [(one.job.run_id, one.reason) for one in decision.endings] == [(RUN, "RetriesStopped")]
     assert decision.retries == ()
     assert read_verdicts(decision.status) == ["10 Started Failed RetriesStopped"]
 
@@ -117,7 +117,7 @@ def test_a_result_that_is_stored_is_final_whatever_the_retry_rule_becomes() -> N
     once = build_spec(schedule={"at": "2026-01-01T00:00:10Z"})
     status = look(build_scheduled_job(once), 20, (job,)).status
     decision = decide_at(60, status=status)
-    assert (decision.retries, decision.stops) == ((), ())
+    assert (decision.retries, decision.endings) == ((), ())
     assert read_verdicts(decision.status) == ["10 Started Failed"]
 
 

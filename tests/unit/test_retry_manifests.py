@@ -21,8 +21,9 @@ def build_stored() -> dict[str, Any]:
     """Build the first attempt's Job as the API server returns it after its end."""
     job = build_job(FIRST, TEMPLATE, Creator("sundial-system.sundial", "process-1", 12))
     job["metadata"] |= {"uid": "u", "resourceVersion": "9", "creationTimestamp": "2026-01-01T00:00:10Z"}
-    job["metadata"]["annotations"][names.ENDED] = "StartTimeout"
+    job["metadata"]["annotations"] |= {names.ENDED: "StartTimeout", names.TIMEOUT: "77"}
     job["spec"] |= {
+        "activeDeadlineSeconds": 1,
         "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "u"}},
         "suspend": False,
     }

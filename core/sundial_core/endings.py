@@ -1,0 +1,90 @@
+"""Ending an attempt early: which ones, what is written on the Job, what that makes of the run.
+
+Semantics, "A run and its attempts". The Job controller stops the Pods; the Job stays as the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from sundial_core import names
+from sundial_core.conditions import Reason
+from sundial_core.model import JsonObject
+from sundial_core.runs import ObservedJob, Phase, Run
+
+FOR_GOOD = (Reason.REPLACED, Reason.CANCELLED, Reason.RETRIES_STOPPED)
+"""What ends a run; StartTimeout ends an attempt only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An attempt to be ended, or between two attempts its run; `message` says more than the reason."""
+
+    job: ObservedJob
+    reason: Reason
+    message: str = ""
+
+
+def build_ending_patch(ending: Ending) -> JsonObject:
+    """Build the patch of a Job that ends it, guarded by its resourceVersion.
+
+    A Job that has its result already is only marked.
+    """
+    job = ending.job
+    marks: dict[str, str | None] = {names.ENDED: ending.reason.value, names.TIMEOUT: None}
+    if ending.message:
+        marks[names.ENDED_MESSAGE] = ending.message
+    metadata = {"resourceVersion": str(job.resource_version), "annotations": marks}
+    if job.result_at is not None:
+        return {"metadata": metadata}
+    marks[names.TIMEOUT] = str(job.timeout_seconds)
+    return {"metadata": metadata, "spec": {"activeDeadlineSeconds": 1}}
+
+
+def find_cancelled(jobs: Iterable[ObservedJob], newest: Iterable[ObservedJob]) -> list[Ending]:
+    """Find the runs that a person wants to end: the mark may be on the Job of any of their attempts."""
+    cancelled = {job.run_id for job in jobs if job.is_cancelled}
+    return [
+        Ending(job, Reason.CANCELLED)
+        for job in newest
+        if job.run_id in cancelled and job.ended not in FOR_GOOD
+    ]
+
+
+def is_ending(job: ObservedJob) -> bool:
+    """Tell whether somebody has ended a run, its Pods gone or not."""
+    return job.ended in FOR_GOOD
+
+
+def stop_retries(run: Run) -> Run:
+    """Describe a run whose further attempts were stopped: its last failure is its result."""
+    message = f"attempt {run.attempt} failed ({run.reason}); suspended or paused before the next"
+    return replace(run, phase=Phase.FAILED, reason=Reason.RETRIES_STOPPED.value, message=message)
+
+
+def explain_end(run: Run, job: ObservedJob) -> Run:
+    """Describe a run as it was ended early, if that is what decided its result.
+
+    It did if the Job then passed its new deadline, or if the attempt had failed before.
+    """
+    if run.phase not in (Phase.FAILED, Phase.TIMED_OUT) or not job.ended:
+        return run
+    if job.ended == Reason.RETRIES_STOPPED:
+        return stop_retries(run)
+    if job.is_cut_short and run.phase is not Phase.TIMED_OUT:
+        return run
+    if job.ended in FOR_GOOD:
+        message = job.ended_message or _SAID[job.ended]
+        return replace(run, phase=Phase.CANCELLED, reason=job.ended, message=message)
+    if job.ended == Reason.START_TIMEOUT:
+        message = job.ended_message or _SAID[job.ended]
+        return replace(run, phase=Phase.FAILED, reason=Reason.START_FAILED.value, message=message)
+    return run
+
+
+_SAID: dict[str, str] = {
+    Reason.REPLACED: "a newer slot took its place",
+    Reason.CANCELLED: "ended by a person",
+    Reason.START_TIMEOUT: "no container started in time",
+}
