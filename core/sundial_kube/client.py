@@ -145,11 +145,10 @@ class KubeClient:
         query: Mapping[str, str] | None = None,
         data: bytes | None = None,
         content_type: str = JSON,
-        timeout: float = REQUEST_TIMEOUT_SECONDS,
+        timeout: float | None = None,
     ) -> JsonObject:
-        async with self._send(
-            method, path, query, data, content_type, aiohttp.ClientTimeout(total=timeout)
-        ) as answer:
+        limit = aiohttp.ClientTimeout(total=timeout or self._request_seconds)
+        async with self._send(method, path, query, data, content_type, limit) as answer:
             try:
                 body = await answer.read()
             except (aiohttp.ClientError, TimeoutError) as error:
