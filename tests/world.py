@@ -5,6 +5,7 @@ Trouble is a mode: what becomes of creates and of status patches, how long Jobs 
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -15,15 +16,17 @@ from situations import CREATED, UID, build_item, build_plan
 
 from sundial_core import names, runs
 from sundial_core.decide import Decision, View, decide
+from sundial_core.endings import Ending, build_ending_patch, is_ending
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.manifests import Creator
 from sundial_core.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, parse_job
+from sundial_core.stored import parse_stored
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_operator.creates import Created, JobCreator, Refused
 from sundial_operator.statuses import build_patch
-from sundial_operator.tracks import Track
+from sundial_operator.tracks import Create, Track
 
 TOMBSTONE = timedelta(seconds=60)
 LATE_LANDING = timedelta(seconds=40)
@@ -75,6 +78,7 @@ class Cluster:
     most_active: int = 0
     job_seconds: float = 3
     job_result: str = "Complete"
+    stop_seconds: float = 2
 
     def __post_init__(self) -> None:
         self.item = build_item(self.spec)
@@ -125,6 +129,37 @@ class Cluster:
             raise ApiError(404, "NotFound", "not found")
         return self.jobs[name]
 
+    async def patch(self, _resource: object, _ns: str, name: str, patch: dict[str, Any]) -> dict[str, Any]:
+        """Patch a Job; one that gets a deadline that has passed ends soon."""
+        if self.create_mode == "lose":
+            raise ApiUnreachable("connection reset")
+        if name not in self.jobs:
+            raise ApiError(404, "NotFound", "not found")
+        job = self.jobs[name]
+        if patch["metadata"]["resourceVersion"] != job["metadata"]["resourceVersion"]:
+            raise ApiError(409, "Conflict", "the object has been modified")
+        job |= merge({"metadata": job["metadata"], "spec": job["spec"]}, patch)
+        self._touch_job(job)
+        if "spec" in patch and not job["status"]:
+            ends = self.now + timedelta(seconds=self.stop_seconds)
+            job["plan"] = min(job["plan"], {"ends": ends, "result": "DeadlineExceeded"}, key=_ends)
+        elif job["metadata"]["annotations"][names.ENDED] != "RetriesStopped":
+            self.results[name] = "Cancelled"
+        if self.create_mode == "land":
+            raise ApiUnreachable("connection reset")
+        return job
+
+    def cancel(self) -> None:
+        """Let a user mark the newest Job, to end its run."""
+        if self.jobs:
+            job = self.jobs[list(self.jobs)[-1]]
+            job["metadata"] = merge(job["metadata"], {"annotations": {names.CANCEL: "true"}})
+            self._touch_job(job)
+
+    def find_next_end(self) -> datetime | None:
+        """Find when the next Job will end."""
+        return min((job["plan"]["ends"] for job in self.jobs.values() if not job["status"]), default=None)
+
     def pass_to(self, instant: datetime) -> None:
         """Let time pass: what is under way lands, Jobs end."""
         self.now = max(self.now, instant)
@@ -146,7 +181,8 @@ class Cluster:
             raise ApiError(409, "AlreadyExists", f"jobs.batch {name!r} already exists")
         self.version += 1
         self.made[name] += 1
-        self.made_slots[parse_instant(manifest["metadata"]["annotations"][names.SCHEDULED_FOR])] = name
+        slot = parse_instant(manifest["metadata"]["annotations"][names.SCHEDULED_FOR])
+        self.made_slots[slot] = name
         plan = {"ends": self.now + timedelta(seconds=self.job_seconds), "result": self.job_result}
         metadata = manifest["metadata"] | {
             "uid": f"{name}-{self.version}",
@@ -161,19 +197,30 @@ class Cluster:
     def _progress(self, job: dict[str, Any]) -> None:
         if job["plan"]["ends"] > self.now or job["status"]:
             return
+        is_cut_short = job["plan"]["result"] == "DeadlineExceeded"
         condition = {
-            "type": job["plan"]["result"],
+            "type": "Failed" if is_cut_short else job["plan"]["result"],
+            "reason": "DeadlineExceeded" if is_cut_short else "",
             "status": "True",
             "lastTransitionTime": format_instant(floor(job["plan"]["ends"])),
         }
         job["status"] = {"conditions": [condition]}
+        self._touch_job(job)
+        results = {"Complete": "Succeeded", "DeadlineExceeded": "Cancelled"}
+        self.results[job["metadata"]["name"]] = results.get(job["plan"]["result"], "Failed")
+
+    def _touch_job(self, job: dict[str, Any]) -> None:
         self.version += 1
         job["metadata"] = job["metadata"] | {"resourceVersion": str(self.version)}
-        self.results[job["metadata"]["name"]] = {"Complete": "Succeeded"}.get(condition["type"], "Failed")
 
     def _touch(self) -> None:
         self.version += 1
         self.item = self.item | {"metadata": self.item["metadata"] | {"resourceVersion": str(self.version)}}
+
+
+def _ends(plan: dict[str, Any]) -> datetime:
+    ends: datetime = plan["ends"]
+    return ends
 
 
 class Process:
@@ -205,11 +252,24 @@ class Process:
     def pass_time(self, seconds: float) -> None:
         """Look whenever something is due, up to the end of that time."""
         end = self.cluster.now + timedelta(seconds=seconds)
-        while self.wake_at is not None and self.wake_at <= end:
-            self.cluster.pass_to(self.wake_at)
-            self.look()
+        while (due := self._find_due()) is not None and due <= end:
+            self.cluster.pass_to(due)
+            self.settle()
         self.cluster.pass_to(end)
-        self.look()
+        self.settle()
+
+    def settle(self) -> None:
+        """Look, and again as long as that has changed something, as the answers of own writes do."""
+        for _ in range(10):
+            version = self.cluster.version
+            self.look()
+            if self.cluster.version == version or self.is_deaf:
+                return
+
+    def _find_due(self) -> datetime | None:
+        """Find when to look again: when something is due, or when the watch will have news."""
+        news = None if self.is_deaf else self.cluster.find_next_end()
+        return min((time for time in (self.wake_at, news) if time is not None), default=None)
 
     def look(self) -> Decision:
         """Decide and act as `Reconciler.look` does, with every request answered at once."""
@@ -217,9 +277,7 @@ class Process:
             self.listen()
         jobs = tuple(self.jobs.values())
         self.track.forget_created(jobs)
-        cursor = self.job.status.get("cursor")
-        active = [entry["runId"] for entry in self.job.status.get("active") or ()]
-        self.track.forget_stored(parse_instant(cursor) if cursor else None, active)
+        self.track.forget_stored(parse_stored(self.job.status))
         if self.track.plan is None or self.track.plan_key != (self.job.generation, "", 0):
             self.track.adopt_plan((self.job.generation, "", 0), build_plan(self.job))
         plan = self.track.plan
@@ -245,6 +303,12 @@ class Process:
         wanted_status = decision.status
         for slot in sorted(self.track.creates):
             self._create(slot)
+        for following in decision.retries:
+            self.track.begin_retry(self.job, following)
+        for run_id in list(self.track.retries):
+            self._retry(self.track.retries[run_id])
+        for ending in decision.endings:
+            self._end(ending)
         for finished in decision.deletes:
             self._delete(finished)
         for run in decision.missing:
@@ -265,6 +329,34 @@ class Process:
             self.track.forget_created([job])
         elif isinstance(result, Refused):
             self.track.conclude(slot, result.judgement)
+
+    def _retry(self, create: Create) -> None:
+        """Create a run's next attempt as `Effects` does."""
+        assert create.follows is not None
+        previous = create.follows.after
+        item = self.cluster.jobs.get(previous.name)
+        if item is None or is_ending(parse_job(item)):
+            del self.track.retries[previous.run_id]
+            return
+        create.template = item
+        creator = JobCreator(self.cluster, lambda: Creator("team.x", "one", 1))  # type: ignore[arg-type]
+        result = run_now(creator.create(create))
+        if isinstance(result, Created):
+            job = parse_job(result.job)
+            self.jobs[job.uid] = job
+            self.track.forget_created([job])
+        elif isinstance(result, Refused):
+            del self.track.retries[previous.run_id]
+            self.track.fail_retry(previous, result.judgement, self.cluster.now)
+            self.cluster.results[previous.name] = "Failed"
+
+    def _end(self, ending: Ending) -> None:
+        self.track.begin_ending(ending)
+        patch = self.cluster.patch(None, "team", ending.job.name, build_ending_patch(ending))
+        with contextlib.suppress(ApiError, ApiUnreachable):
+            job = parse_job(run_now(patch))
+            self.jobs[job.uid] = job
+        self.track.ending.discard(ending.job.uid)
 
     def _delete(self, job: ObservedJob) -> None:
         if job.name in self.cluster.jobs:

@@ -34,7 +34,6 @@ class Reason(StrEnum):
     TASK_FUNCTION_NOT_FOUND = "TaskFunctionNotFound"  # no TaskFunction of that name in the namespace
     UNKNOWN_HANDLER = "UnknownHandler"  # the TaskFunction's handler is none that this release knows
     UNSUPPORTED_HANDLER = "UnsupportedHandler"  # known, but not run by this release
-    UNSUPPORTED_POLICY = "UnsupportedPolicy"  # concurrency.policy is one that this release does not run
     ARGS_TOO_LARGE = "ArgsTooLarge"  # the args are over 64 KiB of JSON
     DUPLICATE_NAME = "DuplicateName"  # another TaskFunction in the namespace has this spec.name
 

@@ -12,21 +12,22 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from sundial_core import attempts, endings, holds, names, runs, verdicts
+from sundial_core import attempts, endings, holds, names, queues, runs, verdicts
 from sundial_core.attempts import NextAttempt
 from sundial_core.conditions import Reason
 from sundial_core.endings import Ending
 from sundial_core.holds import Hold
 from sundial_core.instants import parse_instant
 from sundial_core.manifests import Attempt, Owner
-from sundial_core.model import JsonObject, Retry, ScheduledJobSpec
+from sundial_core.model import ConcurrencyPolicy, JsonObject, Retry
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
+from sundial_core.queues import Placed, Places, Waiting
 from sundial_core.report import Report, Urgency, build_status, find_following, judge_urgency
 from sundial_core.retention import Limits, choose_deletable, is_stored_as_ended
 from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run, Trigger
 from sundial_core.stored import Stored, parse_stored
-from sundial_core.verdicts import Due, Judged, Judgement
+from sundial_core.verdicts import Due, Judgement
 
 LONGEST_LOOK_BACK = timedelta(days=3660)
 
@@ -35,8 +36,9 @@ LONGEST_LOOK_BACK = timedelta(days=3660)
 class Memory:
     """What one process knows of a schedule and has not stored yet; lost in a crash, and then found anew.
 
-    `judged_until`: each slot up to there has a Job, a judgement here, or a create under way (`creating`).
-    `yielding`: the creates that were refused and that a newer slot makes Missed. `retrying`: the ids of
+    `judged_until`: each slot up to there has a Job, a judgement here, a create under way (`creating`), or
+    waits (`queued`). `refused`: the creates of which nothing can land, `yielding` those of them that a newer
+    slot makes Missed. `retrying`: the ids of
     runs whose next attempt is being created, `landing` those of them where it may exist by now; `ending`: the
     UIDs of Jobs that are being ended. By run id, `failed`: runs whose next attempt could not be
     created; `lost`: runs whose newest Job is known to be gone, as they were then. `decided`: the newest
@@ -46,7 +48,9 @@ class Memory:
     judged_until: datetime | None = None
     judgements: tuple[Judgement, ...] = ()
     creating: frozenset[datetime] = frozenset()
+    refused: frozenset[datetime] = frozenset()
     yielding: frozenset[datetime] = frozenset()
+    queued: tuple[Waiting, ...] = ()
     retrying: frozenset[str] = frozenset()
     landing: frozenset[str] = frozenset()
     ending: frozenset[str] = frozenset()
@@ -70,14 +74,17 @@ class View:
 class Decision:
     """What to do, and when to look again.
 
-    `judgements` are to be remembered until a status that holds them is stored; `missing` are active
+    `judgements` and `queued` are to be remembered until a status that holds them is stored; of the `starts`,
+    those in `served` had waited in the queue. `missing` are active
     runs whose Job is not known: read it uncached before concluding anything.
     """
 
     starts: tuple[Attempt, ...] = ()
     retries: tuple[NextAttempt, ...] = ()
     endings: tuple[Ending, ...] = ()
+    served: frozenset[datetime] = frozenset()
     judgements: tuple[Judgement, ...] = ()
+    queued: tuple[Waiting, ...] = ()
     judged_until: datetime | None = None
     deletes: tuple[ObservedJob, ...] = ()
     missing: tuple[Run, ...] = ()
@@ -94,8 +101,8 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     moment = _find_moment(view, stored, now)
     open_ends = _find_open_ends(view, stored)
     known = _observe_runs(view, moment, open_ends)
-    judged = _judge(view, moment, known)
-    given_up = view.memory.yielding & {judgement.first for judgement in judged.judgements}
+    placed = _judge(view, moment, known)
+    given_up = {judgement.first for judgement in placed.judgements}
     low = max(now, moment.effective_from, stored.cursor or now)
     report = Report(
         job=view.job,
@@ -103,19 +110,22 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         hold=moment.hold,
         effective_from=moment.effective_from,
         runs=tuple(known.values()),
-        judgements=(*view.memory.judgements, *judged.judgements),
-        creating=(view.memory.creating - given_up) | frozenset(judged.starts),
+        judgements=(*view.memory.judgements, *placed.judgements),
+        creating=(view.memory.creating - given_up) | frozenset(placed.starts),
+        queued=placed.waiting,
         following=find_following(view.plan, moment.hold, low),
     )
     status = build_status(report, stored, now)
-    ends = tuple(_find_endings(view, moment, known, open_ends))
+    ends = _find_endings(view, moment, known, open_ends, placed)
     ended = view.memory.ending | {ending.job.uid for ending in ends}
     deletes, next_delete = choose_deletable(view.jobs, stored, view.plan, limits, now)
     return Decision(
-        starts=tuple(_build_attempts(view, judged.starts)),
+        starts=tuple(_build_attempts(view, placed.starts)),
+        served=placed.served,
         retries=tuple(one for one in open_ends if one.after.uid not in ended and _is_due(one, view, moment)),
         endings=ends,
-        judgements=judged.judgements,
+        judgements=placed.judgements,
+        queued=placed.waiting,
         judged_until=now if isinstance(view.plan, Plan) and moment.hold is None else None,
         deletes=deletes,
         missing=tuple(run for run in known.values() if run.phase is Phase.UNKNOWN),
@@ -196,8 +206,8 @@ def _is_due(following: NextAttempt, view: View, moment: _Moment) -> bool:
 
 
 def _find_endings(
-    view: View, moment: _Moment, known: Mapping[str, Run], open_ends: Iterable[NextAttempt]
-) -> Iterable[Ending]:
+    view: View, moment: _Moment, known: Mapping[str, Run], open_ends: Iterable[NextAttempt], placed: Placed
+) -> tuple[Ending, ...]:
     """Find what is to be ended; a run whose next attempt may exist by now is not between attempts."""
     newest = runs.find_newest_attempts(view.jobs).values()
     active = [job for job in newest if not known[job.run_id].phase.is_result]
@@ -206,7 +216,32 @@ def _find_endings(
         Ending(one.after, Reason.RETRIES_STOPPED) for one in open_ends if _is_stopped(one.after, moment.hold)
     ]
     ended = {ending.job.uid: ending for ending in (*stopped, *asked)}
-    return (ending for ending in ended.values() if ending.job.run_id not in view.memory.landing)
+    excess = _count_excess(view, moment, known, placed) - len(asked)
+    if excess > 0:
+        rest = [job for job in active if job.uid not in ended]
+        ended |= {one.job.uid: one for one in endings.find_replaced(rest, excess)}
+    return tuple(ending for ending in ended.values() if ending.job.run_id not in view.memory.landing)
+
+
+def _count_excess(view: View, moment: _Moment, known: Mapping[str, Run], placed: Placed) -> int:
+    """Count the runs that have to be ended for the slots that replace them, beyond those that are ending.
+
+    Only a stored slot ends a run: otherwise a crash could lose both.
+    """
+    rule = view.plan.spec.concurrency if isinstance(view.plan, Plan) else None
+    creating = view.memory.creating | set(placed.starts)
+    stored = {one.slot for one in moment.stored.queued} - creating
+    replacing = [one for one in placed.waiting if one.slot in stored]
+    if rule is None or rule.policy is not ConcurrencyPolicy.REPLACE or not replacing:
+        return 0
+    newest = runs.find_newest_attempts(view.jobs)
+    going = [
+        run
+        for run in known.values()
+        if run.holds_place
+        and (run.phase.is_result or (run.run_id in newest and endings.is_ending(newest[run.run_id])))
+    ]
+    return _count_active(known, creating) + len(replacing) - rule.max_instances - len(going)
 
 
 def read_recorded_run(entry: JsonObject) -> Run:
@@ -227,31 +262,86 @@ def read_recorded_run(entry: JsonObject) -> Run:
     )
 
 
-def _judge(view: View, moment: _Moment, known: Mapping[str, Run]) -> Judged:
-    """Judge the slots that are due and not judged yet."""
+def _judge(view: View, moment: _Moment, known: Mapping[str, Run]) -> Placed:
+    """Judge the slots that wait, and those that are due and not judged yet."""
+    memory = view.memory
+    started = frozenset(_started_slots(known.values()))
+    done = started | {judgement.first for judgement in memory.judgements}
+    queue = queues.find_queue(moment.stored.queued, memory.queued, moment.stored.cursor, done)
+    dropped = tuple(_drop_waiting(view, moment, known, queue))
+    gone = {judgement.first for judgement in dropped}
+    left = tuple(one for one in queue if one.slot not in gone)
+    refused = memory.refused - started - {one.slot for one in queue}
+    missed = queues.miss_refused(refused) if moment.hold is not None else ()
+    placed = _judge_new(view, moment, known, left)
+    return replace(placed, judgements=(*dropped, *missed, *placed.judgements))
+
+
+def _drop_waiting(
+    view: View, moment: _Moment, known: Mapping[str, Run], queue: Iterable[Waiting]
+) -> Iterable[Judgement]:
+    """Drop what may not wait any longer; not while its create is unanswered."""
+    memory, plan = view.memory, view.plan
+    unsure = memory.creating - memory.refused
+    waiting = [one for one in queue if one.slot not in unsure]
+    if moment.hold is not None:
+        return queues.drop(waiting, f"held back: {moment.hold.message}")
+    old = [one for one in waiting if one.slot <= moment.effective_from]
+    dropped = queues.drop(old, "the schedule was changed or held back while it waited")
+    rest = [one for one in waiting if one.slot > moment.effective_from]
+    if isinstance(plan, Problem):
+        return dropped
+    if _has_ended(plan, moment.now):
+        return (*dropped, *queues.drop(rest, "endsAt has passed"))
+    is_new = memory.judged_until is None or not moment.decided.was_valid
+    if is_new and Places(plan.spec.concurrency, _count_active(known, memory.creating)).free > 0:
+        released = [job.released_at for job in view.jobs if job.released_at is not None]
+        rest = queues.find_overdue(rest, released, plan.spec.catch_up, moment.now)
+        return (*dropped, *queues.drop(rest, "a place was free for longer than catchUp.windowSeconds"))
+    return dropped
+
+
+def _has_ended(plan: Plan, now: datetime) -> bool:
+    ends_at = plan.spec.schedule.ends_at
+    return ends_at is not None and ends_at < now
+
+
+def _judge_new(view: View, moment: _Moment, known: Mapping[str, Run], queue: tuple[Waiting, ...]) -> Placed:
+    """Judge the slots that are due and not judged yet; `queue` waits before them."""
     if isinstance(view.plan, Problem):
-        return Judged()
+        return Placed(waiting=queue)
     change = holds.find_change(view.job, moment.now)
     low = max(filter(None, (moment.effective_from, moment.stored.cursor, view.memory.judged_until)))
-    until = moment.now if moment.hold is None else change
-    if until <= low:
-        return Judged()
     started = frozenset(_started_slots(known.values()))
-    due = Due(view.plan.schedule, low, until, started | view.memory.creating)
+    waiting = {one.slot for one in queue}
+    until = moment.now if moment.hold is None else change
+    due = Due(view.plan.schedule, low, until, started | view.memory.creating | waiting)
     if moment.hold is None:
-        return _judge_due(view, view.plan.spec, due, known)
-    if holds.is_continued(moment.decided, moment.hold, change):
-        return Judged()
-    return verdicts.miss_slots(due, Reason.SUSPENDED)
+        return _judge_due(view, view.plan, due, known, queue)
+    is_over = until <= low or holds.is_continued(moment.decided, moment.hold, change)
+    missed = () if is_over else verdicts.miss_slots(due, Reason.SUSPENDED)
+    return Placed(waiting=queue, judgements=missed)
 
 
-def _judge_due(view: View, spec: ScheduledJobSpec, due: Due, known: Mapping[str, Run]) -> Judged:
-    """Give up the refused creates that newer slots replace, then judge by catch-up and concurrency."""
-    memory = view.memory
+def _judge_due(
+    view: View, plan: Plan, due: Due, known: Mapping[str, Run], queue: tuple[Waiting, ...]
+) -> Placed:
+    """Give up the refused creates that newer slots replace, then judge by catch-up and concurrency.
+
+    A slot waits until its Job is seen, its create included.
+    """
+    memory, spec = view.memory, plan.spec
     given_up = verdicts.give_up(due, memory.yielding - frozenset(_started_slots(known.values())))
     creating = memory.creating - {judgement.first for judgement in given_up}
-    judged = verdicts.judge_slots(due, spec.catch_up, spec.concurrency, _count_active(known, creating))
-    return replace(judged, judgements=(*given_up, *judged.judgements))
+    offered = verdicts.find_offered(due, spec.catch_up)
+    places = Places(spec.concurrency, _count_active(known, creating))
+    waiting = [one for one in queue if one.slot not in creating]
+    placed = queues.place_slots(offered.slots, waiting, places, due.until)
+    dropped = queues.drop(placed.waiting, "endsAt has passed") if _has_ended(plan, due.until) else ()
+    judgements = (*given_up, *offered.judgements, *placed.judgements, *dropped)
+    judged = {judgement.first for judgement in judgements}
+    left = {one.slot: one for one in (*queue, *placed.waiting) if one.slot not in judged}
+    return replace(placed, waiting=tuple(left.values()), judgements=judgements)
 
 
 def _started_slots(known: Iterable[Run]) -> Iterable[datetime]:
@@ -296,4 +386,7 @@ def _find_wake(report: Report, next_delete: datetime | None, now: datetime) -> d
         for run in report.runs
         if run.holds_place and run.completed_at is not None
     ]
+    if report.queued and isinstance(report.plan, Plan) and not _has_ended(report.plan, now):
+        ends_at = report.plan.spec.schedule.ends_at
+        times.append(ends_at + verdicts.INSTANT if ends_at else None)
     return min((time for time in times if time is not None), default=None)

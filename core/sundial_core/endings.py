@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sundial_core import names
 from sundial_core.conditions import Reason
@@ -52,6 +53,12 @@ def find_cancelled(jobs: Iterable[ObservedJob], newest: Iterable[ObservedJob]) -
     ]
 
 
+def find_replaced(active: Iterable[ObservedJob], count: int) -> list[Ending]:
+    """Find the oldest active runs that are not ending, to be replaced by newer slots."""
+    going_on = sorted((job for job in active if not is_ending(job) and not job.is_deleting), key=_age)
+    return [Ending(job, Reason.REPLACED) for job in going_on[:count]]
+
+
 def is_ending(job: ObservedJob) -> bool:
     """Tell whether somebody has ended a run, its Pods gone or not."""
     return job.ended in FOR_GOOD
@@ -81,6 +88,10 @@ def explain_end(run: Run, job: ObservedJob) -> Run:
         message = job.ended_message or _SAID[job.ended]
         return replace(run, phase=Phase.FAILED, reason=Reason.START_FAILED.value, message=message)
     return run
+
+
+def _age(job: ObservedJob) -> tuple[datetime, str]:
+    return job.slot or job.created_at, job.name
 
 
 _SAID: dict[str, str] = {

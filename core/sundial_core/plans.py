@@ -13,7 +13,7 @@ import orjson
 from pydantic import ValidationError
 
 from sundial_core.conditions import Reason
-from sundial_core.model import ConcurrencyPolicy, JsonObject, ScheduledJobSpec
+from sundial_core.model import JsonObject, ScheduledJobSpec
 from sundial_core.objects import ScheduledJob, TaskFunction
 from sundial_core.schedule import CompiledSchedule, ScheduleError, compile_schedule
 
@@ -58,7 +58,7 @@ def compile_plan(
     work = _find_work(spec, function)
     if isinstance(work, Problem):
         return replace(work, schedule_hash=schedule_hash)
-    problem = _check_policy(spec) or _check_args(spec) or _check_period(job, schedule, minimum_period)
+    problem = _check_args(spec) or _check_period(job, schedule, minimum_period)
     if problem is not None:
         return replace(problem, schedule_hash=schedule_hash)
     template, timeout_seconds = work
@@ -99,17 +99,6 @@ def _find_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> tuple[J
         )
     timeout = spec.timeout_seconds or function.spec.get("defaultTimeoutSeconds") or DEFAULT_TIMEOUT_SECONDS
     return function.spec["template"], int(timeout)
-
-
-def _check_policy(spec: ScheduledJobSpec) -> Problem | None:
-    """Refuse what is not built yet, rather than run it as something else."""
-    policy = spec.concurrency.policy
-    if policy in (ConcurrencyPolicy.FORBID, ConcurrencyPolicy.ALLOW):
-        return None
-    return Problem(
-        Reason.UNSUPPORTED_POLICY,
-        f"spec.concurrency.policy: {policy} is not run by this release; use Forbid or Allow",
-    )
 
 
 def _check_args(spec: ScheduledJobSpec) -> Problem | None:

@@ -19,6 +19,11 @@ class RecentSlots:
 
     def __init__(self, stored: Iterable[JsonObject]) -> None:
         self._entries = [dict(entry) for entry in stored]
+        self._between: list[datetime] = []
+
+    def part(self, slots: Iterable[datetime]) -> None:
+        """Keep entries apart that have one of these slots between them: its entry is yet to come."""
+        self._between = list(slots)
 
     def record_start(self, run: Run) -> bool:
         """Add a run that started; tell whether it was new."""
@@ -39,7 +44,7 @@ class RecentSlots:
         self._sort()
         entries = enumerate(self._entries)
         before = next((i for i, entry in entries if _entry_time(entry) < judgement.first), None)
-        if before is not None and _can_merge(self._entries[before], judgement):
+        if before is not None and self._can_merge(self._entries[before], judgement):
             self._entries[before] = _merge(self._entries[before], judgement)
         else:
             self._entries.append(_build_entry(judgement))
@@ -74,6 +79,15 @@ class RecentSlots:
         kept = self._entries[:KEPT]
         return kept + [entry for entry in self._entries[KEPT:] if entry.get("runId") in active]
 
+    def _can_merge(self, entry: JsonObject, judgement: Judgement) -> bool:
+        last = _entry_time(entry)
+        return (
+            "runId" not in entry
+            and entry["verdict"] == judgement.verdict
+            and entry.get("reason") == judgement.reason
+            and not any(last < slot < judgement.first for slot in self._between)
+        )
+
     def _find(self, run_id: str) -> JsonObject | None:
         return next((entry for entry in self._entries if entry.get("runId") == run_id), None)
 
@@ -83,14 +97,6 @@ class RecentSlots:
 
 def _entry_time(entry: JsonObject) -> datetime:
     return parse_instant(entry.get("slot") or entry.get("to") or entry["startedAt"])
-
-
-def _can_merge(entry: JsonObject, judgement: Judgement) -> bool:
-    return (
-        "runId" not in entry
-        and entry["verdict"] == judgement.verdict
-        and entry.get("reason") == judgement.reason
-    )
 
 
 def _merge(entry: JsonObject, judgement: Judgement) -> JsonObject:

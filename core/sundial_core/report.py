@@ -17,6 +17,7 @@ from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
+from sundial_core.queues import Waiting, build_queue
 from sundial_core.recent import RecentSlots
 from sundial_core.runs import Phase, Run, Trigger
 from sundial_core.stored import Stored
@@ -46,6 +47,7 @@ class Report:
     runs: tuple[Run, ...]
     judgements: tuple[Judgement, ...]
     creating: frozenset[datetime]
+    queued: tuple[Waiting, ...]
     following: tuple[datetime, ...]
 
 
@@ -55,6 +57,8 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     shown = [run for run in report.runs if _is_shown(run, cursor, stored)]
     recent = RecentSlots(stored.status.get("recentSlots") or ())
     tallies = Tallies(stored.status)
+    queued = [one for one in report.queued if one.slot <= cursor]
+    recent.part(one.slot for one in queued)
     _record(recent, tallies, shown, _find_new_judgements(report, stored, cursor))
     active = sorted((run for run in shown if run.holds_place), key=_started)
     upcoming = _find_upcoming(report)
@@ -84,6 +88,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         "upcomingRuns": upcoming,
         "activeCount": len(active),
         "active": [_build_active(run) for run in active],
+        "queued": build_queue(queued),
         "recentSlots": recent.build({run.run_id for run in active}),
         "paused": _build_paused(report.hold),
         **tallies.build(),
@@ -100,12 +105,19 @@ def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
     if not changed:
         return Urgency.NONE
-    if changed & {"observedGeneration", "scheduleText", "paused"} or _ready(old) != _ready(new):
+    is_awaited = bool(changed & {"observedGeneration", "scheduleText", "paused"})
+    if is_awaited or _ready(old) != _ready(new) or _starts_waiting(old, new):
         return Urgency.NOW
     has_result = changed & {"lastResult", "lastSuccessTime", "lastFailureTime"}
     is_starting = any(entry["phase"] == Phase.PENDING for entry in new.get("active", ()))
     is_lazy = is_starting or changed <= {"active", "nextRunTime", "upcomingRuns"}
     return Urgency.LAZY if is_lazy and not has_result else Urgency.SOON
+
+
+def _starts_waiting(old: JsonObject, new: JsonObject) -> bool:
+    """Tell whether a slot has begun to wait: under Replace a run goes on until that is stored."""
+    known = [entry["slot"] for entry in old.get("queued", ())]
+    return any(entry["slot"] not in known for entry in new.get("queued", ()))
 
 
 def _record(recent: RecentSlots, tallies: Tallies, shown: list[Run], judgements: list[Judgement]) -> None:
@@ -125,12 +137,16 @@ def _record(recent: RecentSlots, tallies: Tallies, shown: list[Run], judgements:
 def _find_cursor(report: Report, stored: Stored) -> datetime:
     started = [run.slot for run in report.runs if run.slot and run.trigger is Trigger.SCHEDULE]
     low = stored.cursor or report.job.created_at
-    return verdicts.find_cursor(low, report.judgements, started, report.creating - set(started))
+    waiting = {one.slot for one in report.queued}
+    creating = report.creating - waiting - set(started)
+    return verdicts.find_cursor(low, report.judgements, [*started, *waiting], creating)
 
 
 def _is_shown(run: Run, cursor: datetime, stored: Stored) -> bool:
     """Tell whether a run is active or newly decided; what ended and was stored before is history."""
     if run.run_id in stored.active:
+        return True
+    if run.trigger is Trigger.SCHEDULE and stored.is_queued(run.slot):
         return True
     is_slot = run.slot is not None and run.trigger is Trigger.SCHEDULE
     return is_slot and run.slot <= cursor and (stored.cursor is None or run.slot > stored.cursor)  # type: ignore[operator]
@@ -140,7 +156,8 @@ def _find_new_judgements(report: Report, stored: Stored, cursor: datetime) -> li
     return [
         judgement
         for judgement in report.judgements
-        if judgement.last <= cursor and (stored.cursor is None or judgement.last > stored.cursor)
+        if judgement.last <= cursor
+        and (stored.cursor is None or judgement.last > stored.cursor or stored.is_queued(judgement.first))
     ]
 
 

@@ -55,10 +55,12 @@ def _has_ended(run: list[ObservedJob], stored: Stored) -> bool:
 
 
 def is_stored_as_ended(job: ObservedJob, stored: Stored) -> bool:
-    """Tell whether the status has the end of a Job's run: the cursor has passed it, and it is not active."""
+    """Tell whether the status has the end of a Job's run: its slot is decided, and it is not active."""
     if job.run_id in stored.active or stored.cursor is None:
         return False
-    return job.trigger is not Trigger.SCHEDULE or (job.slot is not None and job.slot <= stored.cursor)
+    if job.trigger is not Trigger.SCHEDULE:
+        return True
+    return job.slot is not None and job.slot <= stored.cursor and not stored.is_queued(job.slot)
 
 
 def _find_surplus(ended: list[list[ObservedJob]], history: History) -> list[list[ObservedJob]]:

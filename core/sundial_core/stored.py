@@ -10,6 +10,7 @@ from typing import Any
 from sundial_core.conditions import ConditionType, Reason
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
+from sundial_core.queues import Waiting, read_queue
 
 READY_REASONS_OF_VALID_SPECS = frozenset({Reason.NEVER_FIRES, Reason.IN_THE_PAST})
 """Reasons of Ready=False that say something of the slots, not of the spec."""
@@ -18,7 +19,7 @@ READY_REASONS_OF_VALID_SPECS = frozenset({Reason.NEVER_FIRES, Reason.IN_THE_PAST
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A stored status: instants in UTC; `active` maps run ids to their entries.
-    `results` are the ids of the runs whose result it has.
+    `results` are the ids of the runs whose result it has, `queued` are the slots that wait for a place.
 
     `hold` is the reason of Suspended=True, `paused_until` the end of a timed pause.
     """
@@ -32,8 +33,13 @@ class Stored:
     paused_until: datetime | None
     active: Mapping[str, JsonObject]
     results: frozenset[str]
+    queued: tuple[Waiting, ...]
     conditions: Mapping[str, JsonObject]
     status: JsonObject
+
+    def is_queued(self, slot: datetime | None) -> bool:
+        """Tell whether a slot waits, as far as this status knows."""
+        return any(one.slot == slot for one in self.queued)
 
 
 def parse_stored(status: JsonObject) -> Stored:
@@ -50,6 +56,7 @@ def parse_stored(status: JsonObject) -> Stored:
         paused_until=_instant(status.get("paused") or {}, "until"),
         active={entry["runId"]: entry for entry in status.get("active") or ()},
         results=frozenset(entry["runId"] for entry in status.get("recentSlots") or () if "result" in entry),
+        queued=read_queue(status.get("queued") or ()),
         conditions=conditions,
         status=status,
     )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sundial_core.conditions import Reason
-from sundial_core.model import CatchUp, CatchUpPolicy, Concurrency, ConcurrencyPolicy
+from sundial_core.model import CatchUp, CatchUpPolicy
 from sundial_core.schedule import CompiledSchedule
 
 MOST_ON_TIME = 10_000
@@ -46,7 +46,7 @@ class Judgement:
 class Due:
     """The slots in (after, until] that are to be judged, those in `known` excepted.
 
-    A known slot has a Job, or a create under way.
+    A known slot has a Job, or a create under way, or waits for a place.
     """
 
     schedule: CompiledSchedule
@@ -56,15 +56,17 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The outcome of judging what is due: slots to start, judgements to remember."""
+class Offered:
+    """What is due, by its age: slots that are put to the concurrency rule, judgements on the others."""
 
-    starts: tuple[datetime, ...] = ()
+    slots: tuple[datetime, ...] = ()
     judgements: tuple[Judgement, ...] = ()
 
 
-def judge_slots(due: Due, catch_up: CatchUp, concurrency: Concurrency, active: int) -> Judged:
-    """Judge what is due at `due.until`; `active` counts the runs that hold a place, known slots included."""
+def find_offered(due: Due, catch_up: CatchUp) -> Offered:
+    """Find which of the slots that are due at `due.until` go to the concurrency rule."""
+    if due.until <= due.after:
+        return Offered()
     late_until = max(due.after, due.until - timedelta(seconds=catch_up.grace_seconds))
     on_time = due.schedule.latest_slots(late_until, due.until, MOST_ON_TIME)
     late = replace(due, until=late_until)
@@ -72,14 +74,13 @@ def judge_slots(due: Due, catch_up: CatchUp, concurrency: Concurrency, active: i
     if not (on_time and catch_up.policy is CatchUpPolicy.LATEST):
         caught_up = _find_caught_up(late, due.until, catch_up)
     missed = _miss_between(late, {*late.known, *caught_up}, Reason.TOO_LATE)
-    offered = caught_up + [slot for slot in on_time if slot not in due.known]
-    placed = place_slots(offered, concurrency, active)
-    return replace(placed, judgements=(*missed, *placed.judgements))
+    slots = caught_up + [slot for slot in on_time if slot not in due.known]
+    return Offered(tuple(slots), tuple(missed))
 
 
-def miss_slots(due: Due, reason: Reason) -> Judged:
+def miss_slots(due: Due, reason: Reason) -> tuple[Judgement, ...]:
     """Judge all that is due as missed, for one reason."""
-    return Judged(judgements=tuple(_miss_between(due, due.known, reason)))
+    return tuple(_miss_between(due, due.known, reason))
 
 
 def give_up(due: Due, refused: frozenset[datetime]) -> list[Judgement]:
@@ -92,20 +93,6 @@ def give_up(due: Due, refused: frozenset[datetime]) -> list[Judgement]:
         for slot in sorted(refused)
         if newest and slot < newest[0]
     ]
-
-
-def place_slots(slots: Iterable[datetime], concurrency: Concurrency, active: int) -> Judged:
-    """Put slots to the concurrency rule, oldest first; each one that starts takes a place."""
-    starts: list[datetime] = []
-    judgements: list[Judgement] = []
-    for slot in slots:
-        taken = active + len(starts)
-        if concurrency.policy is ConcurrencyPolicy.ALLOW or taken < concurrency.max_instances:
-            starts.append(slot)
-        else:
-            message = f"{taken} active; concurrency.maxInstances is {concurrency.max_instances}"
-            judgements.append(Judgement(slot, slot, 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE, message))
-    return Judged(tuple(starts), tuple(judgements))
 
 
 def find_cursor(

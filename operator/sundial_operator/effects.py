@@ -93,7 +93,7 @@ class Effects:
         if isinstance(result, Created):
             track.creates.pop(slot, None)
             self._observed.jobs.put(result.job)
-            self._metrics.lateness.observe((read_clock() - slot).total_seconds())
+            self._metrics.lateness.observe((read_clock() - create.due_at).total_seconds())
         else:
             track.conclude(slot, result.judgement)
         self._look_again(track)

@@ -13,12 +13,12 @@ import structlog
 
 from sundial_core import runs
 from sundial_core.decide import View, decide
-from sundial_core.instants import parse_instant
 from sundial_core.manifests import Creator
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem, compile_plan
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob
+from sundial_core.stored import parse_stored
 from sundial_kube.client import KubeClient
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.creates import JobCreator
@@ -166,6 +166,5 @@ class Reconciler:
 
 def _forget_stored(track: Track, job: ScheduledJob) -> None:
     track.stored_status = job.status
-    cursor = job.status.get("cursor")
-    active = [entry["runId"] for entry in job.status.get("active") or ()]
-    track.forget_stored(parse_instant(cursor) if cursor else None, active)
+    if track.judgements or track.lost or track.failed:
+        track.forget_stored(parse_stored(job.status))

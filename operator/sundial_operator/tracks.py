@@ -13,7 +13,9 @@ from sundial_core.manifests import Attempt, Creator, Owner, build_job, build_ret
 from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
+from sundial_core.queues import Waiting
 from sundial_core.runs import ObservedJob, Phase, Run, build_lost_run, build_run
+from sundial_core.stored import Stored
 from sundial_core.verdicts import Judgement
 
 
@@ -22,7 +24,8 @@ class Create:
     """A Job's creation under way, as it was decided: later edits do not change it.
 
     `unanswered_at` is when the newest request that got no answer was given up; `is_refused` while every
-    request was answered, the newest with a refusal that may pass.
+    request was answered, the newest with a refusal that may pass. `served_at` is when a slot that had
+    waited got its place.
     """
 
     attempt: Attempt
@@ -32,6 +35,7 @@ class Create:
     unanswered_at: datetime | None = None
     is_refused: bool = False
     follows: NextAttempt | None = None
+    served_at: datetime | None = None
 
     def build(self, creator: Creator) -> JsonObject:
         """Build the Job: from the user's template, or for a retry from the Job of the attempt before."""
@@ -42,14 +46,15 @@ class Create:
     @property
     def due_at(self) -> datetime:
         """When the attempt was to start."""
-        due_at = self.follows.due_at if self.follows else self.attempt.slot
+        due_at = self.follows.due_at if self.follows else self.served_at or self.attempt.slot
         assert due_at is not None
         return due_at
 
     @property
     def may_yield(self) -> bool:
-        """Tell whether a newer slot takes this one's place: under Latest, and nothing can still land."""
-        return self.is_refused and self.catch_up.policy is CatchUpPolicy.LATEST
+        """Tell whether a newer slot takes this one's place: under Latest, unless it had waited."""
+        is_latest = self.catch_up.policy is CatchUpPolicy.LATEST
+        return self.is_refused and is_latest and self.served_at is None
 
 
 @dataclass(slots=True)
@@ -74,6 +79,7 @@ class Track(Companion):
     plan: Plan | Problem | None = None
     judged_until: datetime | None = None
     judgements: list[Judgement] = field(default_factory=list)
+    queued: tuple[Waiting, ...] = ()
     creates: dict[datetime, Create] = field(default_factory=dict)
     retries: dict[str, Create] = field(default_factory=dict)
     failed: dict[str, Run] = field(default_factory=dict)
@@ -89,6 +95,8 @@ class Track(Companion):
             judged_until=self.judged_until,
             judgements=tuple(self.judgements),
             creating=frozenset(self.creates),
+            refused=frozenset(slot for slot, create in self.creates.items() if create.is_refused),
+            queued=self.queued,
             yielding=frozenset(slot for slot, create in self.creates.items() if create.may_yield),
             retrying=frozenset(self.retries),
             landing=frozenset(run_id for run_id, retry in self.retries.items() if not retry.is_refused),
@@ -101,11 +109,13 @@ class Track(Companion):
     def adopt_plan(self, key: tuple[int, str, int], plan: Plan | Problem) -> None:
         """Take a compiled spec; of another schedule nothing is judged yet but what has a judgement."""
         if self.plan is not None and self.plan.schedule_hash != plan.schedule_hash:
-            self.judged_until = max((judgement.last for judgement in self.judgements), default=None)
+            judged = [judgement.last for judgement in self.judgements]
+            self.judged_until = max([*judged, *(one.slot for one in self.queued)], default=None)
         self.plan_key, self.plan = key, plan
 
     def remember(self, decision: Decision) -> None:
         """Keep what was decided until it is stored."""
+        self.queued = decision.queued
         for judgement in decision.judgements:
             self.judgements.append(judgement)
             self.creates.pop(judgement.first, None)
@@ -114,7 +124,9 @@ class Track(Companion):
         if isinstance(self.plan, Plan):
             for attempt in decision.starts:
                 assert attempt.slot is not None
-                self.creates[attempt.slot] = Create(attempt, self.plan.template, self.plan.spec.catch_up)
+                create = Create(attempt, self.plan.template, self.plan.spec.catch_up)
+                create.served_at = decision.judged_until if attempt.slot in decision.served else None
+                self.creates[attempt.slot] = create
 
     def begin_retry(self, job: ScheduledJob, following: NextAttempt) -> None:
         """Note that a run's next attempt is being created."""
@@ -161,14 +173,17 @@ class Track(Companion):
         if self.creates.pop(slot, None) is not None:
             self.judgements.append(judgement)
 
-    def forget_stored(self, cursor: datetime | None, active: Iterable[str]) -> None:
+    def forget_stored(self, stored: Stored) -> None:
         """Forget what the stored status holds by now."""
-        if cursor is None:
+        if stored.cursor is None:
             return
-        self.judgements = [judgement for judgement in self.judgements if judgement.last > cursor]
-        shown = set(active)
-        self.lost = _keep_unstored(self.lost, shown, cursor)
-        self.failed = _keep_unstored(self.failed, shown, cursor)
+        self.judgements = [
+            judgement
+            for judgement in self.judgements
+            if judgement.last > stored.cursor or stored.is_queued(judgement.first)
+        ]
+        self.lost = _keep_unstored(self.lost, stored)
+        self.failed = _keep_unstored(self.failed, stored)
 
     def forget_created(self, jobs: Iterable[ObservedJob]) -> None:
         """Forget the creates whose Job has been seen."""
@@ -182,10 +197,12 @@ class Track(Companion):
                 del self.retries[job.run_id]
 
 
-def _keep_unstored(known: dict[str, Run], shown: set[str], cursor: datetime) -> dict[str, Run]:
+def _keep_unstored(known: dict[str, Run], stored: Stored) -> dict[str, Run]:
     """Keep the runs whose end the stored status does not have yet."""
-    return {
-        run_id: run
-        for run_id, run in known.items()
-        if run_id in shown or (run.slot is not None and run.slot > cursor)
-    }
+    return {run_id: run for run_id, run in known.items() if not _is_stored(run, stored)}
+
+
+def _is_stored(run: Run, stored: Stored) -> bool:
+    if run.run_id in stored.active or stored.is_queued(run.slot):
+        return False
+    return run.slot is None or stored.cursor is None or run.slot <= stored.cursor

@@ -216,11 +216,3 @@ def test_the_hash_is_of_what_moves_slots(fields: dict[str, Any], is_same: Any) -
 def test_the_order_of_fields_does_not_matter_to_the_hash() -> None:
     one, other = {"cron": "0 9 * * *", "timeZone": "UTC"}, {"timeZone": "UTC", "cron": "0 9 * * *"}
     assert hash_schedule({"schedule": one}) == hash_schedule({"schedule": other})
-
-
-@pytest.mark.parametrize("policy", ["Queue", "Replace"])
-def test_a_policy_that_this_release_does_not_run_is_said_not_replaced(policy: str) -> None:
-    problem = compile_spec(concurrency={"policy": policy})
-    assert isinstance(problem, Problem)
-    assert problem.reason == "UnsupportedPolicy"
-    assert f"{policy} is not run by this release; use Forbid or Allow" in problem.message

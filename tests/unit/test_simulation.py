@@ -28,13 +28,17 @@ schedules = st.one_of(
     st.integers(1, 10).map(lambda seconds: {"interval": {"seconds": seconds}}),
     st.sampled_from([{"cron": "*/7 * * * * *"}, {"cron": "0,1,30 * * * * *"}]),
 )
+limits = {"maxInstances": st.integers(1, 3)}
+concurrency = st.one_of(
+    st.fixed_dictionaries({"policy": st.sampled_from(["Forbid", "Allow", "Replace"]), **limits}),
+    st.fixed_dictionaries({"policy": st.just("Queue"), "maxQueued": st.integers(1, 3), **limits}),
+)
 specs = st.fixed_dictionaries(
     {
         "schedule": schedules,
         "template": st.just(TEMPLATE),
-        "concurrency": st.fixed_dictionaries(
-            {"policy": st.sampled_from(["Forbid", "Allow"]), "maxInstances": st.integers(1, 3)}
-        ),
+        "concurrency": concurrency,
+        "retry": st.sampled_from([{"count": 0}, {"count": 2, "delaySeconds": 7}]),
         "catchUp": st.fixed_dictionaries(
             {
                 "policy": st.sampled_from(["None", "Latest", "All"]),
@@ -67,6 +71,7 @@ steps = st.one_of(
         st.sampled_from(["Complete", "Failed", "FailureTarget"]),
         seconds,
     ),
+    st.tuples(st.just("cancel"), seconds),
     st.tuples(st.just("suspend"), st.booleans(), seconds),
     st.tuples(st.just("suspend_for"), seconds, seconds),
     st.tuples(st.just("pause"), st.sampled_from([None, "true", "rubbish", 3, 30]), seconds),
@@ -131,6 +136,10 @@ class Story:
     def plan_jobs(self, seconds: int, result: str) -> None:
         """Say how Jobs end from now on."""
         self.cluster.job_seconds, self.cluster.job_result = seconds, result
+
+    def cancel(self) -> None:
+        """Let a user cancel the newest Job's run."""
+        self.cluster.cancel()
 
     def suspend(self, value: object) -> None:
         """Let a user set spec.suspend."""
@@ -235,6 +244,7 @@ def read_verdicts(status: dict[str, Any]) -> Verdicts:
 def check_history(statuses: list[dict[str, Any]]) -> None:
     """What was stored stays: cursor and effectiveFrom do not go back, starts and results do not change."""
     for old, new in pairwise(statuses):
+        check_queue(old, new)
         assert parse_instant(old["cursor"]) <= parse_instant(new["cursor"])
         assert parse_instant(old["effectiveFrom"]) <= parse_instant(new["effectiveFrom"])
         now = read_verdicts(new)
@@ -243,6 +253,18 @@ def check_history(statuses: list[dict[str, Any]]) -> None:
                 assert entry.items() <= now.entries[slot].items()
             else:
                 assert now.entries.get(slot) == entry or now.find_ranges(slot) == 1
+
+
+def check_queue(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """A slot that waits has no verdict, and has one as soon as it does not wait any more."""
+    verdicts, waiting = read_verdicts(new), {entry["slot"] for entry in new.get("queued", [])}
+    for slot in waiting:
+        assert parse_instant(slot) <= parse_instant(new["cursor"])
+        assert parse_instant(slot) not in verdicts.entries
+        assert not verdicts.find_ranges(parse_instant(slot))
+    for entry in old.get("queued", []):
+        slot = parse_instant(entry["slot"])
+        assert entry["slot"] in waiting or (slot in verdicts.entries) + verdicts.find_ranges(slot) == 1
 
 
 def check_verdicts(story: Story, verdicts: Verdicts) -> None:
@@ -327,6 +349,7 @@ def test_each_slot_that_counts_ends_in_one_verdict(
 def check_story(story: Story) -> None:
     """Check everything that must hold after a story."""
     status = story.cluster.item["status"]
+    assert "queued" not in status
     verdicts = read_verdicts(status)
     check_history(story.cluster.statuses)
     check_verdicts(story, verdicts)

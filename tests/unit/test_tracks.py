@@ -18,7 +18,9 @@ from situations import (
 )
 
 from sundial_core.conditions import Reason
+from sundial_core.instants import format_instant
 from sundial_core.runs import build_lost_run, build_run
+from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement, Verdict
 from sundial_operator.tracks import Track
 
@@ -32,6 +34,11 @@ def build_track(now: float = 10, **fields: Any) -> Track:
     track.adopt_plan(KEY, build_plan(job))
     track.remember(look(job, now))
     return track
+
+
+def build_stored(cursor: float | None, **status: Any) -> Stored:
+    """Build what is stored once the cursor has reached an instant."""
+    return parse_stored(status | ({"cursor": format_instant(at(cursor))} if cursor is not None else {}))
 
 
 def skipped(slot: float) -> Judgement:
@@ -55,14 +62,14 @@ def test_a_track_remembers_how_far_it_judged_and_never_less() -> None:
 def test_judgements_stay_until_the_cursor_has_passed_them() -> None:
     track = build_track()
     track.judgements = [skipped(20), skipped(30), skipped(40)]
-    track.forget_stored(at(30), ())
+    track.forget_stored(build_stored(30))
     assert track.recall().judgements == (skipped(40),)
 
 
 def test_nothing_is_forgotten_before_anything_is_stored() -> None:
     track = build_track()
     track.judgements = [skipped(20)]
-    track.forget_stored(None, ())
+    track.forget_stored(build_stored(None))
     assert track.judgements == [skipped(20)]
 
 
@@ -78,7 +85,7 @@ def test_a_lost_run_stays_until_its_end_is_stored(cursor: float, active: Any, is
     track = build_track()
     run = build_lost_run(build_run(build_observed(10), (), at(12)), at(12))
     track.lost[run.run_id] = run
-    track.forget_stored(at(cursor), [run.run_id] if active else [])
+    track.forget_stored(build_stored(cursor, active=[{"runId": run.run_id}] if active else []))
     assert (run.run_id in track.recall().lost) is is_kept
 
 

@@ -1,4 +1,4 @@
-"""What becomes of slots that are due: catch-up by age, then concurrency, oldest first."""
+"""What becomes of slots that are due, by their age."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ from situations import CREATED, at, describe_judgement, read_seconds
 
 from sundial_core.conditions import Reason
 from sundial_core.instants import format_instant
-from sundial_core.model import CatchUp, Concurrency, Schedule
+from sundial_core.model import CatchUp, Schedule
 from sundial_core.schedule import CompiledSchedule, compile_schedule
 from sundial_core.slot_sources import SlotSource
 from sundial_core.verdicts import (
     Due,
-    Judged,
     Judgement,
+    Offered,
     Verdict,
     find_cursor,
+    find_offered,
     give_up,
-    judge_slots,
     miss_slots,
-    place_slots,
 )
-
-ALLOW = Concurrency.model_validate({"policy": "Allow"})
 
 
 def every(seconds: int) -> CompiledSchedule:
@@ -46,12 +43,8 @@ def catch_up(policy: str, grace: int = 15, window: int = 3600, runs: int = 10) -
     return CatchUp.model_validate(fields)
 
 
-def forbid(limit: int = 1) -> Concurrency:
-    return Concurrency.model_validate({"policy": "Forbid", "maxInstances": limit})
-
-
-def describe(judged: Judged) -> tuple[list[float], list[str]]:
-    starts = [read_seconds(format_instant(slot)) for slot in judged.starts]
+def describe(judged: Offered) -> tuple[list[float], list[str]]:
+    starts = [read_seconds(format_instant(slot)) for slot in judged.slots]
     return starts, [describe_judgement(judgement) for judgement in judged.judgements]
 
 
@@ -106,7 +99,7 @@ def describe(judged: Judged) -> tuple[list[float], list[str]]:
 def test_catch_up_decides_about_late_slots(
     rule: CatchUp, until: float, starts: list[float], judgements: list[str]
 ) -> None:
-    assert describe(judge_slots(due(until), rule, ALLOW, 0)) == (starts, judgements)
+    assert describe(find_offered(due(until), rule)) == (starts, judgements)
 
 
 @pytest.mark.parametrize(
@@ -126,35 +119,12 @@ def test_catch_up_decides_about_late_slots(
 def test_known_slots_are_not_judged(
     known: list[float], policy: str, starts: list[float], judgements: list[str]
 ) -> None:
-    assert describe(judge_slots(due(56, known), catch_up(policy, grace=5), ALLOW, 0)) == (starts, judgements)
+    assert describe(find_offered(due(56, known), catch_up(policy, grace=5))) == (starts, judgements)
 
 
 def test_a_known_slot_on_time_makes_late_ones_missed_under_latest() -> None:
-    judged = judge_slots(due(52, [50]), catch_up("Latest", grace=5), ALLOW, 0)
+    judged = find_offered(due(52, [50]), catch_up("Latest", grace=5))
     assert describe(judged) == ([], ["10..40 x4 Missed TooLate"])
-
-
-@pytest.mark.parametrize(
-    ("rule", "active", "starts", "skipped"),
-    [
-        pytest.param(forbid(), 0, [10], [20, 30], id="Forbid, one place"),
-        pytest.param(forbid(), 1, [], [10, 20, 30], id="Forbid, none free"),
-        pytest.param(forbid(2), 1, [10], [20, 30], id="Forbid, one of two free"),
-        pytest.param(forbid(3), 0, [10, 20, 30], [], id="Forbid, three places"),
-        pytest.param(forbid(2), 5, [], [10, 20, 30], id="Forbid, more active than allowed"),
-        pytest.param(ALLOW, 99, [10, 20, 30], [], id="Allow"),
-    ],
-)
-def test_concurrency_decides_oldest_first(
-    rule: Concurrency, active: int, starts: list[float], skipped: list[float]
-) -> None:
-    judged = place_slots([at(10), at(20), at(30)], rule, active)
-    assert describe(judged) == (starts, [f"{slot} Skipped AlreadyActive" for slot in skipped])
-
-
-def test_a_skipped_slot_says_how_many_are_active() -> None:
-    (judgement,) = place_slots([at(10)], forbid(2), 3).judgements
-    assert judgement.message == "3 active; concurrency.maxInstances is 2"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +135,8 @@ def test_a_skipped_slot_says_how_many_are_active() -> None:
     ],
 )
 def test_all_that_is_due_can_be_missed(known: list[float], expected: list[str]) -> None:
-    assert describe(miss_slots(due(50, known), Reason.SUSPENDED)) == ([], expected)
+    judgements = miss_slots(due(50, known), Reason.SUSPENDED)
+    assert [describe_judgement(judgement) for judgement in judgements] == expected
 
 
 @pytest.mark.parametrize(
@@ -213,20 +184,15 @@ def test_cursor(judgements: Any, started: list[float], creating: list[float], ex
         st.integers(0, 60),
         st.integers(1, 5),
     ),
-    limit=st.integers(1, 5),
-    active=st.integers(0, 3),
     period=st.integers(1, 7),
 )
-def test_each_due_slot_gets_one_verdict(
-    known: set[int], rule: CatchUp, limit: int, active: int, period: int
-) -> None:
+def test_each_due_slot_gets_one_verdict(known: set[int], rule: CatchUp, period: int) -> None:
     case = due(60, known, period=period)
-    judged = judge_slots(case, rule, forbid(limit), active)
+    judged = find_offered(case, rule)
     open_slots = [slot for slot in range(period, 61, period) if slot not in known]
     judged_slots = [slot for slot in open_slots for j in judged.judgements if j.first <= at(slot) <= j.last]
     assert sorted([*judged_slots, *describe(judged)[0]]) == open_slots
     assert sum(judgement.count for judgement in judged.judgements) == len(judged_slots)
-    assert len(judged.starts) + active <= max(limit, active)
 
 
 class Meter:
@@ -251,6 +217,6 @@ def test_a_million_slots_are_counted_not_named() -> None:
     schedule = every(1)
     meter = Meter(schedule.source)
     case = Due(replace(schedule, source=meter), at(0), at(1_000_000), frozenset())
-    judged = judge_slots(case, catch_up("Latest"), forbid(), 0)
+    judged = find_offered(case, catch_up("Latest"))
     assert [j.count for j in judged.judgements if j.verdict is Verdict.MISSED] == [999_985]
     assert 0 < meter.named < 100
