@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from situations import CREATED, UID, build_item, build_plan
 
 from sundial_core import names, runs
+from sundial_core.circumstances import Circumstances
 from sundial_core.decide import Decision, View, decide
 from sundial_core.endings import Ending, build_ending_patch, is_ending
 from sundial_core.instants import format_instant, parse_instant
@@ -223,6 +224,11 @@ def _ends(plan: dict[str, Any]) -> datetime:
     return ends
 
 
+def describe_creator() -> Creator:
+    """Describe a leader of the first term."""
+    return Creator("team.x", "one", 1)
+
+
 class Process:
     """The operator's side: what it has seen and remembers; everything here is lost in a crash."""
 
@@ -231,6 +237,7 @@ class Process:
         self.deleted: list[tuple[ObservedJob, dict[str, Any], datetime]] = []
         self.status_mode = "store"
         self.is_deaf = False
+        self.circumstances = Circumstances()
         self.restart()
 
     def restart(self) -> None:
@@ -282,10 +289,11 @@ class Process:
             self.track.adopt_plan((self.job.generation, "", 0), build_plan(self.job))
         plan = self.track.plan
         assert plan is not None
-        view = View(self.job, plan, jobs, self.track.recall())
-        decision = decide(view, self.cluster.now, Limits(TOMBSTONE))
+        view = View(self.job, plan, jobs, self.track.recall(), circumstances=self.circumstances)
+        skew = self.circumstances.skew
+        decision = decide(view, self.cluster.now + skew, Limits(TOMBSTONE))
         self.track.remember(decision)
-        self.wake_at = decision.wake_at
+        self.wake_at = decision.wake_at and decision.wake_at - skew
         assert self.wake_at is None or self.wake_at > self.cluster.now
         self._apply(decision)
         return decision
@@ -321,7 +329,7 @@ class Process:
             self._patch(wanted_status)
 
     def _create(self, slot: datetime) -> None:
-        creator = JobCreator(self.cluster, lambda: Creator("team.x", "one", 1))  # type: ignore[arg-type]
+        creator = JobCreator(self.cluster, describe_creator, lambda: self.circumstances)  # type: ignore[arg-type]
         result = run_now(creator.create(self.track.creates[slot]))
         if isinstance(result, Created):
             job = parse_job(result.job)

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from sundial_core import attempts, endings, holds, names, queues, runs, verdicts
+from sundial_core import attempts, endings, holds, names, queues, resets, runs, verdicts
 from sundial_core.attempts import NextAttempt
+from sundial_core.circumstances import Circumstances, Trust
 from sundial_core.conditions import Reason
 from sundial_core.endings import Ending
 from sundial_core.holds import Hold
@@ -42,7 +43,7 @@ class Memory:
     runs whose next attempt is being created, `landing` those of them where it may exist by now; `ending`: the
     UIDs of Jobs that are being ended. By run id, `failed`: runs whose next attempt could not be
     created; `lost`: runs whose newest Job is known to be gone, as they were then. `decided`: the newest
-    status, not stored yet.
+    status, not stored yet. `reset_at`: to which instant a stored one of the future was set back.
     """
 
     judged_until: datetime | None = None
@@ -57,6 +58,7 @@ class Memory:
     failed: Mapping[str, Run] = field(default_factory=dict)
     lost: Mapping[str, Run] = field(default_factory=dict)
     decided: JsonObject = field(default_factory=dict)
+    reset_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class View:
     jobs: tuple[ObservedJob, ...]
     memory: Memory
     pods: Mapping[str, tuple[ObservedPod, ...]] = field(default_factory=dict)
+    circumstances: Circumstances = field(default_factory=Circumstances)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,16 @@ class Decision:
     status: JsonObject | None = None
     urgency: Urgency = Urgency.NONE
     wake_at: datetime | None = None
+    reset_at: datetime | None = None
 
 
 def decide(view: View, now: datetime, limits: Limits) -> Decision:
     """Decide about one ScheduledJob at `now`."""
     if view.job.is_deleting:
         return Decision()
+    if view.circumstances.trust is Trust.UNTRUSTED:
+        return _freeze(view, now)
+    written, view = view.job.status, resets.set_back(view, now)
     stored = parse_stored(view.job.status)
     moment = _find_moment(view, stored, now)
     open_ends = _find_open_ends(view, stored)
@@ -114,6 +121,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         creating=(view.memory.creating - given_up) | frozenset(placed.starts),
         queued=placed.waiting,
         following=find_following(view.plan, moment.hold, low),
+        clock=resets.judge_clock(view.circumstances, stored, view, now),
     )
     status = build_status(report, stored, now)
     ends = _find_endings(view, moment, known, open_ends, placed)
@@ -130,8 +138,21 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         deletes=deletes,
         missing=tuple(run for run in known.values() if run.phase is Phase.UNKNOWN),
         status=status,
-        urgency=judge_urgency(view.job.status, status),
+        urgency=judge_urgency(written, status),
         wake_at=_find_wake(report, next_delete, now),
+        reset_at=view.memory.reset_at,
+    )
+
+
+def _freeze(view: View, now: datetime) -> Decision:
+    """Decide nothing: `now` is not to be trusted. What was decided before may still be stored."""
+    status = resets.tell_frozen(view, now)
+    return Decision(
+        queued=view.memory.queued,
+        status=status,
+        urgency=Urgency.NONE if status == view.job.status else Urgency.LAZY,
+        wake_at=resets.find_frozen_wake(view, now),
+        reset_at=view.memory.reset_at,
     )
 
 
@@ -202,6 +223,7 @@ def _is_stopped(job: ObservedJob, hold: Hold | None) -> bool:
 def _is_due(following: NextAttempt, view: View, moment: _Moment) -> bool:
     run_id = following.after.run_id
     is_open = run_id not in view.memory.retrying and run_id not in view.memory.failed
+    is_open = is_open and view.circumstances.may_start
     return is_open and following.due_at <= moment.now and not _is_stopped(following.after, moment.hold)
 
 
@@ -233,6 +255,8 @@ def _count_excess(view: View, moment: _Moment, known: Mapping[str, Run], placed:
     stored = {one.slot for one in moment.stored.queued} - creating
     replacing = [one for one in placed.waiting if one.slot in stored]
     if rule is None or rule.policy is not ConcurrencyPolicy.REPLACE or not replacing:
+        return 0
+    if not view.circumstances.may_start:
         return 0
     newest = runs.find_newest_attempts(view.jobs)
     going = [
@@ -312,10 +336,12 @@ def _judge_new(view: View, moment: _Moment, known: Mapping[str, Run], queue: tup
         return Placed(waiting=queue)
     change = holds.find_change(view.job, moment.now)
     low = max(filter(None, (moment.effective_from, moment.stored.cursor, view.memory.judged_until)))
-    started = frozenset(_started_slots(known.values()))
+    started = frozenset(_started_slots(known.values())) | resets.find_started_ahead(moment.stored)
     waiting = {one.slot for one in queue}
     until = moment.now if moment.hold is None else change
     due = Due(view.plan.schedule, low, until, started | view.memory.creating | waiting)
+    if moment.hold is None and view.circumstances.held_by:
+        return Placed(waiting=queue, judgements=verdicts.miss_slots(due, Reason.HELD))
     if moment.hold is None:
         return _judge_due(view, view.plan, due, known, queue)
     is_over = until <= low or holds.is_continued(moment.decided, moment.hold, change)

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from sundial_core import aspects, verdicts
-from sundial_core.aspects import Standing
+from sundial_core.aspects import Aspect, Standing
 from sundial_core.conditions import ConditionType
 from sundial_core.holds import Hold
 from sundial_core.instants import format_instant
@@ -49,11 +49,12 @@ class Report:
     creating: frozenset[datetime]
     queued: tuple[Waiting, ...]
     following: tuple[datetime, ...]
+    clock: Aspect | None = None
 
 
 def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     """Build the whole status; fields without a value are left out."""
-    cursor = _find_cursor(report, stored)
+    cursor = _find_cursor(report, stored, now)
     shown = [run for run in report.runs if _is_shown(run, cursor, stored)]
     recent = RecentSlots(stored.status.get("recentSlots") or ())
     tallies = Tallies(stored.status)
@@ -76,6 +77,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         aspects.judge_progressing(len(active)),
         aspects.judge_last_run(tallies.last_result),
         aspects.judge_missed(recent.find_missed()),
+        *([report.clock] if report.clock is not None else []),
     ]
     status: JsonObject = {
         "observedGeneration": report.job.generation,
@@ -102,7 +104,7 @@ def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:
     A run that is being created or has just started waits a moment, so that one write tells that it runs, or
     even ended: until then its slot has only moved the next runs.
     """
-    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    changed = {name for name in {*old, *new} if _read_compared(old, name) != _read_compared(new, name)}
     if not changed:
         return Urgency.NONE
     is_awaited = bool(changed & {"observedGeneration", "scheduleText", "paused"})
@@ -120,6 +122,14 @@ def _starts_waiting(old: JsonObject, new: JsonObject) -> bool:
     return any(entry["slot"] not in known for entry in new.get("queued", ()))
 
 
+def _read_compared(status: JsonObject, name: str) -> object:
+    """Read a field without what concerns all schedules at once: that goes along with the next write."""
+    value = status.get(name)
+    if name != "conditions":
+        return value
+    return [condition for condition in value or () if condition["type"] != ConditionType.CLOCK_TRUSTED]
+
+
 def _record(recent: RecentSlots, tallies: Tallies, shown: list[Run], judgements: list[Judgement]) -> None:
     """Record what is new: starts and judgements by slot, then results in the order in which they came."""
     for run in sorted(shown, key=_started):
@@ -134,8 +144,10 @@ def _record(recent: RecentSlots, tallies: Tallies, shown: list[Run], judgements:
             tallies.count_result(run)
 
 
-def _find_cursor(report: Report, stored: Stored) -> datetime:
-    started = [run.slot for run in report.runs if run.slot and run.trigger is Trigger.SCHEDULE]
+def _find_cursor(report: Report, stored: Stored, now: datetime) -> datetime:
+    """Find the cursor; a Job of a slot to come (another clock's) says nothing of the slots before it."""
+    slots = [run.slot for run in report.runs if run.slot and run.trigger is Trigger.SCHEDULE]
+    started = [slot for slot in slots if slot <= now]
     low = stored.cursor or report.job.created_at
     waiting = {one.slot for one in report.queued}
     creating = report.creating - waiting - set(started)

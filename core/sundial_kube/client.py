@@ -5,10 +5,8 @@ No typed models (they drop unknown fields and cost ten times the time), no retri
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +18,7 @@ from kubernetes.aio.client.rest import RESTClientObject
 from sundial_core.model import JsonObject
 from sundial_kube.errors import ApiUnreachable, parse_error
 from sundial_kube.resources import Resource
+from sundial_kube.server_clock import ServerClock
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -42,18 +41,6 @@ def open_gate() -> None:
 
 def observe_nothing(verb: str, code: str) -> None:
     """Take no notice of calls."""
-
-
-class ServerClock:
-    """How far the local clock is ahead of the API server's, from its Date headers."""
-
-    def __init__(self) -> None:
-        self.skew_seconds = 0.0
-
-    def observe(self, date: str | None) -> None:
-        """Take one Date header (whole seconds: half a second is added)."""
-        if date is not None:
-            self.skew_seconds = time.time() - (parsedate_to_datetime(date).timestamp() + 0.5)
 
 
 class KubeClient:
@@ -183,6 +170,7 @@ class KubeClient:
             options["server_hostname"] = self._configuration.tls_server_name
         if self._configuration.proxy:
             options["proxy"] = self._configuration.proxy
+        sent_at = self.clock.read_boot_clock()
         try:
             answer = await self._session.request(method, path, **options)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -190,7 +178,7 @@ class KubeClient:
             raise ApiUnreachable(f"{method} {path}: {error!r}") from error
         self._observe_call(method, str(answer.status))
         async with answer:
-            self.clock.observe(answer.headers.get("Date"))
+            self.clock.observe(answer.headers.get("Date"), sent_at)
             if answer.status >= 400:
                 raise parse_error(answer.status, await _read_error(answer), answer.headers.get("Retry-After"))
             yield answer

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +32,7 @@ from sundial_core.model import JsonObject
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import LEADER_TERMS, LEASES
+from sundial_kube.server_clock import read_boot_clock
 
 log = structlog.get_logger()
 
@@ -73,11 +73,6 @@ class Leadership:
     def find_seconds_left(self) -> float:
         """Find how long it is until the renew deadline."""
         return self._deadline - read_boot_clock()
-
-
-def read_boot_clock() -> float:
-    """Read the clock that goes on while the machine is suspended, in seconds."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Elector:

@@ -35,4 +35,5 @@ SCHEDULED_JOB_RUNS = Resource(GROUP, "v1alpha1", "scheduledjobruns", "ScheduledJ
 LEADER_TERMS = Resource(GROUP, "v1alpha1", "leaderterms", "LeaderTerm")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 JOBS = Resource("batch", "v1", "jobs", "Job")
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 PODS = Resource("", "v1", "pods", "Pod")

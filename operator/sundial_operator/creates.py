@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from sundial_core.circumstances import Circumstances, Trust
 from sundial_core.conditions import Reason
 from sundial_core.manifests import Attempt, Creator
 from sundial_core.model import CatchUpPolicy, JsonObject
 from sundial_core.refusals import Refusal, classify_refusal, trim_message
-from sundial_core.runs import parse_job
+from sundial_core.runs import Trigger, parse_job
 from sundial_core.verdicts import Judgement, Verdict
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
+HELD_SECONDS = 5.0
 NO_ANSWER = "no answer from the API server"
 UNANSWERED_FOR = timedelta(seconds=60)
 """How long a create that got no answer may still land; only then can its slot get another verdict."""
@@ -60,13 +62,22 @@ Result = Created | Refused | Postponed
 class JobCreator:
     """Sends creates and judges the answers."""
 
-    def __init__(self, client: KubeClient, describe_creator: Callable[[], Creator]) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        describe_creator: Callable[[], Creator],
+        find_circumstances: Callable[[], Circumstances] = Circumstances,
+    ) -> None:
         self._client = client
         self._describe_creator = describe_creator
+        self._find_circumstances = find_circumstances
 
     async def create(self, create: Create) -> Result:
         """Try once to create the Job of an attempt; past its time, only find out whether it landed."""
         attempt = create.attempt
+        circumstances = self._find_circumstances()
+        if not circumstances.may_start:
+            return await self._hold(create, circumstances)
         if create.unanswered_at is not None and read_clock() >= find_deadline(create):
             return await self._give_up(create, Verdict.MISSED, Reason.CREATE_FAILED, NO_ANSWER)
         create.tries += 1
@@ -82,6 +93,14 @@ class JobCreator:
             return _try_later(create)
         except ApiError as error:
             return await self._judge_refusal(create, error)
+
+    async def _hold(self, create: Create, circumstances: Circumstances) -> Result:
+        """Send nothing: a slot is missed by a hold, all else waits, as does everything for the clock."""
+        is_slot = create.follows is None and create.attempt.trigger is Trigger.SCHEDULE
+        if is_slot and circumstances.trust is not Trust.UNTRUSTED:
+            message = f"starts are held by {circumstances.held_by}"
+            return await self._give_up(create, Verdict.MISSED, Reason.HELD, message)
+        return Postponed(read_clock() + timedelta(seconds=HELD_SECONDS))
 
     async def _judge_refusal(self, create: Create, error: ApiError) -> Result:
         refusal = classify_refusal(error.status, error.reason, error.message)

@@ -48,6 +48,8 @@ class Metrics:
                 ("leader", "1 while this process leads."),
                 ("term", "The newest term of this process."),
                 ("clock_skew_seconds", "The local clock less the API server's."),
+                ("clock_trusted", "1 while the local clock is at most 60 s off: otherwise nothing starts."),
+                ("held", "1 while all starts of the installation are held."),
                 ("queue_depth", "Writes that wait for their turn."),
                 ("watch_restarts", "How often a watch had to begin again."),
                 ("scheduled_jobs", "ScheduledJobs in the store."),

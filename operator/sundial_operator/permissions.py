@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sundial_core.model import JsonObject
 from sundial_kube.client import KubeClient
 from sundial_kube.resources import (
+    CONFIG_MAPS,
     JOBS,
     LEADER_TERMS,
     LEASES,
@@ -44,6 +45,7 @@ def list_needed(installation_ns: str, watched_ns: str | None) -> Iterator[Permis
         yield Permission(verb, JOBS, watched_ns)
     for verb in ("list", "watch"):
         yield Permission(verb, PODS, watched_ns)
+    yield Permission("get", CONFIG_MAPS, installation_ns)
     for resource in (LEASES, LEADER_TERMS):
         for verb in ("get", "create", "patch"):
             yield Permission(verb, resource, installation_ns)

@@ -12,6 +12,7 @@ from datetime import timedelta
 import structlog
 
 from sundial_core import runs
+from sundial_core.circumstances import Circumstances
 from sundial_core.decide import View, decide
 from sundial_core.manifests import Creator
 from sundial_core.objects import ScheduledJob
@@ -45,6 +46,7 @@ class Installation:
     settings: Settings
     describe_creator: Callable[[], Creator]
     find_limits: Callable[[], Limits]
+    find_circumstances: Callable[[], Circumstances]
 
 
 class Reconciler:
@@ -60,6 +62,7 @@ class Reconciler:
         self._writer = writer
         self._metrics = metrics
         self._find_limits = installation.find_limits
+        self._find_circumstances = installation.find_circumstances
         self._tracks: dict[str, Track] = {}
         self._due: dict[str, None] = {}
         self._changed: dict[str, None] = {}
@@ -68,13 +71,18 @@ class Reconciler:
         self._minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
         self.agenda: Agenda[Key] = Agenda(self._take_due)
         self.observed = Observed(self.wake, self._lose, metrics)
-        creator = JobCreator(client, installation.describe_creator)
+        creator = JobCreator(client, installation.describe_creator, installation.find_circumstances)
         self._effects = Effects(client, writer, creator, self.observed, self.agenda, metrics)
 
     def wake(self, uid: str) -> None:
         """Look at a ScheduledJob again soon."""
         self._changed[uid] = None
         self._work.set()
+
+    def wake_all(self) -> None:
+        """Look at every ScheduledJob again soon: something about the installation has changed."""
+        for job in self.observed.schedules:
+            self.wake(job.uid)
 
     async def run(self) -> None:
         """Work on what is due and what has changed, for ever."""
@@ -97,9 +105,12 @@ class Reconciler:
         _forget_stored(track, job)
         now = read_clock()
         pods = self.observed.pods_of(jobs)
-        view = View(job, self._find_plan(track, job), jobs, track.recall(), pods)
+        plan, circumstances = self._find_plan(track, job), self._find_circumstances()
+        view = View(job, plan, jobs, track.recall(), pods, circumstances)
         with self._metrics.reconcile.time():
             decision = decide(view, now, self._find_limits())
+        if decision.reset_at is not None and track.reset_at is None:
+            log.warning("an instant of the future was reset", namespace=job.ns, name=job.name)
         track.remember(decision)
         self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
         self._effects.apply(track, job, decision)

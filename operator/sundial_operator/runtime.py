@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,7 @@ import structlog
 from kubernetes.aio.client import Configuration
 
 from sundial_core import names
+from sundial_core.circumstances import Trust
 from sundial_core.fence import FenceState
 from sundial_core.manifests import Creator
 from sundial_core.retention import Limits
@@ -24,6 +25,7 @@ from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import load_configuration
 from sundial_kube.reflector import Reflector
 from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOBS, TASK_FUNCTIONS
+from sundial_operator.circumstances import CircumstanceWatch
 from sundial_operator.fence import FenceProbe
 from sundial_operator.health import Check, HealthServer, LoopLag
 from sundial_operator.metrics import Metrics
@@ -69,6 +71,10 @@ class Runtime:
         self._metrics = Metrics()
         self._lag = LoopLag()
         self._stage = Check(False, "starting")
+        self._ready: dict[str, Callable[[], Check]] = {
+            "operator": lambda: self._stage,
+            "fence": self._check_fence,
+        }
         self._elected = asyncio.Event()
         self._watches: list[Reflector] = []
         self.instance = str(uuid.uuid4())
@@ -89,11 +95,13 @@ class Runtime:
         )
         settings = self._settings
         self._fence = FenceProbe(self._client, settings.installation, settings.namespace, self._read_term)
+        self._circumstances = CircumstanceWatch(self._client, settings, self._wake_all)
+        self._ready |= {"clock": self._circumstances.check_clock, "starts": self._circumstances.check_hold}
         self._reconciler = Reconciler(
             self._client,
             self._writer,
             self._metrics,
-            Installation(settings, self._describe_creator, self._find_limits),
+            Installation(settings, self._describe_creator, self._find_limits, self._circumstances.find),
         )
         self.stores = self._reconciler.observed
         await self._list_and_watch(self._client)
@@ -113,7 +121,7 @@ class Runtime:
         server = HealthServer(
             self._metrics,
             live={"loop": self._lag.check, "watches": self._check_watches},
-            ready={"operator": lambda: self._stage, "fence": self._check_fence},
+            ready=self._ready,
         )
         self._exits.push_async_callback(server.stop)
         try:
@@ -135,6 +143,9 @@ class Runtime:
             on_elected=lambda: loop.call_soon_threadsafe(self._elected.set),
             on_lost=end_process,
         )
+
+    def _wake_all(self) -> None:
+        self._reconciler.wake_all()
 
     def _read_term(self) -> int:
         return self._elector.leadership.term
@@ -170,6 +181,8 @@ class Runtime:
     async def _campaign(self) -> None:
         """Campaign once all is permitted; once elected, let an older leader's requests land, then decide."""
         await self._await_permissions()
+        await self._circumstances.learn()
+        self._spawn(self._circumstances.run())
         self._stage = Check(True, "standing by")
         log.info("standing by", instance=self.instance, installation=self._settings.installation)
         self._elector.start()
@@ -197,6 +210,9 @@ class Runtime:
         watch("leader", lambda: float(self._elected.is_set()))
         watch("term", self._read_term)
         watch("clock_skew_seconds", lambda: self._client.clock.skew_seconds)
+        find = self._circumstances.find
+        watch("clock_trusted", lambda: float(find().trust is not Trust.UNTRUSTED))
+        watch("held", lambda: float(bool(find().held_by)))
         watch("queue_depth", lambda: len(self._writer))
         watch("watch_restarts", lambda: sum(reflector.restarts for reflector in self._watches))
         watch("scheduled_jobs", lambda: len(self.stores.schedules))

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     namespace: str = Field("sundial-system", description="The namespace of the installation.")
     release: str = Field("sundial", description="The name of the Helm release.")
     watch_namespace: str = Field("", description="The only namespace to look after; empty means all.")
+    hold: bool = Field(False, description="Start nothing; slots meanwhile are Missed, reason Held.")
     tombstone_seconds: int = Field(
         0, ge=0, description="How long a finished Job stays at least; 0: 60 with a working fence, else 600."
     )

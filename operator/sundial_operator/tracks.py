@@ -14,6 +14,7 @@ from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting
+from sundial_core.resets import is_future, pass_on
 from sundial_core.runs import ObservedJob, Phase, Run, build_lost_run, build_run
 from sundial_core.stored import Stored
 from sundial_core.verdicts import Judgement
@@ -78,6 +79,7 @@ class Track(Companion):
     plan_key: tuple[int, str, int] | None = None
     plan: Plan | Problem | None = None
     judged_until: datetime | None = None
+    reset_at: datetime | None = None
     judgements: list[Judgement] = field(default_factory=list)
     queued: tuple[Waiting, ...] = ()
     creates: dict[datetime, Create] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class Track(Companion):
             failed=dict(self.failed),
             lost=dict(self.lost),
             decided=self.wanted_status or {},
+            reset_at=self.reset_at,
         )
 
     def adopt_plan(self, key: tuple[int, str, int], plan: Plan | Problem) -> None:
@@ -119,8 +122,11 @@ class Track(Companion):
         for judgement in decision.judgements:
             self.judgements.append(judgement)
             self.creates.pop(judgement.first, None)
+        self.reset_at = decision.reset_at
         if decision.judged_until is not None:
-            self.judged_until = max(decision.judged_until, self.judged_until or decision.judged_until)
+            self.judged_until = pass_on(self.judged_until, decision.judged_until)
+            kept = [one for one in self.judgements if not is_future(one.last, self.judged_until)]
+            self.judgements = kept
         if isinstance(self.plan, Plan):
             for attempt in decision.starts:
                 assert attempt.slot is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from situations import (
     look,
 )
 
+from sundial_core.circumstances import Circumstances
 from sundial_core.manifests import Creator
 from sundial_core.model import CatchUp
 from sundial_core.plans import Plan
@@ -33,6 +34,9 @@ BUSY = ApiError(429, "TooManyRequests", "slow down", retry_after=90)
 SILENCE = ApiUnreachable("timed out")
 OURS = build_job_item(10)
 FOREIGN = build_job_item(20)
+
+HELD = Circumstances(held_by="SUNDIAL_HOLD")
+ASTRAY = Circumstances(skew=timedelta(seconds=61))
 
 Answer = dict[str, Any] | Exception
 
@@ -205,3 +209,28 @@ async def test_a_verdict_keeps_the_servers_words_trimmed(now: list[datetime]) ->
     result = await send(Server(ApiError(422, "Invalid", "x" * 999)), build_create())
     assert isinstance(result, Refused)
     assert len(result.judgement.message) == 300
+
+
+@pytest.mark.parametrize(
+    ("circumstances", "create", "expected", "asked"),
+    [
+        pytest.param(HELD, build_create(), "10 Missed Held", [], id="held: missed"),
+        pytest.param(HELD, build_create(unanswered_at=10), "later", [], id="held: may still land"),
+        pytest.param(
+            HELD, build_create(unanswered_at=-50), "10 Missed Held", ["get"], id="held: never landed"
+        ),
+        pytest.param(ASTRAY, build_create(), "later", [], id="no clock: waits"),
+        pytest.param(ASTRAY, build_create(unanswered_at=-50), "later", [], id="no clock: no verdict"),
+    ],
+)
+async def test_nothing_is_sent_while_nothing_may_start(
+    now: list[datetime], circumstances: Circumstances, create: Create, expected: str, asked: list[str]
+) -> None:
+    server = Server(OURS)
+    creator = JobCreator(server, lambda: Creator("team.x", "one", 1), lambda: circumstances)  # type: ignore[arg-type]
+    assert (describe(await creator.create(create)), server.asked) == (expected, asked)
+
+
+async def test_a_held_slot_whose_job_landed_is_started(now: list[datetime]) -> None:
+    creator = JobCreator(Server(OURS, OURS), lambda: Creator("team.x", "one", 1), lambda: HELD)  # type: ignore[arg-type]
+    assert describe(await creator.create(build_create(unanswered_at=-50))) == "created"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -72,6 +72,8 @@ steps = st.one_of(
         seconds,
     ),
     st.tuples(st.just("cancel"), seconds),
+    st.tuples(st.just("hold"), st.sampled_from(["", "SUNDIAL_HOLD"]), seconds),
+    st.tuples(st.just("set_clock"), st.sampled_from([0, 3600, -3600]), seconds),
     st.tuples(st.just("suspend"), st.booleans(), seconds),
     st.tuples(st.just("suspend_for"), seconds, seconds),
     st.tuples(st.just("pause"), st.sampled_from([None, "true", "rubbish", 3, 30]), seconds),
@@ -98,6 +100,7 @@ class Story:
     waived: list[tuple[datetime, datetime]] = field(default_factory=list)
     paused: str | None = None
     unheard_since: datetime | None = None
+    frozen_since: datetime | None = None
 
     def play(self, step: tuple[Any, ...]) -> None:
         """Play one step: the method of that name with its arguments, and then some time."""
@@ -140,6 +143,17 @@ class Story:
     def cancel(self) -> None:
         """Let a user cancel the newest Job's run."""
         self.cluster.cancel()
+
+    def hold(self, by: str) -> None:
+        """Hold the starts of the installation, or let them go on."""
+        self.process.circumstances = replace(self.process.circumstances, held_by=by)
+
+    def set_clock(self, skew: int) -> None:
+        """Let the process's clock be off; what was changed while nothing was decided is known at the end."""
+        self.process.circumstances = replace(self.process.circumstances, skew=timedelta(seconds=skew))
+        if self.frozen_since is not None:
+            self.waived.append((self.frozen_since, self.cluster.now))
+        self.frozen_since = self.cluster.now if skew else None
 
     def suspend(self, value: object) -> None:
         """Let a user set spec.suspend."""
@@ -187,6 +201,8 @@ class Story:
     def settle(self) -> None:
         """End all trouble, and let Jobs end and statuses be stored."""
         self.cluster.create_mode, self.process.status_mode = "ok", "store"
+        self.hold("")
+        self.set_clock(0)
         self.hear()
         self.process.pass_time(70)
         self.change(self.cluster.item["spec"] | {"suspend": True})
