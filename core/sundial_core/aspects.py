@@ -12,7 +12,6 @@ from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.plans import Plan, Problem
 from sundial_core.runs import Phase
-from sundial_core.verdicts import INSTANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def judge_ready(plan: Plan | Problem, hold: Hold | None, standing: Standing) -> 
     if _had_slot(plan, hold, standing):
         return _ready(Reason.COMPLETED, "the last slot of the schedule has passed")
     at = plan.spec.schedule.at
-    if at is not None and at <= standing.now and _is_slot(plan, at):
+    if at is not None and at <= standing.now and plan.schedule.is_slot(at):
         return _judge_past_instant(at, hold, standing)
     return _ready(
         Reason.NEVER_FIRES,
@@ -116,7 +115,9 @@ def _build_condition(aspect: Aspect, stored: JsonObject | None, generation: int,
 
 def _had_slot(plan: Plan, hold: Hold | None, standing: Standing) -> bool:
     """Tell whether a slot of this schedule was decided, is being created, or counts and is due."""
-    if standing.creating or (standing.cursor > standing.created_at and _is_slot(plan, standing.cursor)):
+    if standing.creating or (
+        standing.cursor > standing.created_at and plan.schedule.is_slot(standing.cursor)
+    ):
         return True
     is_missed_by_hold = hold is not None and plan.spec.schedule.at is not None
     return not is_missed_by_hold and plan.schedule.next_slot(standing.effective_from) is not None
@@ -136,7 +137,3 @@ def _judge_past_instant(at: datetime, hold: Hold | None, standing: Standing) -> 
 
 def _ready(reason: Reason, message: str) -> Aspect:
     return Aspect(ConditionType.READY, reason in (Reason.SCHEDULED, Reason.COMPLETED), reason, message)
-
-
-def _is_slot(plan: Plan, instant: datetime) -> bool:
-    return bool(plan.schedule.latest_slots(instant - INSTANT, instant, 1))

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
+
 from sundial_core.conditions import Reason
-from sundial_core.model import Retry
+from sundial_core.model import JsonObject, Retry
 from sundial_core.runs import LONGEST_RELEASE, ObservedJob, Phase, Run
 
 MOST_DISRUPTIONS = 3
@@ -28,6 +30,14 @@ class NextAttempt:
     due_at: datetime
     retries_used: int
     disruptions: int
+
+
+def read_retry(spec: JsonObject) -> Retry:
+    """Read the retry rule by itself: a spec that is wrong elsewhere does not end the runs under way."""
+    try:
+        return Retry.model_validate(spec.get("retry") or {})
+    except ValidationError:
+        return Retry()
 
 
 def find_next_attempt(job: ObservedJob, retry: Retry) -> NextAttempt | None:

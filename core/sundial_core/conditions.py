@@ -86,7 +86,8 @@ class Reason(StrEnum):
     POD_UNREACHABLE = "PodUnreachable"  # its Pod's node does not answer
     OUTCOME_UNKNOWN = "OutcomeUnknown"  # its Job went before the result was seen
 
-    # results of a ScheduledJobRun that never started
+    # of a ScheduledJobRun
+    STARTED = "Started"  # its first Job was created
     INVALID_SLOT = "InvalidSlot"  # scheduledFor is no slot of the schedule that has passed
     NOT_FOUND = "NotFound"  # no such ScheduledJob within an hour
     PARENT_DELETED = "ParentDeleted"  # the ScheduledJob is gone or is another one

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from pydantic import ValidationError
-
-from sundial_core import attempts, endings, holds, names, queues, resets, runs, verdicts
+from sundial_core import asked, attempts, endings, holds, names, queues, resets, runs, verdicts
+from sundial_core.asked import Answers, Scene
 from sundial_core.attempts import NextAttempt
 from sundial_core.circumstances import Circumstances, Trust
 from sundial_core.conditions import Reason
 from sundial_core.endings import Ending
 from sundial_core.holds import Hold
-from sundial_core.instants import parse_instant
 from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import ConcurrencyPolicy, JsonObject, Retry
-from sundial_core.objects import ScheduledJob
+from sundial_core.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Placed, Places, Waiting
 from sundial_core.report import Report, Urgency, build_status, find_following, judge_urgency
@@ -30,8 +28,6 @@ from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run, Trigger
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Due, Judgement
 
-LONGEST_LOOK_BACK = timedelta(days=3660)
-
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -39,11 +35,13 @@ class Memory:
 
     `judged_until`: each slot up to there has a Job, a judgement here, a create under way (`creating`), or
     waits (`queued`). `refused`: the creates of which nothing can land, `yielding` those of them that a newer
-    slot makes Missed. `retrying`: the ids of
-    runs whose next attempt is being created, `landing` those of them where it may exist by now; `ending`: the
-    UIDs of Jobs that are being ended. By run id, `failed`: runs whose next attempt could not be
-    created; `lost`: runs whose newest Job is known to be gone, as they were then. `decided`: the newest
-    status, not stored yet. `reset_at`: to which instant a stored one of the future was set back.
+    slot makes Missed. `retrying`: the ids of runs whose next attempt, or first one if somebody asked for
+    them, is being created, `landing` those of them where it may exist by now; `ending`: the UIDs of Jobs that
+    are being ended. By run id, `failed`: runs whose next attempt could not be created; `lost`: runs whose
+    newest Job is known to be gone, as they were then; `rejected`: runs that were asked for and whose Job
+    could not be created; `postponed`: what the API server says to creates that it refuses for now.
+    `decided`: the newest status, not stored yet; `asked`: those of ScheduledJobRuns, by UID.
+    `reset_at`: to which instant a stored one of the future was set back.
     """
 
     judged_until: datetime | None = None
@@ -57,13 +55,19 @@ class Memory:
     ending: frozenset[str] = frozenset()
     failed: Mapping[str, Run] = field(default_factory=dict)
     lost: Mapping[str, Run] = field(default_factory=dict)
+    rejected: Mapping[str, Judgement] = field(default_factory=dict)
+    postponed: Mapping[str, str] = field(default_factory=dict)
     decided: JsonObject = field(default_factory=dict)
+    asked: Mapping[str, JsonObject] = field(default_factory=dict)
     reset_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that a decision is made from; `pods` are those of each Job, by its UID."""
+    """All that a decision is made from; `pods` are those of each Job, by its UID.
+
+    `asked` are the ScheduledJobRuns that name this ScheduledJob.
+    """
 
     job: ScheduledJob
     plan: Plan | Problem
@@ -71,11 +75,12 @@ class View:
     memory: Memory
     pods: Mapping[str, tuple[ObservedPod, ...]] = field(default_factory=dict)
     circumstances: Circumstances = field(default_factory=Circumstances)
+    asked: tuple[ScheduledJobRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, and when to look again.
+    """What to do, and when to look again; nothing is `asked` where nothing was decided about that.
 
     `judgements` and `queued` are to be remembered until a status that holds them is stored; of the `starts`,
     those in `served` had waited in the queue. `missing` are active
@@ -90,6 +95,7 @@ class Decision:
     queued: tuple[Waiting, ...] = ()
     judged_until: datetime | None = None
     deletes: tuple[ObservedJob, ...] = ()
+    asked: Answers | None = None
     missing: tuple[Run, ...] = ()
     status: JsonObject | None = None
     urgency: Urgency = Urgency.NONE
@@ -99,8 +105,11 @@ class Decision:
 
 def decide(view: View, now: datetime, limits: Limits) -> Decision:
     """Decide about one ScheduledJob at `now`."""
-    if view.job.is_deleting:
+    if view.job.is_deleting and not view.asked:
         return Decision()
+    if view.job.is_deleting:
+        orphans = asked.answer_orphans(view.asked, view.memory.asked, view.jobs, now)
+        return Decision(asked=orphans, wake_at=orphans.wake_at)
     if view.circumstances.trust is Trust.UNTRUSTED:
         return _freeze(view, now)
     written, view = view.job.status, resets.set_back(view, now)
@@ -109,6 +118,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     open_ends = _find_open_ends(view, stored)
     known = _observe_runs(view, moment, open_ends)
     placed = _judge(view, moment, known)
+    answers = _answer_asked(view, moment, known, placed)
     given_up = {judgement.first for judgement in placed.judgements}
     low = max(now, moment.effective_from, stored.cursor or now)
     report = Report(
@@ -126,7 +136,9 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     status = build_status(report, stored, now)
     ends = _find_endings(view, moment, known, open_ends, placed)
     ended = view.memory.ending | {ending.job.uid for ending in ends}
-    deletes, next_delete = choose_deletable(view.jobs, stored, view.plan, limits, now)
+    unsettled = asked.find_unsettled(view.asked)
+    settled = [job for job in view.jobs if job.run_id not in unsettled]
+    deletes, next_delete = choose_deletable(settled, stored, view.plan, limits, now)
     return Decision(
         starts=tuple(_build_attempts(view, placed.starts)),
         served=placed.served,
@@ -136,10 +148,11 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         queued=placed.waiting,
         judged_until=now if isinstance(view.plan, Plan) and moment.hold is None else None,
         deletes=deletes,
+        asked=answers,
         missing=tuple(run for run in known.values() if run.phase is Phase.UNKNOWN),
         status=status,
         urgency=judge_urgency(written, status),
-        wake_at=_find_wake(report, next_delete, now),
+        wake_at=_find_wake(report, [next_delete, answers.wake_at], now),
         reset_at=view.memory.reset_at,
     )
 
@@ -179,7 +192,9 @@ def _find_moment(view: View, stored: Stored, now: datetime) -> _Moment:
 
 def _observe_runs(view: View, moment: _Moment, open_ends: Iterable[NextAttempt]) -> dict[str, Run]:
     """Find each run that has a Job, had one, or is shown as active by the stored status."""
-    known = {run_id: read_recorded_run(entry) for run_id, entry in moment.stored.active.items()}
+    started = asked.read_started(view.asked, view.memory.asked, view.job.uid)
+    known = {run_id: run for run_id, run in started.items() if run_id not in moment.stored.results}
+    known |= {run_id: runs.read_recorded_run(entry) for run_id, entry in moment.stored.active.items()}
     known |= view.memory.lost
     following = {one.after.run_id: one for one in open_ends}
     for run_id, job in runs.find_newest_attempts(view.jobs).items():
@@ -203,16 +218,8 @@ def _find_open_ends(view: View, stored: Stored) -> list[NextAttempt]:
         and job.run_id not in stored.results
         and not is_stored_as_ended(job, stored)
     ]
-    retry = read_retry(view.job.spec) if failed else Retry()
+    retry = attempts.read_retry(view.job.spec) if failed else Retry()
     return [one for job in failed if (one := attempts.find_next_attempt(job, retry)) is not None]
-
-
-def read_retry(spec: JsonObject) -> Retry:
-    """Read the retry rule by itself: a spec that is wrong elsewhere does not end the runs under way."""
-    try:
-        return Retry.model_validate(spec.get("retry") or {})
-    except ValidationError:
-        return Retry()
 
 
 def _is_stopped(job: ObservedJob, hold: Hold | None) -> bool:
@@ -265,25 +272,8 @@ def _count_excess(view: View, moment: _Moment, known: Mapping[str, Run], placed:
         if run.holds_place
         and (run.phase.is_result or (run.run_id in newest and endings.is_ending(newest[run.run_id])))
     ]
-    return _count_active(known, creating) + len(replacing) - rule.max_instances - len(going)
-
-
-def read_recorded_run(entry: JsonObject) -> Run:
-    """Read an active run back from the status; where it stands is unknown until its Job is read."""
-    slot = entry.get("slot")
-    return Run(
-        run_id=entry["runId"],
-        slot=parse_instant(slot) if slot else None,
-        trigger=Trigger(entry.get("trigger", Trigger.SCHEDULE)),
-        attempt=int(entry.get("attempt", 1)),
-        job_name=entry["job"],
-        phase=Phase.UNKNOWN,
-        reason="",
-        message="",
-        started_at=None,
-        completed_at=None,
-        holds_place=True,
-    )
+    active = _count_active(known, creating, view.memory.retrying)
+    return active + len(replacing) - rule.max_instances - len(going)
 
 
 def _judge(view: View, moment: _Moment, known: Mapping[str, Run]) -> Placed:
@@ -318,7 +308,10 @@ def _drop_waiting(
     if _has_ended(plan, moment.now):
         return (*dropped, *queues.drop(rest, "endsAt has passed"))
     is_new = memory.judged_until is None or not moment.decided.was_valid
-    if is_new and Places(plan.spec.concurrency, _count_active(known, memory.creating)).free > 0:
+    if (
+        is_new
+        and Places(plan.spec.concurrency, _count_active(known, memory.creating, memory.retrying)).free > 0
+    ):
         released = [job.released_at for job in view.jobs if job.released_at is not None]
         rest = queues.find_overdue(rest, released, plan.spec.catch_up, moment.now)
         return (*dropped, *queues.drop(rest, "a place was free for longer than catchUp.windowSeconds"))
@@ -360,7 +353,7 @@ def _judge_due(
     given_up = verdicts.give_up(due, memory.yielding - frozenset(_started_slots(known.values())))
     creating = memory.creating - {judgement.first for judgement in given_up}
     offered = verdicts.find_offered(due, spec.catch_up)
-    places = Places(spec.concurrency, _count_active(known, creating))
+    places = Places(spec.concurrency, _count_active(known, creating, memory.retrying))
     waiting = [one for one in queue if one.slot not in creating]
     placed = queues.place_slots(offered.slots, waiting, places, due.until)
     dropped = queues.drop(placed.waiting, "endsAt has passed") if _has_ended(plan, due.until) else ()
@@ -374,10 +367,30 @@ def _started_slots(known: Iterable[Run]) -> Iterable[datetime]:
     return (run.slot for run in known if run.slot is not None and run.trigger is Trigger.SCHEDULE)
 
 
-def _count_active(known: Mapping[str, Run], creating: frozenset[datetime]) -> int:
+def _count_active(known: Mapping[str, Run], creating: frozenset[datetime], retrying: frozenset[str]) -> int:
     """Count the runs that hold a place, creates under way included."""
-    unanswered = creating - set(_started_slots(known.values()))
-    return sum(run.holds_place for run in known.values()) + len(unanswered)
+    unanswered = len(creating - set(_started_slots(known.values()))) + len(retrying - known.keys())
+    return sum(run.holds_place for run in known.values()) + unanswered
+
+
+def _answer_asked(view: View, moment: _Moment, known: Mapping[str, Run], placed: Placed) -> Answers:
+    """Answer the ScheduledJobRuns, after the slots: those are due already, a request is never older."""
+    if not view.asked:
+        return Answers()
+    memory = view.memory
+    scene = Scene(
+        job=view.job,
+        plan=view.plan,
+        runs=known,
+        ended={entry["runId"]: entry for entry in moment.stored.find_ended()},
+        refused=memory.rejected,
+        postponed=memory.postponed,
+        decided=memory.asked,
+        starting=memory.retrying,
+        taken=_count_active(known, memory.creating, memory.retrying) + len(placed.starts),
+        held_by=view.circumstances.held_by,
+    )
+    return asked.answer_all(view.asked, scene, moment.now)
 
 
 def _build_attempts(view: View, starts: Iterable[datetime]) -> Iterable[Attempt]:
@@ -386,22 +399,21 @@ def _build_attempts(view: View, starts: Iterable[datetime]) -> Iterable[Attempt]
     job, plan = view.job, view.plan
     owner = Owner(job.ns, job.name, job.uid, job.generation)
     for slot in starts:
-        before = plan.schedule.latest_slots(slot - LONGEST_LOOK_BACK, slot - verdicts.INSTANT, 1)
         yield Attempt(
             owner=owner,
             run_id=names.build_run_id(job.uid, slot),
             trigger=Trigger.SCHEDULE,
             slot=slot,
-            previous_slot=before[0] if before else None,
+            previous_slot=plan.schedule.previous_slot(slot),
             attempt=1,
             args=plan.spec.args,
             timeout_seconds=plan.timeout_seconds,
         )
 
 
-def _find_wake(report: Report, next_delete: datetime | None, now: datetime) -> datetime | None:
+def _find_wake(report: Report, others: Iterable[datetime | None], now: datetime) -> datetime | None:
     """Find when time alone will change the decision: a slot, the end of a pause, a Job that may go."""
-    times = [next_delete]
+    times = [*others]
     if report.hold is not None:
         times.append(report.hold.until)
     else:

@@ -33,6 +33,9 @@ PAUSED = "sundial.dev/paused"
 PAUSED_BY = "sundial.dev/paused-by"
 PAUSED_REASON = "sundial.dev/paused-reason"
 
+RESTORE = "velero.io/restore-name"
+"""The mark of an object that Velero brought back from a backup."""
+
 OWN_PREFIXES = ("sundial.dev/", "batch.kubernetes.io/")
 """Marks under these prefixes in a user's template are overwritten."""
 

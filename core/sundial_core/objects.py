@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sundial_core import names
+from sundial_core import gitops, names
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 
@@ -63,6 +63,32 @@ class TaskFunction:
     spec: JsonObject
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduledJobRun:
+    """A ScheduledJobRun as last seen.
+
+    `is_restored` when it came from a backup, `is_managed` when a tool would create it again if it were
+    deleted.
+    """
+
+    uid: str
+    resource_version: int
+    ns: str
+    name: str
+    generation: int
+    created_at: datetime
+    is_deleting: bool
+    is_restored: bool
+    is_managed: bool
+    spec: JsonObject
+    status: JsonObject
+
+    @property
+    def parent_name(self) -> str:
+        """The name of the ScheduledJob that it is for."""
+        return str(self.spec.get("scheduledJobName", ""))
+
+
 def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
     """Read a ScheduledJob from its JSON; raises KeyError or ValueError when it is not one."""
     metadata = item["metadata"]
@@ -90,6 +116,25 @@ def parse_task_function(item: JsonObject) -> TaskFunction:
         ns=metadata["namespace"],
         name=metadata["name"],
         spec=item.get("spec") or {},
+    )
+
+
+def parse_scheduled_job_run(item: JsonObject) -> ScheduledJobRun:
+    """Read a ScheduledJobRun from its JSON; raises KeyError or ValueError when it is not one."""
+    metadata = item["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    return ScheduledJobRun(
+        uid=metadata["uid"],
+        resource_version=int(metadata["resourceVersion"]),
+        ns=metadata["namespace"],
+        name=metadata["name"],
+        generation=int(metadata["generation"]),
+        created_at=parse_instant(metadata["creationTimestamp"]),
+        is_deleting="deletionTimestamp" in metadata,
+        is_restored=names.RESTORE in labels or names.RESTORE in annotations,
+        is_managed=gitops.is_managed(labels, annotations),
+        spec=item.get("spec") or {},
+        status=item.get("status") or {},
     )
 
 

@@ -58,7 +58,7 @@ def compile_plan(
     work = _find_work(spec, function)
     if isinstance(work, Problem):
         return replace(work, schedule_hash=schedule_hash)
-    problem = _check_args(spec) or _check_period(job, schedule, minimum_period)
+    problem = check_args(spec.args) or _check_period(job, schedule, minimum_period)
     if problem is not None:
         return replace(problem, schedule_hash=schedule_hash)
     template, timeout_seconds = work
@@ -101,8 +101,9 @@ def _find_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> tuple[J
     return function.spec["template"], int(timeout)
 
 
-def _check_args(spec: ScheduledJobSpec) -> Problem | None:
-    size = len(orjson.dumps(spec.args)) if spec.args else 0
+def check_args(args: JsonObject | None) -> Problem | None:
+    """Find out whether args are too large to be passed in the environment."""
+    size = len(orjson.dumps(args)) if args else 0
     if size <= LONGEST_ARGS_BYTES:
         return None
     return Problem(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
-from sundial_core.runs import Run
+from sundial_core.runs import Run, Trigger
 from sundial_core.verdicts import Judgement, Verdict
 
 KEPT = 20
@@ -15,7 +15,7 @@ LONGEST_MESSAGE = 300
 
 
 class RecentSlots:
-    """The entries of `recentSlots`, newest first; entries of active runs are never pushed out."""
+    """The entries of `recentSlots`, newest first; those of runs that are named are never pushed out."""
 
     def __init__(self, stored: Iterable[JsonObject]) -> None:
         self._entries = [dict(entry) for entry in stored]
@@ -64,20 +64,20 @@ class RecentSlots:
         return True
 
     def find_missed(self) -> JsonObject | None:
-        """Find the newest entry that was started or missed, if it was missed."""
+        """Find the newest slot that was started or missed, if it was missed."""
         self._sort()
-        for entry in self._entries:
+        for entry in filter(_is_slot, self._entries):
             if entry["verdict"] == Verdict.STARTED:
                 return None
             if entry["verdict"] == Verdict.MISSED:
                 return entry
         return None
 
-    def build(self, active: set[str]) -> list[JsonObject]:
-        """Build the list: the newest entries, and those of active runs."""
+    def build(self, named: set[str]) -> list[JsonObject]:
+        """Build the list: the newest entries, and those of the runs that are named."""
         self._sort()
         kept = self._entries[:KEPT]
-        return kept + [entry for entry in self._entries[KEPT:] if entry.get("runId") in active]
+        return kept + [entry for entry in self._entries[KEPT:] if entry.get("runId") in named]
 
     def _can_merge(self, entry: JsonObject, judgement: Judgement) -> bool:
         last = _entry_time(entry)
@@ -95,8 +95,15 @@ class RecentSlots:
         self._entries.sort(key=_entry_time, reverse=True)
 
 
+def _is_slot(entry: JsonObject) -> bool:
+    return Trigger(entry.get("trigger", Trigger.SCHEDULE)) is Trigger.SCHEDULE
+
+
 def _entry_time(entry: JsonObject) -> datetime:
-    return parse_instant(entry.get("slot") or entry.get("to") or entry["startedAt"])
+    """Order slots by themselves, and runs that were asked for by when they started."""
+    if not _is_slot(entry):
+        return parse_instant(entry["startedAt"])
+    return parse_instant(entry.get("slot") or entry["to"])
 
 
 def _merge(entry: JsonObject, judgement: Judgement) -> JsonObject:

@@ -91,7 +91,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         "activeCount": len(active),
         "active": [_build_active(run) for run in active],
         "queued": build_queue(queued),
-        "recentSlots": recent.build({run.run_id for run in active}),
+        "recentSlots": recent.build({run.run_id for run in shown if run.holds_place or not _is_slot(run)}),
         "paused": _build_paused(report.hold),
         **tallies.build(),
     }
@@ -155,13 +155,20 @@ def _find_cursor(report: Report, stored: Stored, now: datetime) -> datetime:
 
 
 def _is_shown(run: Run, cursor: datetime, stored: Stored) -> bool:
-    """Tell whether a run is active or newly decided; what ended and was stored before is history."""
-    if run.run_id in stored.active:
+    """Tell whether a run is active or newly decided; what ended and was stored before is history.
+
+    A run that was asked for is shown as long as it has Jobs: no cursor tells whether it was counted.
+    """
+    if run.run_id in stored.active or not _is_slot(run):
         return True
-    if run.trigger is Trigger.SCHEDULE and stored.is_queued(run.slot):
+    assert run.slot is not None
+    if stored.is_queued(run.slot):
         return True
-    is_slot = run.slot is not None and run.trigger is Trigger.SCHEDULE
-    return is_slot and run.slot <= cursor and (stored.cursor is None or run.slot > stored.cursor)  # type: ignore[operator]
+    return run.slot <= cursor and (stored.cursor is None or run.slot > stored.cursor)
+
+
+def _is_slot(run: Run) -> bool:
+    return run.trigger is Trigger.SCHEDULE
 
 
 def _find_new_judgements(report: Report, stored: Stored, cursor: datetime) -> list[Judgement]:

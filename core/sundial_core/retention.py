@@ -55,11 +55,14 @@ def _has_ended(run: list[ObservedJob], stored: Stored) -> bool:
 
 
 def is_stored_as_ended(job: ObservedJob, stored: Stored) -> bool:
-    """Tell whether the status has the end of a Job's run: its slot is decided, and it is not active."""
+    """Tell whether the status has the end of a Job's run: its slot is decided, and it is not active.
+
+    The cursor says nothing of a run that was asked for: its result stays shown as long as it has Jobs.
+    """
     if job.run_id in stored.active or stored.cursor is None:
         return False
     if job.trigger is not Trigger.SCHEDULE:
-        return True
+        return job.run_id in stored.results
     return job.slot is not None and job.slot <= stored.cursor and not stored.is_queued(job.slot)
 
 

@@ -260,6 +260,24 @@ def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> R
     )
 
 
+def read_recorded_run(entry: JsonObject) -> Run:
+    """Read an active run back from a status; where it stands is unknown until its Job is read."""
+    slot, started_at = entry.get("slot"), entry.get("startedAt")
+    return Run(
+        run_id=entry["runId"],
+        slot=parse_instant(slot) if slot else None,
+        trigger=Trigger(entry.get("trigger", Trigger.SCHEDULE)),
+        attempt=int(entry.get("attempt", 1)),
+        job_name=entry["job"],
+        phase=Phase.UNKNOWN,
+        reason="",
+        message="",
+        started_at=parse_instant(started_at) if started_at else None,
+        completed_at=None,
+        holds_place=True,
+    )
+
+
 def build_lost_run(run: Run, now: datetime) -> Run:
     """Describe a run whose newest Job is gone: a result that it had stands, else it was cancelled by that."""
     if run.phase.is_result:

@@ -20,6 +20,7 @@ from sundial_core.zones import FIRST_YEAR, LAST_YEAR, load_zone
 __all__ = ["HORIZON_YEARS", "CompiledSchedule", "ScheduleError", "compile_schedule"]
 
 HORIZON_YEARS = 10
+LOOK_BACK = timedelta(days=3660)
 
 _EARLIEST = datetime(FIRST_YEAR, 1, 2)  # noqa: DTZ001 - naive UTC inside
 _LATEST = datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001 - naive UTC inside
@@ -47,6 +48,18 @@ class CompiledSchedule:
         while len(slots) < limit and (slot := self.next_slot(slots[-1] if slots else after)) is not None:
             slots.append(slot)
         return slots
+
+    def previous_slot(self, before: datetime) -> datetime | None:
+        """Find the last slot strictly before an instant; None if there is none in ten years or the window."""
+        end = _naive(before)
+        slots = self.source.newest(max(end - LOOK_BACK, self.low), min(end, self.high), 1)
+        return slots[0].replace(tzinfo=UTC) if slots else None
+
+    def is_slot(self, instant: datetime) -> bool:
+        """Tell whether an instant is one of the slots."""
+        start = _naive(instant)
+        found = self.source.newest(max(start, self.low), min(start + TICK, self.high), 1)
+        return bool(found) and found[0].replace(tzinfo=UTC) == instant
 
     def latest_slots(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
         """List the newest `limit` slots in (after, until], oldest first."""

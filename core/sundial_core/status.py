@@ -213,13 +213,13 @@ class ScheduledJobRunStatus(Model):
     job_name: str | None = None
     """The name of the newest attempt's Job."""
     verdict: str | None = None
-    """What became of the request: Started or Skipped."""
+    """What became of the request: Started or Skipped. One that waits has none."""
     result: str | None = None
     """How the run ended: Succeeded, Failed, TimedOut or Cancelled. A run that is active has none."""
     reason: str | None = None
-    """Why it was skipped or ended as it did, as one word for programs."""
+    """Why it waits, was skipped or ended as it did, as one word for programs."""
     message: str | None = None
-    """Why it was skipped or ended as it did, as a sentence for people."""
+    """Why it waits, was skipped or ended as it did, as a sentence for people."""
     started_at: datetime | None = None
     """When the first Job of the run was created."""
     completed_at: datetime | None = None

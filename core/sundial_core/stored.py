@@ -41,6 +41,10 @@ class Stored:
         """Tell whether a slot waits, as far as this status knows."""
         return any(one.slot == slot for one in self.queued)
 
+    def find_ended(self) -> list[JsonObject]:
+        """Find the entries of runs that have a result."""
+        return [entry for entry in self.status.get("recentSlots") or () if "result" in entry]
+
 
 def parse_stored(status: JsonObject) -> Stored:
     """Read a status; fields that are absent are None or empty."""

@@ -114,13 +114,14 @@ class JobCreator:
         if read_clock() >= find_deadline(create):
             return await self._give_up(create, Verdict.MISSED, Reason.CREATE_FAILED, error.message)
         create.is_refused = create.unanswered_at is None
+        create.refusal = trim_message(error.message)
         return _try_later(create, error.retry_after)
 
     async def _adopt(self, create: Create) -> Result:
         """Look at the Job of that name: ours with the same run and attempt is the one we wanted."""
         attempt = create.attempt
         try:
-            return _judge_found(attempt, await self._client.get(JOBS, attempt.owner.ns, attempt.job_name))
+            return _judge_found(create, await self._client.get(JOBS, attempt.owner.ns, attempt.job_name))
         except (ApiError, ApiUnreachable):
             return _try_later(create)
 
@@ -128,16 +129,16 @@ class JobCreator:
         """Give another verdict than Started, unless a request without an answer has landed or still may."""
         attempt = create.attempt
         if create.unanswered_at is None:
-            return _refuse(attempt, verdict, reason, message)
+            return _refuse(create, verdict, reason, message)
         if read_clock() - create.unanswered_at < UNANSWERED_FOR:
             return _try_later(create)
         try:
-            return _judge_found(attempt, await self._client.get(JOBS, attempt.owner.ns, attempt.job_name))
+            return _judge_found(create, await self._client.get(JOBS, attempt.owner.ns, attempt.job_name))
         except ApiUnreachable:
             return _try_later(create)
         except ApiError as error:
             is_absent = error.status == 404
-            return _refuse(attempt, verdict, reason, message) if is_absent else _try_later(create)
+            return _refuse(create, verdict, reason, message) if is_absent else _try_later(create)
 
 
 def find_deadline(create: Create) -> datetime:
@@ -166,13 +167,14 @@ def _try_later(create: Create, retry_after: float | None = None) -> Postponed:
     return Postponed(read_clock() + timedelta(seconds=find_back_off(create.tries, retry_after)))
 
 
-def _judge_found(attempt: Attempt, found: JsonObject) -> Result:
+def _judge_found(create: Create, found: JsonObject) -> Result:
+    attempt = create.attempt
     if is_same_attempt(found, attempt):
         return Created(found)
     message = f"a Job named {attempt.job_name} exists and is not of this run; delete or rename it"
-    return _refuse(attempt, Verdict.SKIPPED, Reason.NAME_TAKEN, message)
+    return _refuse(create, Verdict.SKIPPED, Reason.NAME_TAKEN, message)
 
 
-def _refuse(attempt: Attempt, verdict: Verdict, reason: Reason, message: str) -> Refused:
-    assert attempt.slot is not None
-    return Refused(Judgement(attempt.slot, attempt.slot, 1, verdict, reason, trim_message(message)))
+def _refuse(create: Create, verdict: Verdict, reason: Reason, message: str) -> Refused:
+    slot = create.attempt.slot or create.due_at
+    return Refused(Judgement(slot, slot, 1, verdict, reason, trim_message(message)))

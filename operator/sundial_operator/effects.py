@@ -15,7 +15,7 @@ from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS, SCHEDULED_JOBS
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
-from sundial_operator.creates import Created, JobCreator, Postponed, find_back_off
+from sundial_operator.creates import Created, JobCreator, Postponed, Refused, find_back_off
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
 from sundial_operator.statuses import Source, Statuses
@@ -50,12 +50,7 @@ class Effects:
 
     def apply(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
         """Submit what a decision asks for; starts go before everything else."""
-        for attempt in decision.starts:
-            if attempt.slot is not None:
-                self.start(track, attempt.slot)
-        for following in decision.retries:
-            track.begin_retry(job, following)
-            self.retry(track, following.after.run_id)
+        self._begin(track, job, decision)
         for ending in decision.endings:
             if ending.job.uid not in track.ending:
                 track.begin_ending(ending)
@@ -70,12 +65,23 @@ class Effects:
                 self._writer.submit(Priority.STATUS, partial(self._read, track, job.ns, run))
         self._statuses.want(track, job, decision.status, decision.urgency)
 
+    def _begin(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
+        for attempt in decision.starts:
+            if attempt.slot is not None:
+                self.start(track, attempt.slot)
+        for following in decision.retries:
+            track.begin_retry(job, following)
+            self.retry(track, following.after.run_id)
+        for attempt in decision.asked.starts if decision.asked else ():
+            track.begin_run(attempt, read_clock())
+            self.retry(track, attempt.run_id)
+
     def start(self, track: Track, slot: datetime) -> None:
         """Submit the create of a slot's Job."""
         self._writer.submit(Priority.START, partial(self._create, track, slot))
 
     def retry(self, track: Track, run_id: str) -> None:
-        """Submit the create of a run's next attempt."""
+        """Submit the create of a run's next attempt, or of its first one if somebody asked for it."""
         self._writer.submit(Priority.START, partial(self._retry, track, run_id))
 
     def send_status(self, track: Track) -> None:
@@ -100,19 +106,22 @@ class Effects:
 
     async def _retry(self, track: Track, run_id: str) -> None:
         create = track.retries.get(run_id)
-        if create is None or create.follows is None:
+        if create is None:
             return
-        if not create.template and not await self._fetch_previous(track, create, create.follows.after):
+        follows = create.follows
+        if follows and not create.template and not await self._fetch_previous(track, create, follows.after):
             return
         result = await self._creator.create(create)
         if isinstance(result, Postponed):
             self._agenda.set(Key(Task.RETRY, track.uid, run_id=run_id), result.at)
-            return
-        track.retries.pop(run_id, None)
+        else:
+            track.retries.pop(run_id, None)
         if isinstance(result, Created):
             self._observed.jobs.put(result.job)
-        else:
-            track.fail_retry(create.follows.after, result.judgement, read_clock())
+        elif isinstance(result, Refused) and follows:
+            track.fail_retry(follows.after, result.judgement, read_clock())
+        elif isinstance(result, Refused):
+            track.rejected[run_id] = result.judgement
         self._look_again(track)
 
     async def _fetch_previous(self, track: Track, create: Create, previous: ObservedJob) -> bool:

@@ -9,7 +9,7 @@ import kopf
 from kubernetes.aio.client import Configuration
 
 from sundial_kube.login import load_configuration
-from sundial_kube.resources import GROUP, SCHEDULED_JOBS, TASK_FUNCTIONS
+from sundial_kube.resources import GROUP, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS, TASK_FUNCTIONS
 from sundial_kube.store import Store
 
 
@@ -18,6 +18,7 @@ class Stores(Protocol):
 
     schedules: Store[Any]
     functions: Store[Any]
+    asked: Store[Any]
 
 
 def register_handlers(registry: kopf.OperatorRegistry, stores: Stores) -> None:
@@ -34,6 +35,10 @@ def register_handlers(registry: kopf.OperatorRegistry, stores: Stores) -> None:
     @kopf.on.event(GROUP, TASK_FUNCTIONS.version, TASK_FUNCTIONS.plural, registry=registry)
     async def task_function_seen(event: Mapping[str, Any], **_: object) -> None:
         take_event(stores.functions, event)
+
+    @kopf.on.event(GROUP, SCHEDULED_JOB_RUNS.version, SCHEDULED_JOB_RUNS.plural, registry=registry)
+    async def scheduled_job_run_seen(event: Mapping[str, Any], **_: object) -> None:
+        take_event(stores.asked, event)
 
 
 def build_connection_info(configuration: Configuration) -> kopf.ConnectionInfo:

@@ -10,8 +10,10 @@ import structlog
 from sundial_core.model import JsonObject
 from sundial_core.objects import (
     ScheduledJob,
+    ScheduledJobRun,
     TaskFunction,
     parse_scheduled_job,
+    parse_scheduled_job_run,
     parse_task_function,
 )
 from sundial_core.runs import ObservedJob, ObservedPod, parse_job, parse_pod
@@ -24,6 +26,7 @@ log = structlog.get_logger()
 class Observed:
     """The stores; `wake` is called with the UID of each ScheduledJob that a change concerns.
 
+    A ScheduledJobRun without a ScheduledJob, or that is gone, is woken by its own UID.
     `lose` is called with each of our Jobs that was deleted, as it was last.
     """
 
@@ -35,9 +38,12 @@ class Observed:
         self._lose = lose
         self._jobs_of: dict[str, dict[str, ObservedJob]] = {}
         self._pods_of: dict[str, dict[str, ObservedPod]] = {}
+        self._uids: dict[tuple[str, str], str] = {}
+        self._asked_of: dict[tuple[str, str], dict[str, ScheduledJobRun]] = {}
         self._functions: dict[tuple[str, str], TaskFunction] = {}
         self._users_of: dict[tuple[str, str], set[str]] = {}
         self.schedules: Store[ScheduledJob] = Store(parse_scheduled_job, self._schedule_changed, self._reject)
+        self.asked: Store[ScheduledJobRun] = Store(parse_scheduled_job_run, self._asked_changed, self._reject)
         self.functions: Store[TaskFunction] = Store(parse_task_function, self._function_changed, self._reject)
         self.jobs: Store[ObservedJob] = Store(parse_job, self._job_changed, self._reject)
         self.pods: Store[ObservedPod] = Store(parse_pod, self._pod_changed, self._reject)
@@ -55,6 +61,14 @@ class Observed:
         name = _function_name(job)
         return self._functions.get((job.ns, name)) if name else None
 
+    def asked_of(self, ns: str, name: str) -> tuple[ScheduledJobRun, ...]:
+        """The ScheduledJobRuns that name the ScheduledJob of that name."""
+        return tuple(self._asked_of.get((ns, name), {}).values())
+
+    def find_keeper(self, request: ScheduledJobRun) -> str:
+        """Name by whose UID a ScheduledJobRun is looked at: its ScheduledJob's, or its own without one."""
+        return self._uids.get((request.ns, request.parent_name), request.uid)
+
     def _schedule_changed(self, old: ScheduledJob | None, new: ScheduledJob | None) -> None:
         old_name, new_name = (_function_name(job) if job else None for job in (old, new))
         if old is not None and old_name and old_name != new_name:
@@ -63,7 +77,35 @@ class Observed:
             self._users_of.setdefault((new.ns, new_name), set()).add(new.uid)
         if old is not None and new is None and old_name:
             self._users_of.get((old.ns, old_name), set()).discard(old.uid)
-        self.wake((new or old).uid)  # type: ignore[union-attr]
+        job = new or old
+        assert job is not None
+        self.wake(job.uid)
+        if old is None or new is None:
+            self._note_schedule(job, new)
+
+    def _note_schedule(self, job: ScheduledJob, new: ScheduledJob | None) -> None:
+        """Keep the index of names; those who asked for runs of a ScheduledJob that is gone are told."""
+        key = (job.ns, job.name)
+        if new is not None:
+            self._uids[key] = new.uid
+        elif self._uids.get(key) == job.uid:
+            del self._uids[key]
+        for request in self.asked_of(job.ns, job.name):
+            self.wake(self.find_keeper(request))
+
+    def _asked_changed(self, old: ScheduledJobRun | None, new: ScheduledJobRun | None) -> None:
+        request = new or old
+        assert request is not None
+        key = (request.ns, request.parent_name)
+        of_parent = self._asked_of.setdefault(key, {})
+        if new is not None:
+            of_parent[new.uid] = new
+        else:
+            of_parent.pop(request.uid, None)
+            self.wake(request.uid)
+            if not of_parent:
+                del self._asked_of[key]
+        self.wake(self.find_keeper(request))
 
     def _function_changed(self, old: TaskFunction | None, new: TaskFunction | None) -> None:
         function = new or old

@@ -14,6 +14,7 @@ from sundial_kube.resources import (
     LEADER_TERMS,
     LEASES,
     PODS,
+    SCHEDULED_JOB_RUNS,
     SCHEDULED_JOBS,
     TASK_FUNCTIONS,
     Resource,
@@ -37,10 +38,12 @@ class Permission:
 
 def list_needed(installation_ns: str, watched_ns: str | None) -> Iterator[Permission]:
     """List what the operator does: the source of the chart's roles too."""
-    for resource in (SCHEDULED_JOBS, TASK_FUNCTIONS):
+    for resource in (SCHEDULED_JOBS, SCHEDULED_JOB_RUNS, TASK_FUNCTIONS):
         for verb in ("get", "list", "watch"):
             yield Permission(verb, resource, watched_ns)
-    yield Permission("patch", SCHEDULED_JOBS, watched_ns, "status")
+    for resource in (SCHEDULED_JOBS, SCHEDULED_JOB_RUNS):
+        yield Permission("patch", resource, watched_ns, "status")
+    yield Permission("delete", SCHEDULED_JOB_RUNS, watched_ns)
     for verb in ("get", "list", "watch", "create", "patch", "delete"):
         yield Permission(verb, JOBS, watched_ns)
     for verb in ("list", "watch"):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -22,6 +22,7 @@ from sundial_core.runs import ObservedJob
 from sundial_core.stored import parse_stored
 from sundial_kube.client import KubeClient
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
+from sundial_operator.asking import Asking
 from sundial_operator.creates import JobCreator
 from sundial_operator.effects import Effects
 from sundial_operator.metrics import Metrics
@@ -73,6 +74,7 @@ class Reconciler:
         self.observed = Observed(self.wake, self._lose, metrics)
         creator = JobCreator(client, installation.describe_creator, installation.find_circumstances)
         self._effects = Effects(client, writer, creator, self.observed, self.agenda, metrics)
+        self._asking = Asking(client, writer, self.agenda, self.observed)
 
     def wake(self, uid: str) -> None:
         """Look at a ScheduledJob again soon."""
@@ -80,9 +82,9 @@ class Reconciler:
         self._work.set()
 
     def wake_all(self) -> None:
-        """Look at every ScheduledJob again soon: something about the installation has changed."""
-        for job in self.observed.schedules:
-            self.wake(job.uid)
+        """Look at everything again soon: something about the installation has changed."""
+        for one in (*self.observed.schedules, *self.observed.asked):
+            self.wake(one.uid)
 
     async def run(self) -> None:
         """Work on what is due and what has changed, for ever."""
@@ -98,15 +100,21 @@ class Reconciler:
         job = self.observed.schedules.get(uid)
         if job is None:
             self._drop(uid)
+            self._asking.look(uid, self._find_circumstances().trust)
             return
         track = self._tracks.setdefault(uid, Track(uid))
         jobs = self.observed.jobs_of(uid)
+        asked = self.observed.asked_of(job.ns, job.name)
         track.forget_created(jobs)
+        track.forget_answered(asked)
         _forget_stored(track, job)
         now = read_clock()
         pods = self.observed.pods_of(jobs)
         plan, circumstances = self._find_plan(track, job), self._find_circumstances()
-        view = View(job, plan, jobs, track.recall(), pods, circumstances)
+        memory = track.recall()
+        if asked:
+            memory = replace(memory, asked=self._asking.recall(asked))
+        view = View(job, plan, jobs, memory, pods, circumstances, asked)
         with self._metrics.reconcile.time():
             decision = decide(view, now, self._find_limits())
         if decision.reset_at is not None and track.reset_at is None:
@@ -114,6 +122,7 @@ class Reconciler:
         track.remember(decision)
         self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
         self._effects.apply(track, job, decision)
+        self._asking.apply(asked, decision.asked)
 
     async def _give_way(self) -> None:
         """Let requests be sent; what has only changed gives way to waiting starts, but never for good."""
@@ -142,6 +151,8 @@ class Reconciler:
             self._due[key.uid] = None
             self._work.set()
             self._due_work.set()
+        elif key.task is Task.STATUS and track is None:
+            self._asking.send_status(key.uid)
         elif track is not None and key.task is Task.STATUS:
             self._effects.send_status(track)
         elif track is not None and key.task is Task.RETRY:

@@ -24,7 +24,7 @@ from sundial_kube.election import Elector, Seat
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import load_configuration
 from sundial_kube.reflector import Reflector
-from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOBS, TASK_FUNCTIONS
+from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS, TASK_FUNCTIONS
 from sundial_operator.circumstances import CircumstanceWatch
 from sundial_operator.fence import FenceProbe
 from sundial_operator.health import Check, HealthServer, LoopLag
@@ -169,6 +169,7 @@ class Runtime:
         self._own_kinds = [
             Reflector(client, TASK_FUNCTIONS, self.stores.functions, ns=ns),
             Reflector(client, SCHEDULED_JOBS, self.stores.schedules, ns=ns),
+            Reflector(client, SCHEDULED_JOB_RUNS, self.stores.asked, ns=ns),
         ]
         for reflector in self._own_kinds:
             await list_or_explain(reflector)

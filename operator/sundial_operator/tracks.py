@@ -11,11 +11,11 @@ from sundial_core.decide import Decision, Memory
 from sundial_core.endings import Ending
 from sundial_core.manifests import Attempt, Creator, Owner, build_job, build_retry_job
 from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
-from sundial_core.objects import ScheduledJob
+from sundial_core.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting
 from sundial_core.resets import is_future, pass_on
-from sundial_core.runs import ObservedJob, Phase, Run, build_lost_run, build_run
+from sundial_core.runs import ObservedJob, Phase, Run, Trigger, build_lost_run, build_run
 from sundial_core.stored import Stored
 from sundial_core.verdicts import Judgement
 
@@ -25,8 +25,8 @@ class Create:
     """A Job's creation under way, as it was decided: later edits do not change it.
 
     `unanswered_at` is when the newest request that got no answer was given up; `is_refused` while every
-    request was answered, the newest with a refusal that may pass. `served_at` is when a slot that had
-    waited got its place.
+    request was answered, the newest with a refusal that may pass, which `refusal` quotes. `served_at` is
+    when a slot that had waited, or a run that was asked for, got its place.
     """
 
     attempt: Attempt
@@ -37,6 +37,7 @@ class Create:
     is_refused: bool = False
     follows: NextAttempt | None = None
     served_at: datetime | None = None
+    refusal: str = ""
 
     def build(self, creator: Creator) -> JsonObject:
         """Build the Job: from the user's template, or for a retry from the Job of the attempt before."""
@@ -87,6 +88,7 @@ class Track(Companion):
     failed: dict[str, Run] = field(default_factory=dict)
     ending: set[str] = field(default_factory=set)
     lost: dict[str, Run] = field(default_factory=dict)
+    rejected: dict[str, Judgement] = field(default_factory=dict)
     reading: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
     stored_status: JsonObject = field(default_factory=dict)
@@ -105,6 +107,8 @@ class Track(Companion):
             ending=frozenset(self.ending),
             failed=dict(self.failed),
             lost=dict(self.lost),
+            rejected=dict(self.rejected),
+            postponed={run_id: one.refusal for run_id, one in self.retries.items() if one.is_refused},
             decided=self.wanted_status or {},
             reset_at=self.reset_at,
         )
@@ -150,6 +154,13 @@ class Track(Companion):
         catch_up = self.plan.spec.catch_up if isinstance(self.plan, Plan) else CatchUp()
         self.retries[after.run_id] = Create(attempt, {}, catch_up, follows=following)
 
+    def begin_run(self, attempt: Attempt, now: datetime) -> None:
+        """Note that the first Job of a run that somebody asked for is being created."""
+        if isinstance(self.plan, Plan):
+            self.retries[attempt.run_id] = Create(
+                attempt, self.plan.template, self.plan.spec.catch_up, served_at=now
+            )
+
     def begin_ending(self, ending: Ending) -> None:
         """Note that an attempt is being ended; a next one that was refused until now is not created."""
         self.ending.add(ending.job.uid)
@@ -178,6 +189,14 @@ class Track(Companion):
         """Keep the judgement of a slot whose create failed for good, unless its Job was seen meanwhile."""
         if self.creates.pop(slot, None) is not None:
             self.judgements.append(judgement)
+
+    def forget_answered(self, asked: Iterable[ScheduledJobRun]) -> None:
+        """Forget what concerns ScheduledJobRuns that are gone: deleting one that waits cancels it."""
+        wanted = {request.uid for request in asked if not request.is_deleting}
+        self.rejected = {uid: judgement for uid, judgement in self.rejected.items() if uid in wanted}
+        self.retries = {
+            run_id: create for run_id, create in self.retries.items() if create.follows or run_id in wanted
+        }
 
     def forget_stored(self, stored: Stored) -> None:
         """Forget what the stored status holds by now."""
@@ -209,6 +228,10 @@ def _keep_unstored(known: dict[str, Run], stored: Stored) -> dict[str, Run]:
 
 
 def _is_stored(run: Run, stored: Stored) -> bool:
-    if run.run_id in stored.active or stored.is_queued(run.slot):
+    if run.run_id in stored.active:
+        return False
+    if run.trigger is not Trigger.SCHEDULE:
+        return run.run_id in stored.results
+    if stored.is_queued(run.slot):
         return False
     return run.slot is None or stored.cursor is None or run.slot <= stored.cursor

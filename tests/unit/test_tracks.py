@@ -45,6 +45,10 @@ def skipped(slot: float) -> Judgement:
     return Judgement(at(slot), at(slot), 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE)
 
 
+def stored(cursor: float, **fields: Any) -> Stored:
+    return parse_stored({"cursor": format_instant(at(cursor))} | fields)
+
+
 def test_what_starts_is_being_created_as_it_was_decided() -> None:
     track = build_track(args={"n": 1}, catchUp={"policy": "All"})
     track.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(args={"n": 2}))))

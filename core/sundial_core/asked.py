@@ -1,0 +1,288 @@
+"""What becomes of the ScheduledJobRuns of a schedule: each starts, waits, or ends without a run.
+
+Semantics, "Manual and backfill runs". Suspension, cursor and slots do not matter to them: a person asked.
+What their statuses say of it is in `asked_status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from sundial_core import asked_status
+from sundial_core.asked_status import Fate
+from sundial_core.conditions import Reason
+from sundial_core.instants import format_instant
+from sundial_core.manifests import Attempt, Owner
+from sundial_core.model import ConcurrencyPolicy, JsonObject, ScheduledJobRunSpec
+from sundial_core.objects import ScheduledJob, ScheduledJobRun
+from sundial_core.plans import Plan, Problem, check_args, describe_validation_error
+from sundial_core.runs import (
+    ObservedJob,
+    Phase,
+    Run,
+    Trigger,
+    build_run,
+    find_newest_attempts,
+    read_recorded_run,
+)
+from sundial_core.verdicts import Judgement, Verdict
+
+LONGEST_WAIT = timedelta(hours=1)
+"""How long one waits for what is not there: its ScheduledJob, or that one's TaskFunction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the ScheduledJobRuns of one name are judged by.
+
+    `job` is None where there is no ScheduledJob of that name, or one that is being deleted. By run id,
+    `runs` are those known by their Jobs, `ended` the entries of the schedule's status with a result,
+    `refused` those whose Job could not be created, `postponed` what the API server says to creates that it
+    refuses for now, and `decided` the newest statuses, stored or not. `starting` are the ids of the runs
+    whose Jobs are being created; `taken` counts the places that runs hold. `held_by` says what holds all
+    starts of the installation.
+    """
+
+    job: ScheduledJob | None = None
+    plan: Plan | Problem | None = None
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    ended: Mapping[str, JsonObject] = field(default_factory=dict)
+    refused: Mapping[str, Judgement] = field(default_factory=dict)
+    postponed: Mapping[str, str] = field(default_factory=dict)
+    decided: Mapping[str, JsonObject] = field(default_factory=dict)
+    starting: frozenset[str] = frozenset()
+    taken: int = 0
+    held_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What to do about ScheduledJobRuns; `statuses`, by UID, are those that differ from the stored ones."""
+
+    starts: tuple[Attempt, ...] = ()
+    statuses: Mapping[str, JsonObject] = field(default_factory=dict)
+    deletes: tuple[ScheduledJobRun, ...] = ()
+    wake_at: datetime | None = None
+
+
+def answer_all(requests: Iterable[ScheduledJobRun], scene: Scene, now: datetime) -> Answers:
+    """Answer the ScheduledJobRuns of one schedule, oldest first; each one that starts takes a place."""
+    starts: list[Attempt] = []
+    statuses: dict[str, JsonObject] = {}
+    deletes: list[ScheduledJobRun] = []
+    wakes: list[datetime] = []
+    for stored in sorted(requests, key=_age):
+        request = replace(stored, status=scene.decided.get(stored.uid) or stored.status)
+        outcome = _answer(request, replace(scene, taken=scene.taken + len(starts)), now)
+        if isinstance(outcome, Attempt):
+            starts.append(outcome)
+        elif outcome is not None:
+            request = replace(request, status=asked_status.build_status(request, outcome, now))
+            wakes += [outcome.until] if outcome.until else []
+        if request.status != stored.status:
+            statuses[stored.uid] = request.status
+        elif (end := _find_end_of_life(stored)) is not None:
+            deletes += [stored] if end <= now else []
+            wakes += [end] if end > now else []
+    return Answers(tuple(starts), statuses, tuple(deletes), min(wakes, default=None))
+
+
+def answer_orphans(
+    requests: Iterable[ScheduledJobRun],
+    decided: Mapping[str, JsonObject],
+    jobs: Iterable[ObservedJob],
+    now: datetime,
+) -> Answers:
+    """Answer those whose ScheduledJob is not there any more; `jobs` are what is left of its Jobs."""
+    runs = {run_id: build_run(job, (), now) for run_id, job in find_newest_attempts(jobs).items()}
+    return answer_all(requests, Scene(runs=runs, decided=decided), now)
+
+
+def read_started(
+    requests: Iterable[ScheduledJobRun], decided: Mapping[str, JsonObject], parent_uid: str
+) -> dict[str, Run]:
+    """Read back the runs that started and have no result yet; where they stand is unknown."""
+    newest = [replace(request, status=decided.get(request.uid) or request.status) for request in requests]
+    return {
+        request.uid: _read_run(request)
+        for request in newest
+        if request.status.get("verdict") == Verdict.STARTED
+        and not asked_status.is_complete(request.status)
+        and request.status.get("scheduledJobUid") == parent_uid
+    }
+
+
+def find_unsettled(requests: Iterable[ScheduledJobRun]) -> frozenset[str]:
+    """Find the runs whose outcome their ScheduledJobRun has not stored; their Jobs have to stay."""
+    return frozenset(request.uid for request in requests if not asked_status.is_complete(request.status))
+
+
+def _answer(request: ScheduledJobRun, scene: Scene, now: datetime) -> Attempt | Fate | None:
+    """Judge one: what is to be started, what is to be said, or None where all is said."""
+    status, run = request.status, scene.runs.get(request.uid)
+    has_started = status.get("verdict") == Verdict.STARTED
+    if asked_status.is_complete(status) and (has_started or run is None):
+        return None
+    if run is not None and run.phase is not Phase.UNKNOWN and (run.phase.is_result or scene.job is not None):
+        return asked_status.describe_run(run, _uid_of(scene, request))
+    if has_started:
+        return _answer_started(request, scene)
+    if request.is_deleting:
+        return None
+    if request.is_restored and not status:
+        return _refuse(Reason.RESTORED, "it came back from a backup; create another to run the job again")
+    return _answer_new(request, scene, now)
+
+
+def _answer_started(request: ScheduledJobRun, scene: Scene) -> Fate | None:
+    """Judge one whose Job is not known: the schedule's status may have its end, or its Job is to be read."""
+    entry = scene.ended.get(request.uid)
+    if entry is not None:
+        return asked_status.describe_entry(entry, request.status)
+    if _has_parent(request, scene):
+        return None
+    return replace(_lose_parent(request), verdict=Verdict.STARTED)
+
+
+def _answer_new(request: ScheduledJobRun, scene: Scene, now: datetime) -> Attempt | Fate | None:
+    if not _has_parent(request, scene):
+        if request.status.get("scheduledJobUid"):
+            return _lose_parent(request)
+        words = f"there is no ScheduledJob {request.parent_name} in this namespace"
+        return _await(request, Reason.NOT_FOUND, words, now)
+    if request.uid in scene.starting and request.uid not in scene.postponed:
+        return None
+    outcome = _find_refusal(request, scene) or _admit(request, scene, now)
+    return outcome if isinstance(outcome, Attempt) else replace(outcome, parent_uid=_uid_of(scene, request))
+
+
+def _find_refusal(request: ScheduledJobRun, scene: Scene) -> Fate | None:
+    """Tell what the API server says to the create of its Job, if it has refused one."""
+    if (judgement := scene.refused.get(request.uid)) is not None:
+        return _refuse(judgement.reason, judgement.message)
+    if (words := scene.postponed.get(request.uid)) is not None:
+        return Fate(None, None, Reason.CREATE_FAILED, f"refused for now, and tried again: {words}")
+    return None
+
+
+def _admit(request: ScheduledJobRun, scene: Scene, now: datetime) -> Attempt | Fate:
+    """Judge by the specs of both, then by the concurrency rule."""
+    plan = scene.plan
+    if not isinstance(plan, Plan):
+        return _answer_problem(request, plan, now)
+    try:
+        spec = ScheduledJobRunSpec.model_validate(request.spec)
+    except ValidationError as error:
+        return _refuse(Reason.INVALID_SPEC, describe_validation_error(error))
+    refusal = _check_slot(spec.scheduled_for, plan, now)
+    problem = check_args(spec.args)
+    if refusal is not None or problem is not None:
+        return refusal or _refuse(problem.reason, problem.message)  # type: ignore[union-attr]
+    if scene.held_by:
+        return Fate(None, None, Reason.HELD, f"starts are held by {scene.held_by}")
+    rule = plan.spec.concurrency
+    is_free = rule.policy is ConcurrencyPolicy.ALLOW or scene.taken < rule.max_instances
+    if is_free or spec.ignore_concurrency:
+        return _build_attempt(request, spec, plan, scene)
+    words = f"{scene.taken} active; concurrency.maxInstances is {rule.max_instances}"
+    return _refuse(Reason.ALREADY_ACTIVE, f"{words}; set ignoreConcurrency: true to start it all the same")
+
+
+def _answer_problem(request: ScheduledJobRun, problem: Problem | None, now: datetime) -> Fate:
+    """Say why its ScheduledJob cannot run; what is only missing may still come."""
+    assert problem is not None
+    words = f"ScheduledJob {request.parent_name}: {problem.message}"
+    if problem.reason is Reason.TASK_FUNCTION_NOT_FOUND:
+        return _await(request, problem.reason, words, now)
+    return _refuse(problem.reason, words)
+
+
+def _check_slot(slot: datetime | None, plan: Plan, now: datetime) -> Fate | None:
+    """Find out why an instant is no slot of the schedule that has passed."""
+    if slot is None:
+        return None
+    if slot.tzinfo is None:
+        return _refuse(Reason.INVALID_SLOT, "spec.scheduledFor has no zone; end it with Z or an offset")
+    said = f"spec.scheduledFor: {format_instant(slot)}"
+    if slot > now:
+        return _refuse(Reason.INVALID_SLOT, f"{said} has not passed yet; leave it out to run now")
+    if plan.schedule.is_slot(slot):
+        return None
+    nearest = (plan.schedule.previous_slot(slot), plan.schedule.next_slot(slot))
+    names = " and ".join(format_instant(near) for near in nearest if near is not None)
+    hint = f"; the nearest are {names}" if names else ""
+    return _refuse(
+        Reason.INVALID_SLOT, f"{said} is no slot of the schedule ({plan.schedule.text}){hint}; write a slot"
+    )
+
+
+def _build_attempt(request: ScheduledJobRun, spec: ScheduledJobRunSpec, plan: Plan, scene: Scene) -> Attempt:
+    job, slot = scene.job, spec.scheduled_for
+    assert job is not None
+    return Attempt(
+        owner=Owner(job.ns, job.name, job.uid, job.generation),
+        run_id=request.uid,
+        trigger=Trigger.MANUAL if slot is None else Trigger.BACKFILL,
+        slot=slot,
+        previous_slot=plan.schedule.previous_slot(slot) if slot else None,
+        attempt=1,
+        args=plan.spec.args if spec.args is None else spec.args,
+        timeout_seconds=plan.timeout_seconds,
+    )
+
+
+def _refuse(reason: Reason, message: str) -> Fate:
+    return Fate(Verdict.SKIPPED, Phase.FAILED, reason, message)
+
+
+def _await(request: ScheduledJobRun, reason: Reason, words: str, now: datetime) -> Fate:
+    """Wait for an object that is missing; the order in which objects are created does not matter."""
+    until = request.created_at + LONGEST_WAIT
+    if now >= until:
+        return _refuse(reason, words)
+    return Fate(None, None, reason, f"{words}; waits for it until {format_instant(until)}", until=until)
+
+
+def _lose_parent(request: ScheduledJobRun) -> Fate:
+    words = f"ScheduledJob {request.parent_name} was deleted; one of that name is another one"
+    return _refuse(Reason.PARENT_DELETED, words)
+
+
+def _has_parent(request: ScheduledJobRun, scene: Scene) -> bool:
+    """Tell whether its ScheduledJob is there, and the one that was seen first."""
+    return scene.job is not None and _uid_of(scene, request) == scene.job.uid
+
+
+def _uid_of(scene: Scene, request: ScheduledJobRun) -> str:
+    """Name the ScheduledJob that was seen first."""
+    seen = request.status.get("scheduledJobUid")
+    return str(seen or (scene.job.uid if scene.job else ""))
+
+
+def _read_run(request: ScheduledJobRun) -> Run:
+    slot = request.spec.get("scheduledFor")
+    entry = {
+        "runId": request.uid,
+        "slot": slot,
+        "trigger": Trigger.BACKFILL if slot else Trigger.MANUAL,
+        "job": request.status["jobName"],
+        "startedAt": request.status["startedAt"],
+    }
+    return read_recorded_run(entry)
+
+
+def _find_end_of_life(request: ScheduledJobRun) -> datetime | None:
+    """Find when one is to be deleted: what a tool would create again, and run again, is kept."""
+    ttl = request.spec.get("ttlSecondsAfterFinished")
+    completed_at = asked_status.find_completion(request.status)
+    if not isinstance(ttl, int) or completed_at is None or request.is_managed or request.is_deleting:
+        return None
+    return completed_at + timedelta(seconds=ttl)
+
+
+def _age(request: ScheduledJobRun) -> tuple[datetime, str]:
+    return request.created_at, request.name

@@ -1,0 +1,124 @@
+"""The status of a ScheduledJobRun: what became of it, built from the stored one and from its fate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sundial_core import aspects
+from sundial_core.aspects import Aspect
+from sundial_core.conditions import ConditionType, Reason
+from sundial_core.instants import format_instant, parse_instant
+from sundial_core.model import JsonObject
+from sundial_core.objects import ScheduledJobRun
+from sundial_core.runs import Phase, Run
+from sundial_core.verdicts import Verdict
+
+LONGEST_MESSAGE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What is to be said of a ScheduledJobRun.
+
+    Without a verdict it waits, without a result it is waiting or active. `until` is when waiting has to be
+    judged again. What is None or empty here stays as it was said before.
+    """
+
+    verdict: Verdict | None
+    result: Phase | None
+    reason: str
+    message: str
+    parent_uid: str = ""
+    job_name: str = ""
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    until: datetime | None = None
+
+
+def describe_run(run: Run, parent_uid: str) -> Fate:
+    """Describe a run that started as its newest attempt shows it."""
+    return Fate(
+        verdict=Verdict.STARTED,
+        result=run.phase if run.phase.is_result else None,
+        reason=run.reason if run.phase.is_result else "",
+        message=run.message if run.phase.is_result else "",
+        parent_uid=parent_uid,
+        job_name=run.job_name,
+        started_at=run.started_at,
+        completed_at=run.completed_at,
+    )
+
+
+def describe_entry(entry: Mapping[str, str], status: JsonObject) -> Fate:
+    """Describe a run that ended, from its entry in the schedule's status."""
+    completed_at = entry.get("completedAt")
+    return Fate(
+        verdict=Verdict.STARTED,
+        result=Phase(entry["result"]),
+        reason=entry.get("reason", ""),
+        message=entry.get("message", ""),
+        job_name=status.get("jobName", ""),
+        started_at=parse_instant(entry["startedAt"]) if "startedAt" in entry else None,
+        completed_at=parse_instant(completed_at) if completed_at else None,
+    )
+
+
+def is_complete(status: JsonObject) -> bool:
+    """Tell whether a status says that all is over."""
+    return find_completion(status) is not None
+
+
+def find_completion(status: JsonObject) -> datetime | None:
+    """Find since when a status says that all is over."""
+    for condition in status.get("conditions") or ():
+        if condition["type"] == ConditionType.COMPLETE and condition["status"] == "True":
+            return parse_instant(condition["lastTransitionTime"])
+    return None
+
+
+def build_status(request: ScheduledJobRun, fate: Fate, now: datetime) -> JsonObject:
+    """Build the whole status; fields without a value are left out."""
+    old = request.status
+    conditions = {condition["type"]: condition for condition in old.get("conditions") or ()}
+    judged = (_judge_started(fate), _judge_complete(fate))
+    has_started = fate.verdict is Verdict.STARTED
+    status: JsonObject = {
+        "observedGeneration": request.generation,
+        "conditions": aspects.build_conditions(judged, conditions, request.generation, now),
+        "scheduledJobUid": old.get("scheduledJobUid") or fate.parent_uid,
+        "runId": request.uid if has_started else None,
+        "jobName": fate.job_name or old.get("jobName"),
+        "verdict": fate.verdict,
+        "result": fate.result,
+        "reason": fate.reason,
+        "message": fate.message[:LONGEST_MESSAGE],
+        "startedAt": old.get("startedAt") or _format(fate.started_at),
+        "completedAt": _format(fate.completed_at or now.replace(microsecond=0)) if fate.result else None,
+    }
+    return {name: _plain(value) for name, value in status.items() if value not in (None, "")}
+
+
+def _judge_started(fate: Fate) -> Aspect:
+    if fate.verdict is Verdict.STARTED:
+        return Aspect(ConditionType.STARTED, True, Reason.STARTED, "its first Job was created")
+    return Aspect(ConditionType.STARTED, False, Reason(fate.reason), fate.message)
+
+
+def _judge_complete(fate: Fate) -> Aspect:
+    kind = ConditionType.COMPLETE
+    if fate.verdict is not Verdict.STARTED:
+        return Aspect(kind, fate.result is not None, Reason(fate.reason), fate.message)
+    if fate.result is None:
+        return Aspect(kind, False, Reason.RUNS_ACTIVE, "the run is active")
+    return Aspect(kind, True, Reason(fate.result.value), f"the run ended as {fate.result}")
+
+
+def _format(instant: datetime | None) -> str | None:
+    return format_instant(instant) if instant else None
+
+
+def _plain(value: object) -> object:
+    """Turn a member of an enum into its text."""
+    return str(value) if isinstance(value, str) else value

@@ -1,0 +1,110 @@
+"""Carries out what was decided about ScheduledJobRuns: their statuses, and the end of those that have a ttl.
+
+Their Jobs are created with all others, in `effects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from sundial_core.asked import Answers, answer_orphans
+from sundial_core.circumstances import Trust
+from sundial_core.model import JsonObject
+from sundial_core.objects import ScheduledJobRun
+from sundial_core.report import Urgency
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
+from sundial_kube.resources import SCHEDULED_JOB_RUNS
+from sundial_operator.agenda import Agenda, Key, Task, read_clock
+from sundial_operator.observed import Observed
+from sundial_operator.statuses import Source, Statuses
+from sundial_operator.tracks import Companion
+from sundial_operator.writer import Priority, Writer
+
+log = structlog.get_logger()
+
+RETRY_AFTER = timedelta(seconds=10)
+
+
+class Asking:
+    """Remembers the statuses that are not stored yet, and writes them; all is found anew after a crash."""
+
+    def __init__(self, client: KubeClient, writer: Writer, agenda: Agenda[Key], observed: Observed) -> None:
+        self._client = client
+        self._writer = writer
+        self._agenda = agenda
+        self._observed = observed
+        self._companions: dict[str, Companion] = {}
+        self._deleting: set[str] = set()
+        source = Source(SCHEDULED_JOB_RUNS, observed.asked, ignore)
+        self._statuses = Statuses(client, writer, agenda, self._wake, source)
+
+    def recall(self, requests: Iterable[ScheduledJobRun]) -> dict[str, JsonObject]:
+        """Show the statuses that were decided and are not stored yet, by UID."""
+        known = {request.uid: self._companions.get(request.uid) for request in requests}
+        return {uid: one.wanted_status for uid, one in known.items() if one and one.wanted_status}
+
+    def apply(self, requests: Iterable[ScheduledJobRun], answers: Answers | None) -> None:
+        """Submit what an answer asks for; one to which nothing is said has its status stored."""
+        if answers is None:
+            return
+        for request in requests:
+            status = answers.statuses.get(request.uid)
+            companion = self._companions.setdefault(request.uid, Companion(request.uid))
+            self._statuses.want(companion, request, status, Urgency.SOON if status else Urgency.NONE)
+        for request in answers.deletes:
+            if request.uid not in self._deleting:
+                self._deleting.add(request.uid)
+                self._writer.submit(Priority.DELETE, partial(self._delete, request))
+
+    def look(self, uid: str, trust: Trust) -> None:
+        """Answer one whose ScheduledJob is not there; forget one that is not there itself."""
+        request = self._observed.asked.get(uid)
+        if request is None:
+            self._drop(uid)
+            return
+        if self._observed.find_keeper(request) != uid:
+            self._wake(uid)
+            return
+        if trust is Trust.UNTRUSTED:
+            return
+        decided = self.recall([request])
+        status = decided.get(uid) or request.status
+        jobs = self._observed.jobs_of(status.get("scheduledJobUid", ""))
+        answers = answer_orphans([request], decided, jobs, read_clock())
+        self._agenda.set(Key(Task.LOOK, uid), answers.wake_at)
+        self.apply([request], answers)
+
+    def send_status(self, uid: str) -> None:
+        """Submit the status that was decided last for one, if it still differs from the stored one."""
+        companion = self._companions.get(uid)
+        if companion is not None:
+            self._statuses.send(companion)
+
+    async def _delete(self, request: ScheduledJobRun) -> None:
+        try:
+            await self._client.delete(SCHEDULED_JOB_RUNS, request.ns, request.name, request.uid)
+        except (ApiError, ApiUnreachable, NotLeading) as error:
+            self._deleting.discard(request.uid)
+            if not (isinstance(error, ApiError) and error.status in (404, 409)):
+                log.warning("deleting a ScheduledJobRun failed", name=request.name, error=str(error))
+            self._agenda.advance(Key(Task.LOOK, request.uid), read_clock() + RETRY_AFTER)
+
+    def _wake(self, uid: str) -> None:
+        """Look again at the ScheduledJob of one, or at itself where that is not there."""
+        request = self._observed.asked.get(uid)
+        self._observed.wake(self._observed.find_keeper(request) if request else uid)
+
+    def _drop(self, uid: str) -> None:
+        if self._companions.pop(uid, None) is not None:
+            self._deleting.discard(uid)
+            self._agenda.set(Key(Task.LOOK, uid), None)
+            self._agenda.set(Key(Task.STATUS, uid), None)
+
+
+def ignore(old: Mapping[str, object], new: Mapping[str, object]) -> None:
+    """Take no notice of what was stored: runs are counted by their ScheduledJob."""

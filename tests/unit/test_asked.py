@@ -1,0 +1,383 @@
+"""What becomes of each ScheduledJobRun: whether it starts, what it waits for, why it ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from requested import (
+    RUN_UID,
+    STARTED,
+    ask,
+    build_parent,
+    build_request,
+    build_run_marks,
+    complete,
+    follow,
+    name_job,
+    tell,
+    tell_status,
+)
+from situations import LIMITS, UID, at, build_observed, build_plan, list_starts, read_condition
+
+from sundial_core.asked import answer_orphans
+from sundial_core.circumstances import Circumstances
+from sundial_core.conditions import Reason
+from sundial_core.decide import Memory, View, decide
+from sundial_core.instants import format_instant
+from sundial_core.objects import ScheduledJobRun
+from sundial_core.status import ScheduledJobRunStatus
+from sundial_core.verdicts import Judgement, Verdict
+
+ALLOW = {"concurrency": {"policy": "Allow"}}
+RUNNING = build_observed(None, run_id="other", trigger="manual", created=1)
+SLOT = format_instant(at(600))
+LARGE = {"text": "x" * 70_000}
+SEEN = {"scheduledJobUid": UID, "reason": "CreateFailed"}
+ANOTHER = {"scheduledJobUid": "11111111-6f4b-4f0e-9d3c-0a1b2c3d4e5f"}
+MANUAL = build_observed(None, **build_run_marks())
+
+
+def ended(condition: str = "Complete", **how: Any) -> Any:
+    return build_observed(None, condition, **build_run_marks(ended=18, **how))
+
+
+@pytest.mark.parametrize(
+    ("spec", "parent", "expected"),
+    [
+        pytest.param({}, {}, "starts", id="at once"),
+        pytest.param({}, {"suspend": True}, "starts", id="suspended"),
+        pytest.param({}, {"paused": "true"}, "starts", id="paused"),
+        pytest.param({}, {"schedule": {"at": "2020-01-01T00:00:00Z"}}, "starts", id="no slot left"),
+        pytest.param({"scheduledFor": SLOT}, {}, "starts", id="a slot that has passed"),
+        pytest.param({"scheduledFor": "2026-01-01T02:10:00+02:00"}, {}, "starts", id="in another zone"),
+        pytest.param(
+            {"scheduledFor": format_instant(at(601))}, {}, "Skipped Failed InvalidSlot", id="no slot"
+        ),
+        pytest.param(
+            {"scheduledFor": format_instant(at(1200))}, {}, "Skipped Failed InvalidSlot", id="a slot to come"
+        ),
+        pytest.param({"scheduledFor": "2026-01-01T00:10:00"}, {}, "Skipped Failed InvalidSlot", id="no zone"),
+        pytest.param({"scheduledFor": "0001-01-01T00:00:00Z"}, {}, "Skipped Failed InvalidSlot", id="year 1"),
+        pytest.param({"scheduledFor": "noon"}, {}, "Skipped Failed InvalidSpec", id="no instant"),
+        pytest.param({"args": LARGE}, {}, "Skipped Failed ArgsTooLarge", id="large args"),
+        pytest.param({}, {"args": LARGE}, "Skipped Failed ArgsTooLarge", id="large args of the parent"),
+        pytest.param(
+            {}, {"schedule": {"cron": "99 * * * *"}}, "Skipped Failed InvalidSchedule", id="bad parent"
+        ),
+        pytest.param({}, {"schedule": {"interval": {"days": 9}}}, "starts", id="before the first slot"),
+    ],
+)
+def test_what_is_asked_for(spec: dict[str, Any], parent: dict[str, Any], expected: str) -> None:
+    assert tell(ask(build_request(spec), now=700, job=build_parent(**parent))) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        pytest.param(
+            {"scheduledFor": format_instant(at(601))},
+            "(Every 10 minutes); the nearest are 2026-01-01T00:10:00Z and 2026-01-01T00:20:00Z",
+            id="no slot",
+        ),
+        pytest.param({"scheduledFor": format_instant(at(1200))}, "leave it out to run now", id="to come"),
+        pytest.param({"args": LARGE}, "pass large data by a ConfigMap", id="large args"),
+        pytest.param({"scheduledFor": "2026-01-01T00:10:00"}, "end it with Z", id="no zone"),
+    ],
+)
+def test_a_refusal_says_what_to_write_instead(spec: dict[str, Any], words: str) -> None:
+    decision = ask(build_request(spec), now=700)
+    assert words in decision.asked.statuses[RUN_UID]["message"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "spec", "jobs", "expected"),
+    [
+        pytest.param({}, {}, (RUNNING,), "Skipped Failed AlreadyActive", id="Forbid, no place left"),
+        pytest.param({}, {}, (ended(run_id="other"),), "starts", id="Forbid, the other has ended"),
+        pytest.param({"maxInstances": 2}, {}, (RUNNING,), "starts", id="Forbid, a place left"),
+        pytest.param({}, {"ignoreConcurrency": True}, (RUNNING,), "starts", id="ignoreConcurrency"),
+        pytest.param({"policy": "Allow"}, {}, (RUNNING,), "starts", id="Allow"),
+    ],
+)
+def test_concurrency(policy: dict[str, Any], spec: dict[str, Any], jobs: Any, expected: str) -> None:
+    parent = build_parent(concurrency=policy)
+    assert tell(ask(build_request(spec), jobs=jobs, job=parent)) == expected
+
+
+def test_of_two_the_older_takes_the_place() -> None:
+    younger = build_request(created=12, uid="younger", name="a")
+    decision = ask(younger, build_request(created=11, name="b"))
+    assert (tell(decision), tell(decision, "younger")) == ("starts", "Skipped Failed AlreadyActive")
+
+
+def test_a_slot_that_is_due_goes_before_and_takes_the_place() -> None:
+    decision = ask(build_request(created=600), now=600)
+    assert (list_starts(decision), tell(decision)) == ([600], "Skipped Failed AlreadyActive")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "memory", "expected"),
+    [
+        pytest.param((MANUAL,), Memory(), [], id="its Job"),
+        pytest.param((), Memory(retrying=frozenset([RUN_UID])), [], id="its create"),
+        pytest.param((), Memory(), [], id="its start"),
+        pytest.param((ended(),), Memory(), [600], id="not when it has ended"),
+    ],
+)
+def test_a_run_that_was_asked_for_holds_a_place(jobs: Any, memory: Memory, expected: list[int]) -> None:
+    status = {} if memory.retrying else STARTED
+    assert list_starts(ask(build_request(status=status), now=600, jobs=jobs, memory=memory)) == expected
+
+
+def test_a_start_says_all_that_the_job_needs() -> None:
+    (attempt,) = ask(build_request({"args": {"n": 2}})).asked.starts
+    assert (attempt.run_id, attempt.trigger, attempt.slot) == (RUN_UID, "manual", None)
+    assert (attempt.args, attempt.attempt, attempt.timeout_seconds) == ({"n": 2}, 1, 300)
+    assert (attempt.owner.uid, attempt.job_name, attempt.previous_slot) == (UID, name_job(), None)
+
+
+def test_a_backfill_knows_its_slot_and_the_one_before() -> None:
+    (attempt,) = ask(build_request({"scheduledFor": format_instant(at(1200))}), now=1300).asked.starts
+    assert (attempt.trigger, attempt.slot, attempt.previous_slot) == ("backfill", at(1200), at(600))
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        pytest.param({}, {"n": 1}, id="the parent's"),
+        pytest.param({"args": {"n": 2}}, {"n": 2}, id="its own"),
+        pytest.param({"args": {}}, {}, id="none of its own"),
+    ],
+)
+def test_args(spec: dict[str, Any], expected: dict[str, Any]) -> None:
+    (attempt,) = ask(build_request(spec), job=build_parent(args={"n": 1})).asked.starts
+    assert attempt.args == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "jobs", "expected"),
+    [
+        pytest.param({}, (MANUAL,), "Started", id="its Job exists"),
+        pytest.param({}, (ended(),), "Started Succeeded", id="its Job has ended"),
+        pytest.param(STARTED, (MANUAL,), "Started", id="stored as started"),
+        pytest.param(STARTED, (ended(),), "Started Succeeded", id="stored as started, ended"),
+        pytest.param(
+            STARTED,
+            (ended("Failed", reason="BackoffLimitExceeded"),),
+            "Started Failed BackoffLimitExceeded",
+            id="failed",
+        ),
+        pytest.param(
+            STARTED,
+            (ended("FailureTarget", reason="DeadlineExceeded"),),
+            "Started TimedOut DeadlineExceeded",
+            id="timed out",
+        ),
+        pytest.param(STARTED, (), "-", id="its Job is to be read"),
+        pytest.param(complete(STARTED), (), "-", id="complete"),
+        pytest.param(complete(STARTED), (MANUAL,), "-", id="complete, a result never changes"),
+        pytest.param(complete({"verdict": "Skipped"}), (), "-", id="skipped"),
+        pytest.param(complete({"verdict": "Skipped"}), (MANUAL,), "Started", id="skipped, corrected"),
+        pytest.param(SEEN, (), "starts", id="seen and not started"),
+    ],
+)
+def test_one_that_started_never_starts_again(status: dict[str, Any], jobs: Any, expected: str) -> None:
+    assert tell(ask(build_request(status=status), now=30, jobs=jobs)) == expected
+
+
+def test_a_job_that_no_store_has_is_to_be_read() -> None:
+    decision = ask(build_request(status=STARTED))
+    assert [(run.run_id, run.job_name) for run in decision.missing] == [(RUN_UID, name_job())]
+
+
+def test_the_end_is_taken_from_the_schedule_when_the_jobs_are_gone() -> None:
+    entry = {"runId": RUN_UID, "verdict": "Started", "trigger": "manual", "startedAt": format_instant(at(12))}
+    entry |= {"result": "TimedOut", "reason": "DeadlineExceeded", "completedAt": format_instant(at(19))}
+    decision = ask(build_request(status=STARTED), job=build_parent(status={"recentSlots": [entry]}))
+    assert (tell(decision), decision.missing) == ("Started TimedOut DeadlineExceeded", ())
+    assert decision.asked.statuses[RUN_UID]["completedAt"] == format_instant(at(19))
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        pytest.param({"labels": {"velero.io/restore-name": "x"}}, "Skipped Failed Restored", id="label"),
+        pytest.param(
+            {"annotations": {"velero.io/restore-name": "x"}}, "Skipped Failed Restored", id="annotation"
+        ),
+        pytest.param({"labels": {"velero.io/restore-name": "x"}, "status": SEEN}, "starts", id="with status"),
+        pytest.param({"labels": {"velero.io/backup-name": "x"}}, "starts", id="another mark"),
+        pytest.param({"is_deleting": True}, "-", id="being deleted"),
+        pytest.param({"is_deleting": True, "status": STARTED}, "-", id="being deleted, started"),
+    ],
+)
+def test_what_is_not_started_at_all(how: dict[str, Any], expected: str) -> None:
+    assert tell(ask(build_request(**how))) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "created", "now", "expected"),
+    [
+        pytest.param({}, 0, 1, "waits NotFound", id="not there yet"),
+        pytest.param({}, 0, 3599, "waits NotFound", id="within the hour"),
+        pytest.param({}, 0, 3600, "Skipped Failed NotFound", id="after an hour"),
+        pytest.param(SEEN, 0, 1, "Skipped Failed ParentDeleted", id="seen, and gone"),
+        pytest.param(STARTED, 0, 1, "Started Failed ParentDeleted", id="started, and gone"),
+        pytest.param(complete(STARTED), 0, 1, "-", id="complete"),
+    ],
+)
+def test_without_a_schedule(status: dict[str, Any], created: float, now: float, expected: str) -> None:
+    request = build_request(status=status, created=created)
+    assert tell_orphan(request, now) == expected
+
+
+def tell_orphan(request: ScheduledJobRun, now: float, *jobs: Any) -> str:
+    answers = answer_orphans([request], {}, jobs, at(now))
+    return tell_status(answers.statuses[RUN_UID]) if answers.statuses else "-"
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        pytest.param(ended(), "Started Succeeded", id="that has ended"),
+        pytest.param(MANUAL, "Started Failed ParentDeleted", id="that is active"),
+    ],
+)
+def test_a_schedule_that_went_with_a_job(job: Any, expected: str) -> None:
+    assert tell_orphan(build_request(status=STARTED), 20, job) == expected
+
+
+@pytest.mark.parametrize(
+    ("circumstances", "expected"),
+    [
+        pytest.param(Circumstances(held_by="SUNDIAL_HOLD"), "waits Held", id="starts are held"),
+        pytest.param(Circumstances(skew=timedelta(minutes=2)), "nothing", id="the clock is off"),
+        pytest.param(Circumstances(skew=timedelta(seconds=30)), "starts", id="the clock is a little off"),
+    ],
+)
+def test_what_holds_for_the_installation(circumstances: Circumstances, expected: str) -> None:
+    job = build_parent()
+    view = View(job, build_plan(job), (), Memory(), circumstances=circumstances, asked=(build_request(),))
+    decision = decide(view, at(13), LIMITS)
+    assert (tell(decision) if decision.asked else "nothing") == expected
+
+
+def test_one_that_waits_for_its_schedule_is_looked_at_when_the_hour_is_over() -> None:
+    assert answer_orphans([build_request(created=0)], {}, (), at(1)).wake_at == at(3600)
+
+
+@pytest.mark.parametrize("status", [ANOTHER, STARTED | ANOTHER])
+def test_another_schedule_of_that_name_is_not_the_one(status: dict[str, Any]) -> None:
+    assert tell(ask(build_request(status=status))).endswith("Failed ParentDeleted")
+
+
+def test_what_was_decided_counts_before_it_is_stored() -> None:
+    request = build_request()
+    assert tell(ask(request, memory=Memory(asked={RUN_UID: STARTED}))) == "Started"
+    gone = answer_orphans([request], {RUN_UID: STARTED}, (), at(20))
+    assert tell_status(gone.statuses[RUN_UID]) == "Started Failed ParentDeleted"
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param(100, "waits TaskFunctionNotFound", id="may still be created"),
+        pytest.param(3612, "Skipped Failed TaskFunctionNotFound", id="an hour later"),
+    ],
+)
+def test_a_schedule_without_its_function(now: float, expected: str) -> None:
+    parent = build_parent(taskFunctionRef={"name": "missing"})
+    assert tell(ask(build_request(), now=now, job=parent)) == expected
+
+
+@pytest.mark.parametrize(
+    ("memory", "expected"),
+    [
+        pytest.param(Memory(retrying=frozenset([RUN_UID])), "-", id="under way"),
+        pytest.param(
+            Memory(retrying=frozenset([RUN_UID]), postponed={RUN_UID: "exceeded quota"}),
+            "waits CreateFailed",
+            id="refused for now",
+        ),
+        pytest.param(
+            Memory(rejected={RUN_UID: Judgement(at(13), at(13), 1, Verdict.SKIPPED, Reason.REJECTED, "no")}),
+            "Skipped Failed Rejected",
+            id="refused for good",
+        ),
+    ],
+)
+def test_while_its_job_is_created(memory: Memory, expected: str) -> None:
+    assert tell(ask(build_request(), memory=memory)) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "how", "now", "expected"),
+    [
+        pytest.param({}, {}, 9999, "-", id="no ttl"),
+        pytest.param({"ttlSecondsAfterFinished": 60}, {}, 79, "-", id="not yet"),
+        pytest.param({"ttlSecondsAfterFinished": 60}, {}, 80, "deleted", id="its time has come"),
+        pytest.param({"ttlSecondsAfterFinished": 0}, {}, 20, "deleted", id="at once"),
+        pytest.param(
+            {"ttlSecondsAfterFinished": 0},
+            {"annotations": {"argocd.argoproj.io/tracking-id": "x"}},
+            9999,
+            "-",
+            id="kept for Argo CD",
+        ),
+        pytest.param({"ttlSecondsAfterFinished": 0}, {"is_deleting": True}, 99, "-", id="being deleted"),
+        pytest.param({"ttlSecondsAfterFinished": 0}, {"status": SEEN}, 99, "starts", id="not over"),
+    ],
+)
+def test_time_to_live(spec: dict[str, Any], how: dict[str, Any], now: float, expected: str) -> None:
+    request = build_request(spec, **({"status": complete(STARTED, 20)} | how))
+    assert tell(ask(request, now=now)) == expected
+
+
+def test_the_end_of_its_time_is_looked_at() -> None:
+    request = build_request({"ttlSecondsAfterFinished": 60}, status=complete(STARTED, 20))
+    assert ask(request, now=30).wake_at == at(80)
+
+
+def test_the_status_says_what_became_of_it() -> None:
+    request = build_request()
+    started = follow(request, ask(request, now=13, jobs=(MANUAL,)))
+    assert started.status["startedAt"] == format_instant(at(12))
+    status = follow(started, ask(started, now=20, jobs=(ended(),))).status
+    assert (status["runId"], status["jobName"], status["scheduledJobUid"]) == (RUN_UID, name_job(), UID)
+    assert (read_condition(status, "Started"), read_condition(status, "Complete")) == (
+        ("True", "Started"),
+        ("True", "Succeeded"),
+    )
+    assert (status["startedAt"], status["completedAt"]) == (format_instant(at(12)), format_instant(at(18)))
+    ScheduledJobRunStatus.model_validate(status)
+
+
+def test_a_refusal_is_complete_and_never_started() -> None:
+    status = ask(build_request(), jobs=(RUNNING,)).asked.statuses[RUN_UID]
+    assert read_condition(status, "Started") == ("False", "AlreadyActive")
+    assert read_condition(status, "Complete") == ("True", "AlreadyActive")
+    assert ("runId" in status, status["completedAt"]) == (False, format_instant(at(13)))
+
+
+def test_nothing_is_said_twice() -> None:
+    request = build_request()
+    first = follow(request, ask(request, jobs=(MANUAL,)))
+    assert tell(ask(first, now=15, jobs=(MANUAL,))) == "-"
+
+
+def test_a_retry_names_the_newest_job_and_keeps_the_first_start() -> None:
+    parent = build_parent(retry={"count": 1, "delaySeconds": 60})
+    request = build_request(status=STARTED)
+    between = follow(request, ask(request, now=20, jobs=(ended("Failed"),), job=parent))
+    assert tell_status(between.status) == "Started"
+    second = build_observed(None, **build_run_marks(attempt=2, created=80))
+    status = ask(between, now=81, jobs=(ended("Failed"), second), job=parent).asked.statuses[RUN_UID]
+    assert (status["jobName"], status["startedAt"]) == (name_job(2), format_instant(at(12)))
+
+
+def test_a_suspended_schedule_retries_what_a_person_asked_for() -> None:
+    parent = build_parent(suspend=True, retry={"count": 1, "delaySeconds": 0})
+    decision = ask(build_request(status=STARTED), now=20, jobs=(ended("Failed"),), job=parent)
+    assert [one.number for one in decision.retries] == [2]
