@@ -90,6 +90,12 @@ class Sundial:
         self._process = None
         return status
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
+
     def is_running(self) -> bool:
         """Tell whether there is a process to end."""
         return self._process is not None

@@ -29,6 +29,12 @@ TIMEOUT = "sundial.dev/timeout-seconds"
 """The deadline that a Job had before it was ended early: its next attempt gets that one again."""
 CANCEL = "sundial.dev/cancel"
 
+MEMBER = "sundial.dev/member"
+HOSTNAME = "sundial.dev/hostname"
+PID = "sundial.dev/pid"
+VERSION = "sundial.dev/version"
+STARTED_AT = "sundial.dev/started-at"
+
 PAUSED = "sundial.dev/paused"
 PAUSED_BY = "sundial.dev/paused-by"
 PAUSED_REASON = "sundial.dev/paused-reason"

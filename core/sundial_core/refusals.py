@@ -37,6 +37,11 @@ def classify_refusal(status: int, reason: str, message: str) -> Refusal:
     return Refusal.REJECTED if is_final else Refusal.RETRY
 
 
+def is_permission_missing(status: int, message: str) -> bool:
+    """Tell the authoriser's refusal of a verb from an admission plugin's of an object."""
+    return status == 403 and " cannot " in message and " resource " in message
+
+
 def trim_message(message: str) -> str:
     """Shorten a server's message for a status."""
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."

@@ -16,7 +16,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from sundial_core.model import JsonObject
-from sundial_kube.errors import ApiUnreachable, parse_error
+from sundial_kube.errors import ApiError, ApiUnreachable, parse_error
 from sundial_kube.resources import Resource
 from sundial_kube.server_clock import ServerClock
 
@@ -31,6 +31,9 @@ WATCH_READ_SECONDS = 150.0
 CallObserver = Callable[[str, str], None]
 """Called with the verb and the status code of each answer; the code is empty where there was none."""
 
+PatchObserver = Callable[[ApiError | None], None]
+"""Called for each status patch that was answered, with the error if it was refused."""
+
 Gate = Callable[[], None]
 """Called before each write; raises when this process may not write (any more)."""
 
@@ -41,6 +44,10 @@ def open_gate() -> None:
 
 def observe_nothing(verb: str, code: str) -> None:
     """Take no notice of calls."""
+
+
+def observe_no_patch(error: ApiError | None) -> None:
+    """Take no notice of status patches."""
 
 
 class KubeClient:
@@ -57,12 +64,14 @@ class KubeClient:
         user_agent: str = "sundial",
         request_seconds: float = REQUEST_TIMEOUT_SECONDS,
         observe_call: CallObserver = observe_nothing,
+        observe_status_patch: PatchObserver = observe_no_patch,
     ) -> None:
         self._configuration = configuration
         self._gate = gate
         self._user_agent = user_agent
         self._request_seconds = request_seconds
         self._observe_call = observe_call
+        self._observe_status_patch = observe_status_patch
         self._session: aiohttp.ClientSession | None = None
         self.clock = ServerClock()
 
@@ -110,7 +119,14 @@ class KubeClient:
 
     async def patch_status(self, resource: Resource, ns: str, name: str, patch: JsonObject) -> JsonObject:
         """Merge-patch the status; the patch carries the resourceVersion that guards it."""
-        return await self._write("PATCH", resource.path(ns, name, "status"), patch, MERGE_PATCH)
+        path = resource.path(ns, name, "status")
+        try:
+            answer = await self._write("PATCH", path, patch, MERGE_PATCH)
+        except ApiError as error:
+            self._observe_status_patch(error)
+            raise
+        self._observe_status_patch(None)
+        return answer
 
     async def delete(self, resource: Resource, ns: str, name: str, uid: str) -> JsonObject:
         """Delete the object of that UID and, in the background, what it owns."""

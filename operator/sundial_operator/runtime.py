@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from importlib import metadata
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from sundial_core import names
 from sundial_core.circumstances import Trust
 from sundial_core.fence import FenceState
 from sundial_core.manifests import Creator
+from sundial_core.members import Member
 from sundial_core.retention import Limits
 from sundial_kube.client import KubeClient
 from sundial_kube.election import Elector, Seat
@@ -25,11 +27,13 @@ from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import load_configuration
 from sundial_kube.reflector import Reflector
 from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS, TASK_FUNCTIONS
+from sundial_operator.agenda import read_clock
 from sundial_operator.circumstances import CircumstanceWatch
 from sundial_operator.fence import FenceProbe
 from sundial_operator.health import Check, HealthServer, LoopLag
+from sundial_operator.members import Membership, MemberSweep
 from sundial_operator.metrics import Metrics
-from sundial_operator.permissions import find_missing, list_needed
+from sundial_operator.permissions import PatchRefusals, find_missing, list_needed
 from sundial_operator.reconcile import Installation, Reconciler
 from sundial_operator.settings import Settings
 from sundial_operator.writer import Writer
@@ -37,6 +41,7 @@ from sundial_operator.writer import Writer
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 10.0
+STOP_SECONDS = 3.0
 LOST = 3
 """The exit status of a process that lost the leadership."""
 
@@ -77,13 +82,14 @@ class Runtime:
         }
         self._elected = asyncio.Event()
         self._watches: list[Reflector] = []
+        self._started_at = read_clock()
         self.instance = str(uuid.uuid4())
         self.failed = asyncio.Event()
 
     async def start(self) -> None:
         """Log in, list everything, then campaign; raises StartError, LoginError."""
         await self._serve_health()
-        configuration = await load_configuration()
+        self._configuration = configuration = await load_configuration()
         self._elector = self._build_elector(configuration)
         self._client = await self._exits.enter_async_context(
             KubeClient(
@@ -91,6 +97,7 @@ class Runtime:
                 gate=self._elector.leadership.gate,
                 user_agent="sundial-operator",
                 observe_call=self._metrics.count_call,
+                observe_status_patch=PatchRefusals(self._settings.forbidden_seconds, end_process).observe,
             )
         )
         settings = self._settings
@@ -115,6 +122,8 @@ class Runtime:
         await self._writer.drain(DRAIN_SECONDS)
         if self._elected.is_set() or self._stage.ok:
             await asyncio.to_thread(self._elector.stop)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         await self._exits.aclose()
 
     async def _serve_health(self) -> None:
@@ -146,6 +155,19 @@ class Runtime:
 
     def _wake_all(self) -> None:
         self._reconciler.wake_all()
+
+    def _build_membership(self) -> Membership:
+        settings = self._settings
+        member = Member(
+            instance=self.instance,
+            release=settings.release,
+            installation=settings.installation,
+            hostname=socket.gethostname(),
+            pid=os.getpid(),
+            version=metadata.version("sundial"),
+            started_at=self._started_at,
+        )
+        return Membership(self._configuration, member, settings.namespace, settings.member_seconds)
 
     def _read_term(self) -> int:
         return self._elector.leadership.term
@@ -182,6 +204,7 @@ class Runtime:
     async def _campaign(self) -> None:
         """Campaign once all is permitted; once elected, let an older leader's requests land, then decide."""
         await self._await_permissions()
+        self._spawn(self._build_membership().run())
         await self._circumstances.learn()
         self._spawn(self._circumstances.run())
         self._stage = Check(True, "standing by")
@@ -196,6 +219,9 @@ class Runtime:
         self._spawn(self._reconciler.agenda.run())
         self._spawn(self._relist())
         self._spawn(self._fence.run())
+        settings = self._settings
+        sweep = MemberSweep(self._client, settings.namespace, settings.installation, settings.member_seconds)
+        self._spawn(sweep.run())
         await self._reconciler.run()
 
     async def _await_permissions(self) -> None:

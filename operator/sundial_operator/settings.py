@@ -42,6 +42,12 @@ class Settings(BaseSettings):
         10.0, gt=0, description="How long a leader goes on without renewing; less than the Lease."
     )
     renew_period_seconds: float = Field(2.0, gt=0, description="How often the Lease is renewed or tried.")
+    member_seconds: float = Field(
+        120.0, ge=1, description="How long a replica that gives no sign of life is still listed."
+    )
+    forbidden_seconds: float = Field(
+        60.0, gt=0, description="How long a leader may be refused to write statuses before it ends."
+    )
     concurrent_writes: int = Field(16, ge=1, le=64, description="How many writes may be under way at once.")
     log_format: LogFormat = Field(
         LogFormat.AUTO, description="console or json; auto takes console on a terminal."
