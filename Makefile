@@ -3,7 +3,7 @@ PYTHON ?= python3
 CLUSTER ?= auto
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit cluster-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench-burst bench-plan clean
+.PHONY: help demo test unit cluster-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-burst bench-plan bench-rate bench-scale bench-writes clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -49,11 +49,23 @@ LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-
 lock: .venv/installed ## Pin the newest dependencies that pyproject.toml allows
 	$(LOCK) --upgrade -o requirements.lock pyproject.toml
 
+bench: setup programs ## Measure everything, print one JSON (about 45 minutes; QUICK=1 tries it with tiny numbers)
+	$(PY) tests/bench/bench.py $(if $(QUICK),--quick)
+
 bench-burst: setup programs ## Measure 1,000 Jobs due at once: bare loop, Sundial, CronJob (about 18 minutes)
 	$(PY) tests/bench/burst.py
 
+bench-scale: setup programs ## Measure a restart with 10,000 ScheduledJobs, and idling (about 12 minutes)
+	$(PY) tests/bench/scale.py
+
+bench-rate: setup programs ## Measure lateness at 20 starts a second, and the rate that is too much (about 8 minutes)
+	$(PY) tests/bench/rate.py
+
+bench-writes: setup programs ## Count the writes of a successful run (about 4 minutes)
+	$(PY) tests/bench/writes.py
+
 bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
-	$(PY) tests/bench/bench_plan.py
+	$(PY) tests/bench/plan.py
 
 setup: .venv/installed ## Make the virtual environment and install Debian's packages for a real node
 	test "$$(id -u)" != 0 || $(PY) -m sundial_devcluster packages

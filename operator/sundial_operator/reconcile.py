@@ -86,6 +86,11 @@ class Reconciler:
         for one in (*self.observed.schedules, *self.observed.asked):
             self.wake(one.uid)
 
+    @property
+    def waiting(self) -> int:
+        """How many ScheduledJobs are to be looked at now."""
+        return len(self._due.keys() | self._changed.keys())
+
     async def run(self) -> None:
         """Work on what is due and what has changed, for ever."""
         while True:

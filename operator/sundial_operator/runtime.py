@@ -241,6 +241,7 @@ class Runtime:
         watch("clock_trusted", lambda: float(find().trust is not Trust.UNTRUSTED))
         watch("held", lambda: float(bool(find().held_by)))
         watch("queue_depth", lambda: len(self._writer))
+        watch("decisions_waiting", lambda: self._reconciler.waiting)
         watch("watch_restarts", lambda: sum(reflector.restarts for reflector in self._watches))
         watch("scheduled_jobs", lambda: len(self.stores.schedules))
         watch("jobs", lambda: len(self.stores.jobs))

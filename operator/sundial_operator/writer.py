@@ -38,7 +38,7 @@ class Writer:
         self._running_others = 0
 
     def __len__(self) -> int:
-        return len(self._ready)
+        return len(self._ready) + len(self._running)
 
     def submit(self, priority: Priority, action: Action) -> None:
         """Queue an action; it starts when its turn comes."""

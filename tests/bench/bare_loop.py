@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from burst_api import Access, open_session
+from bench_api import Access, open_session
 from burst_manifests import build_job
 
 CONCURRENCY = 16

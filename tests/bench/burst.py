@@ -9,36 +9,31 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
-import platform
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-from burst_api import JOBS, Access, list_items, open_session
-from burst_arena import (
+from bench_api import JOBS, Access, list_items, open_session
+from bench_arena import (
+    RAISED_FLAGS,
     clear,
     find_access,
     open_namespace,
-    read_cpu_seconds,
     read_servers_cpu,
     set_manager_flags,
     wait_quiet,
 )
+from bench_cluster import NAMESPACE, describe_machine, find_operator_log, open_cluster
+from bench_command import add_output, explain_ends, print_report
+from bench_operator import run_operator
 from burst_contestants import (
     CONTESTANTS,
-    RAISED_FLAGS,
     Contestant,
     Kind,
-    NotReady,
-    OperatorEnded,
     run_bare_loop,
-    run_operator,
     set_up_schedules,
 )
 from burst_figures import Outcome, compare, describe_outcome, is_complete
@@ -46,13 +41,11 @@ from burst_sightings import Sightings, follow
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes, start_cluster
+from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes
 from sundial_devcluster.polling import until_async
 
-CRDS = Path(__file__).parents[2] / "crds"
 PATIENCE_SECONDS = 600
 SETTLE_SECONDS = 3
-OPERATOR_NAMESPACE = "sundial-system"
 
 
 class Burst:
@@ -68,7 +61,7 @@ class Burst:
         """Let the contestants take turns; return their figures by name."""
         figures = {}
         async with open_session(self._access) as session:
-            await open_namespace(session, OPERATOR_NAMESPACE)
+            await open_namespace(session, NAMESPACE)
             for name in names:
                 outcome = await self._take_turn(session, CONTESTANTS[name])
                 figures[name] = describe_outcome(outcome, self._jobs)
@@ -107,14 +100,14 @@ class Burst:
         async with AsyncExitStack() as stack:
             operator = None
             if contestant.kind is Kind.SUNDIAL:
-                log = self._cluster.folder / "logs" / "sundial-operator.log"
-                operator = await stack.enter_async_context(run_operator(self._cluster.kubeconfig, log))
+                running = run_operator(self._cluster.kubeconfig, find_operator_log(self._cluster))
+                operator = await stack.enter_async_context(running)
             due = await set_up_schedules(session, contestant.kind, ns, self._jobs)
             before = read_servers_cpu(self._cluster)
-            before |= {"creator": read_cpu_seconds(operator)} if operator else {}
+            before |= {"creator": operator.cpu_seconds} if operator else {}
             await self._wait(sightings.jobs)
             cpu = self._used(before)
-            cpu |= {"creator": read_cpu_seconds(operator) - before["creator"]} if operator else {}
+            cpu |= {"creator": operator.cpu_seconds - before["creator"]} if operator else {}
             await self._wait(sightings.started)
             await asyncio.sleep(SETTLE_SECONDS)
         return due.timestamp(), cpu
@@ -150,29 +143,15 @@ class Burst:
         self._progress.console.log(text, markup=False, highlight=False)
 
 
-def describe_machine(cluster: Cluster) -> dict[str, Any]:
-    """Return what the figures depend on besides the code."""
-    return {
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-        "kubernetes": cluster.get_json("/version")["gitVersion"],
-    }
-
-
 def run(jobs: int, names: list[str]) -> dict[str, Any]:
     """Start a cluster, measure, and end it whatever happens; return the whole report."""
     console = Console(stderr=True)
     console.log(f"{jobs} Jobs at once, {', '.join(names)}: about {estimate_minutes(jobs, names)} minutes")
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[seen]}"))
-    cluster = start_cluster(ClusterConfig(f"burst-{os.getpid()}", Nodes.KWOK), report=console.log)
-    try:
-        cluster.kubectl("apply", "--server-side", "-f", str(CRDS))
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+    with open_cluster(ClusterConfig(f"burst-{os.getpid()}", Nodes.KWOK), console.log) as cluster:
         with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
             figures = asyncio.run(Burst(cluster, jobs, progress).measure(names))
         machine = describe_machine(cluster)
-    finally:
-        cluster.stop()
     return {
         "jobs": jobs,
         "complete": is_complete(figures, jobs),
@@ -196,7 +175,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=1000, help="how many are due at once [1000]")
     parser.add_argument("--only", default=",".join(CONTESTANTS), help="contestants, in order [%(default)s]")
-    parser.add_argument("--output", type=Path, help="write the JSON to this file as well")
+    add_output(parser)
     arguments = parser.parse_args()
     arguments.names = arguments.only.split(",")
     unknown = set(arguments.names) - set(CONTESTANTS)
@@ -208,20 +187,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the bench as a command."""
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with explain_ends():
         report = run(arguments.jobs, arguments.names)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except ExceptionGroup as group:
-        foreseen, others = group.split((NotReady, OperatorEnded))
-        if foreseen is None or others is not None:
-            raise
-        sys.exit(f"burst: {foreseen.exceptions[0]}")
-    text = json.dumps(report, indent=2) + "\n"
-    if arguments.output:
-        arguments.output.write_text(text)
-    sys.stdout.write(text)
+    print_report(report, arguments.output)
     sys.exit(0 if report["complete"] else 1)
 
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
 import aiohttp
-from burst_api import CRON_JOBS, SCHEDULED_JOBS, Access, create_all, list_items
+from bench_api import CRON_JOBS, SCHEDULED_JOBS, Access, create_all, list_items
+from bench_arena import RAISED_FLAGS, Foreseen
 from burst_manifests import build_cron_job, build_scheduled_job
 
-RAISED_FLAGS = ("--kube-api-qps=1000", "--kube-api-burst=1000", "--concurrent-cron-job-syncs=50")
 BARE_LOOP = Path(__file__).with_name("bare_loop.py")
 FIXED_LEAD = timedelta(seconds=10)
 LEAD_PER_JOB = timedelta(seconds=0.035)
@@ -52,43 +47,8 @@ CONTESTANTS = {
 }
 
 
-class NotReady(Exception):
+class NotReady(Foreseen):
     """The set-up took longer than the time until the due minute."""
-
-
-class OperatorEnded(Exception):
-    """The operator ended by itself; the text is the end of its log."""
-
-
-@asynccontextmanager
-async def run_operator(kubeconfig: Path, log: Path) -> AsyncIterator[int]:
-    """Run Sundial's operator with its defaults, as a process of its own; yields its pid.
-
-    Raises OperatorEnded when the block fails because the operator has ended.
-    """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SUNDIAL_")}
-    with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "sundial_operator"),
-            env=environment | {"KUBECONFIG": str(kubeconfig)},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        yield process.pid
-    except Exception as error:
-        if process.returncode is None:
-            raise
-        raise OperatorEnded(log.read_text()[-2000:]) from error
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), 20)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 async def run_bare_loop(access: Access, ns: str, jobs: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from burst_api import JOBS, PODS, watch
+from bench_api import JOBS, PODS, watch
 
 Take = Callable[[dict[str, Any], float], None]
 

@@ -8,18 +8,22 @@ import os
 from pathlib import Path
 
 import aiohttp
-from burst_api import CRON_JOBS, JOBS, PODS, SCHEDULED_JOBS, Access, create, delete_all, list_items
-from burst_contestants import RAISED_FLAGS
+from bench_api import CRON_JOBS, JOBS, PODS, SCHEDULED_JOBS, Access, create, delete_all, list_items
 
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until_async
 
+RAISED_FLAGS = ("--kube-api-qps=1000", "--kube-api-burst=1000", "--concurrent-cron-job-syncs=50")
 MANAGER = "kube-controller-manager"
 SERVERS = ("kube-apiserver", "etcd", MANAGER)
 PARENTS_FIRST = (CRON_JOBS, SCHEDULED_JOBS, JOBS, PODS)
 QUIET_CORES = 0.15
 QUIET_TIMEOUT_SECONDS = 300
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Foreseen(Exception):
+    """A reason to end a bench that needs no traceback; the text says it all."""
 
 
 def find_access(cluster: Cluster) -> Access:
@@ -43,9 +47,24 @@ def read_cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def read_servers_cpu(cluster: Cluster) -> dict[str, float]:
-    """Read the CPU time of the servers that take part in every burst."""
-    return {name: read_cpu_seconds(cluster.component_pid(name)) for name in SERVERS}
+def read_memory_mb(pid: int, field: str) -> float:
+    """Read a size of a process from its status: VmRSS is resident now, VmHWM was at most."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kilobytes = next(line.split()[1] for line in lines if line.startswith(field + ":"))
+    return round(int(kilobytes) / 1024, 1)
+
+
+def read_busy_seconds() -> float:
+    """Read the CPU time that the whole machine has been busy for, whoever used it."""
+    user, nice, system, _, _, irq, softirq, steal = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    )
+    return (user + nice + system + irq + softirq + steal) / TICKS
+
+
+def read_servers_cpu(cluster: Cluster, servers: tuple[str, ...] = SERVERS) -> dict[str, float]:
+    """Read the CPU time of servers; by default of those that take part in every burst."""
+    return {name: read_cpu_seconds(cluster.component_pid(name)) for name in servers}
 
 
 async def open_namespace(session: aiohttp.ClientSession, ns: str) -> None:

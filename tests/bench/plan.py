@@ -1,4 +1,4 @@
-"""How long planning 10,000 distinct schedules takes from cold: `python tests/bench/bench_plan.py`."""
+"""How long planning 10,000 distinct schedules takes from cold: `python tests/bench/plan.py`."""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 
-CREATES_AT_ONCE = 16
+SENT_AT_ONCE = 16
 JOBS = "/apis/batch/v1/namespaces/{ns}/jobs"
 CRON_JOBS = "/apis/batch/v1/namespaces/{ns}/cronjobs"
 PODS = "/api/v1/namespaces/{ns}/pods"
+TASK_FUNCTIONS = "/apis/sundial.dev/v1alpha1/namespaces/{ns}/taskfunctions"
 SCHEDULED_JOBS = "/apis/sundial.dev/v1alpha1/namespaces/{ns}/scheduledjobs"
 
 
@@ -47,13 +48,26 @@ async def create(session: aiohttp.ClientSession, path: str, manifest: dict[str, 
 
 async def create_all(session: aiohttp.ClientSession, path: str, manifests: Iterable[dict[str, Any]]) -> None:
     """Create objects, several at once."""
-    queue = iter(manifests)
+    await send_all(session, "POST", ((path, orjson.dumps(manifest)) for manifest in manifests))
+
+
+async def send_all(
+    session: aiohttp.ClientSession, method: str, requests: Iterable[tuple[str, bytes]]
+) -> None:
+    """Send requests, each a path and a body, several at once; a PATCH is a merge patch.
+
+    Raises aiohttp.ClientResponseError when one is refused.
+    """
+    queue = iter(requests)
+    content = "application/merge-patch+json" if method == "PATCH" else "application/json"
 
     async def work() -> None:
-        for manifest in queue:
-            await create(session, path, manifest)
+        for path, body in queue:
+            async with session.request(method, path, data=body, headers={"Content-Type": content}) as answer:
+                answer.raise_for_status()
+                await answer.read()
 
-    await asyncio.gather(*(work() for _ in range(CREATES_AT_ONCE)))
+    await asyncio.gather(*(work() for _ in range(SENT_AT_ONCE)))
 
 
 async def list_items(session: aiohttp.ClientSession, path: str) -> list[dict[str, Any]]:
