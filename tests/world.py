@@ -108,7 +108,9 @@ class Cluster:
         self._touch()
         self.statuses.append(self.item["status"])
 
-    async def create(self, _resource: object, _ns: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    async def create_for_metadata(
+        self, _resource: object, _ns: str, manifest: dict[str, Any]
+    ) -> dict[str, Any]:
         """Create a Job, or fail in the way that the mode says."""
         if self.create_mode == "refuse":
             raise ApiError(403, "Forbidden", "exceeded quota: jobs")

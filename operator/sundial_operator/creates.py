@@ -84,7 +84,7 @@ class JobCreator:
         create.is_refused = False
         manifest = create.build(self._describe_creator())
         try:
-            return Created(await self._client.create(JOBS, attempt.owner.ns, manifest))
+            return Created(await self._client.create_for_metadata(JOBS, attempt.owner.ns, manifest))
         except NotLeading:
             return _try_later(create)
         except ApiUnreachable as error:

@@ -48,7 +48,7 @@ class Server:
         self.answers = {"create": to_create, "get": to_get}
         self.asked: list[str] = []
 
-    async def create(self, *_: object) -> dict[str, Any]:
+    async def create_for_metadata(self, *_: object) -> dict[str, Any]:
         return self.answer("create")
 
     async def get(self, *_: object) -> dict[str, Any]:
