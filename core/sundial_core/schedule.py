@@ -6,7 +6,7 @@ further: a slot that comes later than that after the instant asked about does no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sundial_core.cron import parse_cron
@@ -27,6 +27,24 @@ _LATEST = datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001 - naive UTC inside
 _KINDS = "exactly one of cron, cronFields, interval and at must be set"
 
 
+@dataclass(slots=True)
+class _Lookahead:
+    """The slots that were found last: all those in (after, slots[-1]]. Saves finding them again."""
+
+    after: datetime | None = None
+    slots: tuple[datetime, ...] = ()
+
+    def find_after(self, after: datetime) -> list[datetime]:
+        """List the known slots that follow an instant without a gap."""
+        if self.after is None or after < self.after:
+            return []
+        return [slot for slot in self.slots if slot > after]
+
+    def covers(self, after: datetime, until: datetime) -> bool:
+        """Tell whether all slots in (after, until] are known."""
+        return self.after is not None and self.after <= after and bool(self.slots) and until <= self.slots[-1]
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledSchedule:
     """The slots of one schedule within its window, and the schedule in words."""
@@ -35,18 +53,21 @@ class CompiledSchedule:
     low: datetime
     high: datetime
     text: str
+    _ahead: _Lookahead = field(default_factory=_Lookahead, compare=False, repr=False)
 
     def next_slot(self, after: datetime) -> datetime | None:
         """Find the first slot strictly after an instant; None if there is none in ten years or the window."""
-        start = _naive(after)
-        slot = self.source.first(*self._clip(start, _horizon(start)))
-        return None if slot is None else slot.replace(tzinfo=UTC)
+        known = self._ahead.find_after(after)
+        return known[0] if known else self._find_next(after)
 
     def slots_after(self, after: datetime, limit: int) -> list[datetime]:
         """List the next `limit` slots, each within ten years of the one before."""
-        slots: list[datetime] = []
-        while len(slots) < limit and (slot := self.next_slot(slots[-1] if slots else after)) is not None:
+        slots = self._ahead.find_after(after)
+        if len(slots) >= limit:
+            return slots[:limit]
+        while len(slots) < limit and (slot := self._find_next(slots[-1] if slots else after)) is not None:
             slots.append(slot)
+        self._ahead.after, self._ahead.slots = after, tuple(slots)
         return slots
 
     def previous_slot(self, before: datetime) -> datetime | None:
@@ -63,12 +84,19 @@ class CompiledSchedule:
 
     def latest_slots(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
         """List the newest `limit` slots in (after, until], oldest first."""
+        if limit > 0 and self._ahead.covers(after, until):
+            return [slot for slot in self._ahead.find_after(after) if slot <= until][-limit:]
         slots = self.source.newest(*self._clip(_naive(after), _naive(until)), limit)
         return [slot.replace(tzinfo=UTC) for slot in slots]
 
     def count_slots(self, after: datetime, until: datetime) -> int:
         """Count the slots in (after, until]; the cost grows with the days, not with the slots."""
         return self.source.count(*self._clip(_naive(after), _naive(until)))
+
+    def _find_next(self, after: datetime) -> datetime | None:
+        start = _naive(after)
+        slot = self.source.first(*self._clip(start, _horizon(start)))
+        return None if slot is None else slot.replace(tzinfo=UTC)
 
     def _clip(self, after: datetime, until: datetime) -> tuple[datetime, datetime]:
         """Turn (after, until] into [low, high) within the window."""
