@@ -52,6 +52,9 @@ class Agenda(Generic[K]):
     def __len__(self) -> int:
         return len(self._due)
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._due
+
     def set(self, key: K, due: datetime | None) -> None:
         """Set when a key is due, or that it never is."""
         if due is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -29,6 +29,24 @@ STATUS_DELAYS = {
     Urgency.LAZY: timedelta(seconds=3),
 }
 """How long a status waits for what may follow, so that one write tells it all."""
+
+LAZY_SPACING = timedelta(milliseconds=40)
+LONGEST_LAZY = timedelta(seconds=30)
+"""In a burst those that may wait go one by one: most of the runs end before their turn comes."""
+
+
+class Pace:
+    """Gives out turns, at most one each `spacing`, and none later than `longest` after it was asked for."""
+
+    def __init__(self, spacing: timedelta, longest: timedelta) -> None:
+        self._spacing = spacing
+        self._longest = longest
+        self._last = datetime.min.replace(tzinfo=UTC)
+
+    def take_turn(self, now: datetime, wait: timedelta) -> datetime:
+        """Take the next turn that is at least `wait` from now."""
+        self._last = min(max(now + wait, self._last + self._spacing), now + self._longest)
+        return self._last
 
 
 class Reported(Protocol):
@@ -87,6 +105,7 @@ class Statuses(Generic[V]):
         self._resource = source.resource
         self._store = source.store
         self._note_stored = source.note_stored
+        self._pace = Pace(LAZY_SPACING, LONGEST_LAZY)
 
     def want(self, companion: Companion, item: V, status: JsonObject | None, urgency: Urgency) -> None:
         """Take a status that was decided for an object as it is in the store."""
@@ -97,8 +116,12 @@ class Statuses(Generic[V]):
             return
         companion.wanted_status = status
         companion.wanted_from = item.resource_version
-        if companion.patch_failures == 0:
-            self._agenda.advance(key, read_clock() + STATUS_DELAYS[urgency])
+        if companion.patch_failures == 0 and not (urgency is Urgency.LAZY and key in self._agenda):
+            self._agenda.advance(key, self._find_turn(urgency, read_clock()))
+
+    def _find_turn(self, urgency: Urgency, now: datetime) -> datetime:
+        delay = STATUS_DELAYS[urgency]
+        return self._pace.take_turn(now, delay) if urgency is Urgency.LAZY else now + delay
 
     def send(self, companion: Companion) -> None:
         """Submit the status that was decided last, if it still differs from the stored one."""

@@ -24,14 +24,14 @@ class Priority(IntEnum):
 
 
 class Writer:
-    """Runs actions with at most `limit` under way, of other priorities than starts at most a quarter.
+    """Runs actions with at most `limit` under way, of other priorities than starts at most an eighth.
 
     An action handles its own errors; one that does not is logged and harms nothing else.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._limit_of_others = max(1, limit // 4)
+        self._limit_of_others = max(1, limit // 8)
         self._ready: list[tuple[Priority, int, Action]] = []
         self._submitted = 0
         self._running: set[asyncio.Task[None]] = set()
