@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sundial_core.model import CronFields
 from sundial_core.schedule_error import ScheduleError, quoted
@@ -117,6 +118,7 @@ def _fill_defaults(fields: CronFields) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=4096)
 def _read_field(field: Field, written: str) -> Reading:
     if len(written) > LONGEST_FIELD:
         raise field.error(written, f"is {len(written)} characters long; write at most {LONGEST_FIELD}.")
