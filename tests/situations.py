@@ -87,7 +87,8 @@ def build_job_item(
     annotations = {names.ATTEMPT: str(attempt)} | how.get("marks", {})
     if slot is not None:
         annotations[names.SCHEDULED_FOR] = format_instant(at(slot))
-    status: dict[str, Any] = {"ready": 1} if how.get("ready") else {}
+    counts = how.get("counts", {"failed": 1} if "Fail" in condition else {})
+    status: dict[str, Any] = {"ready": 1} if how.get("ready") else dict(counts)
     if condition:
         since = format_instant(at(created + 5 if ended is None else ended))
         true = {"status": "True", "lastTransitionTime": since, "reason": reason}

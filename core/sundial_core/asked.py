@@ -232,6 +232,7 @@ def _build_attempt(request: ScheduledJobRun, spec: ScheduledJobRunSpec, plan: Pl
         attempt=1,
         args=plan.spec.args if spec.args is None else spec.args,
         timeout_seconds=plan.timeout_seconds,
+        start_timeout_seconds=plan.spec.start_timeout_seconds or 0,
     )
 
 

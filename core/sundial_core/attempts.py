@@ -61,7 +61,7 @@ def await_attempt(run: Run, following: NextAttempt) -> Run:
     return replace(
         run,
         phase=Phase.WAITING,
-        reason="",
+        reason=run.reason if run.reason == Reason.POD_UNREACHABLE else "",
         message="",
         completed_at=None,
         holds_place=True,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sundial_core import asked, attempts, endings, holds, names, queues, resets, runs, verdicts
+from sundial_core import asked, attempts, endings, holds, names, queues, resets, runs, starts, verdicts
 from sundial_core.asked import Answers, Scene
 from sundial_core.attempts import NextAttempt
 from sundial_core.circumstances import Circumstances, Trust
@@ -198,9 +198,10 @@ def _observe_runs(view: View, moment: _Moment, open_ends: Iterable[NextAttempt])
     known |= view.memory.lost
     following = {one.after.run_id: one for one in open_ends}
     for run_id, job in runs.find_newest_attempts(view.jobs).items():
-        run = runs.build_run(job, view.pods.get(job.uid, ()), moment.now)
+        pods = view.pods.get(job.uid, ())
+        run = runs.build_run(job, pods, moment.now)
         if run_id not in following:
-            known[run_id] = endings.explain_end(run, job)
+            known[run_id] = endings.explain_end(starts.explain_deadline(run, job, pods), job)
         elif _is_stopped(job, moment.hold) and run_id not in view.memory.landing:
             known[run_id] = endings.stop_retries(run)
         else:
@@ -244,7 +245,9 @@ def _find_endings(
     stopped = [
         Ending(one.after, Reason.RETRIES_STOPPED) for one in open_ends if _is_stopped(one.after, moment.hold)
     ]
-    ended = {ending.job.uid: ending for ending in (*stopped, *asked)}
+    pending = [(known[job.run_id], job, view.pods.get(job.uid, ())) for job in active]
+    late = starts.find_late_starts(pending, moment.now)
+    ended = {ending.job.uid: ending for ending in (*late, *stopped, *asked)}
     excess = _count_excess(view, moment, known, placed) - len(asked)
     if excess > 0:
         rest = [job for job in active if job.uid not in ended]
@@ -408,6 +411,7 @@ def _build_attempts(view: View, starts: Iterable[datetime]) -> Iterable[Attempt]
             attempt=1,
             args=plan.spec.args,
             timeout_seconds=plan.timeout_seconds,
+            start_timeout_seconds=plan.spec.start_timeout_seconds or 0,
         )
 
 
@@ -418,6 +422,7 @@ def _find_wake(report: Report, others: Iterable[datetime | None], now: datetime)
         times.append(report.hold.until)
     else:
         times += report.following[:1]
+    times += [run.start_by for run in report.runs if run.start_by is not None and run.start_by > now]
     times += [run.retry_at for run in report.runs if run.retry_at is not None and run.retry_at > now]
     times += [
         run.completed_at + runs.LONGEST_RELEASE

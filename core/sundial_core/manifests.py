@@ -40,7 +40,8 @@ class Owner:
 class Attempt:
     """One start of a run: everything about it that is not the template.
 
-    `slot` and `previous_slot` are instants; `timeout_seconds` is the Job's active deadline.
+    `slot` and `previous_slot` are instants; `timeout_seconds` is the Job's active deadline;
+    `start_timeout_seconds` 0 means that nothing is said of it.
     """
 
     owner: Owner
@@ -51,6 +52,7 @@ class Attempt:
     attempt: int
     args: JsonObject | None
     timeout_seconds: int
+    start_timeout_seconds: int = 0
 
     @property
     def job_name(self) -> str:
@@ -166,6 +168,8 @@ def build_annotations(attempt: Attempt, creator: Creator) -> dict[str, str]:
         names.RETRIES_USED: "0",
         names.DISRUPTIONS: "0",
     }
+    if attempt.start_timeout_seconds:
+        marks[names.START_TIMEOUT] = str(attempt.start_timeout_seconds)
     if attempt.slot is not None:
         marks[names.SCHEDULED_FOR] = format_instant(attempt.slot)
     return marks

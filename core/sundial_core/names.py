@@ -27,6 +27,7 @@ ENDED = "sundial.dev/ended"
 ENDED_MESSAGE = "sundial.dev/ended-message"
 TIMEOUT = "sundial.dev/timeout-seconds"
 """The deadline that a Job had before it was ended early: its next attempt gets that one again."""
+START_TIMEOUT = "sundial.dev/start-timeout-seconds"
 CANCEL = "sundial.dev/cancel"
 
 MEMBER = "sundial.dev/member"

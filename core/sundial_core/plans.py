@@ -58,7 +58,9 @@ def compile_plan(
     work = _find_work(spec, function)
     if isinstance(work, Problem):
         return replace(work, schedule_hash=schedule_hash)
-    problem = check_args(spec.args) or _check_period(job, schedule, minimum_period)
+    problem = (
+        check_args(spec.args) or _check_start(spec, work[1]) or _check_period(job, schedule, minimum_period)
+    )
     if problem is not None:
         return replace(problem, schedule_hash=schedule_hash)
     template, timeout_seconds = work
@@ -110,6 +112,15 @@ def check_args(args: JsonObject | None) -> Problem | None:
         Reason.ARGS_TOO_LARGE,
         f"spec.args: {size} bytes of JSON; at most {LONGEST_ARGS_BYTES} are allowed:"
         " pass large data by a ConfigMap or an object store and name it in args",
+    )
+
+
+def _check_start(spec: ScheduledJobSpec, timeout_seconds: int) -> Problem | None:
+    """Check what the API server cannot where the timeout is the TaskFunction's."""
+    if spec.start_timeout_seconds is None or spec.start_timeout_seconds < timeout_seconds:
+        return None
+    return Problem(
+        Reason.INVALID_SPEC, f"spec.startTimeoutSeconds: must be less than the timeout, {timeout_seconds} s"
     )
 
 

@@ -204,6 +204,7 @@ def _build_active(run: Run) -> JsonObject:
         "job": run.job_name,
         "phase": run.phase.value,
         "retryAt": format_instant(run.retry_at) if run.retry_at else None,
+        "reason": (run.reason or None) if run.phase is Phase.WAITING else None,
         "trigger": run.trigger.value,
     }
     return {name: value for name, value in entry.items() if value is not None}

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sundial_core import names
+from sundial_core.conditions import Reason
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 
@@ -44,7 +45,8 @@ class ObservedJob:
     """One of our Jobs as last seen: what deciding needs, nothing else.
 
     `result_at` is when the result was known, `released_at` when all its Pods were gone too.
-    `retries_used` and `disruptions` count the attempts before it; `timeout_seconds` is what it was given.
+    `retries_used` and `disruptions` count the attempts before it; `timeout_seconds` is what it was given,
+    `start_timeout_seconds` until a container must have started (0: not said). `had_pods`: a Pod was created.
     `ended` says why it was ended early, if it was, `ended_message` more of that; `is_cut_short`: while it
     ran, and not when it had failed by itself. `is_cancelled`: a person wants its run to end.
     """
@@ -69,9 +71,14 @@ class ObservedJob:
     retries_used: int = 0
     disruptions: int = 0
     timeout_seconds: int = 0
+    start_timeout_seconds: int = 0
+    had_pods: bool = False
     ended_message: str = ""
     is_cut_short: bool = False
     is_cancelled: bool = False
+
+
+POD_COUNTS = ("active", "ready", "terminating", "succeeded", "failed")
 
 
 def parse_job(item: JsonObject) -> ObservedJob:
@@ -106,6 +113,8 @@ def parse_job(item: JsonObject) -> ObservedJob:
         retries_used=int(annotations.get(names.RETRIES_USED, 0)),
         disruptions=int(annotations.get(names.DISRUPTIONS, 0)),
         timeout_seconds=_read_timeout(item),
+        start_timeout_seconds=int(annotations.get(names.START_TIMEOUT, 0)),
+        had_pods=any(status.get(count) for count in POD_COUNTS),
         ended_message=annotations.get(names.ENDED_MESSAGE, ""),
         is_cut_short=names.TIMEOUT in annotations,
         is_cancelled=annotations.get(names.CANCEL, "false") != "false",
@@ -166,7 +175,8 @@ def _result_phase(condition: str, reason: str) -> Phase:
 class ObservedPod:
     """A Pod of one of our Jobs as last seen.
 
-    `failure` is the reason and a sentence when a container ended with another code than 0.
+    `failure` is the reason and a sentence when a container ended with another code than 0, `wait` the reason
+    and a message why none has started.
     """
 
     uid: str
@@ -175,6 +185,7 @@ class ObservedPod:
     job_uid: str
     has_started: bool
     failure: tuple[str, str] | None
+    wait: tuple[str, str] | None = None
 
 
 def parse_pod(item: JsonObject) -> ObservedPod:
@@ -193,7 +204,28 @@ def parse_pod(item: JsonObject) -> ObservedPod:
         job_uid=_controller_uid(metadata),
         has_started=any({"running", "terminated"} & set(c.get("state") or ()) for c in containers),
         failure=failures[0] if failures else None,
+        wait=_find_wait(status, containers),
     )
+
+
+def _find_wait(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """Find why no container has started: what one waits for, else why the Pod has no node."""
+    waits = [(c.get("state") or {}).get("waiting") or {} for c in containers]
+    telling = [wait for wait in waits if wait.get("reason") not in (None, *USUAL_WAITS)]
+    unscheduled = [
+        condition
+        for condition in status.get("conditions") or ()
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False"
+    ]
+    usual = [wait for wait in waits if wait.get("reason")]
+    found = next(iter((*telling, *unscheduled, *usual)), None)
+    if found is None:
+        return None
+    return str(found.get("reason", "")), str(found.get("message", ""))[:LONGEST_WAIT]
+
+
+USUAL_WAITS = ("ContainerCreating", "PodInitializing")
+LONGEST_WAIT = 300
 
 
 def _find_exit(container: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -221,7 +253,10 @@ LONGEST_RELEASE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its newest attempt shows it; `holds_place` is what concurrency counts."""
+    """A run as its newest attempt shows it; `holds_place` is what concurrency counts.
+
+    `start_by` is until when a container has to have started, while none has.
+    """
 
     run_id: str
     slot: datetime | None
@@ -235,6 +270,7 @@ class Run:
     completed_at: datetime | None
     holds_place: bool
     retry_at: datetime | None = None
+    start_by: datetime | None = None
 
 
 def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> Run:
@@ -245,6 +281,9 @@ def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> R
     reason, message = job.reason, job.message
     if job.phase is Phase.FAILED:
         reason, message = next((pod.failure for pod in pods if pod.failure), (reason, message))
+    if job.released_at is None and not is_held:
+        message = f"{reason}; its Pods are not known to be gone five minutes later"
+        reason = Reason.POD_UNREACHABLE.value
     return Run(
         run_id=job.run_id,
         slot=job.slot,
@@ -257,6 +296,7 @@ def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> R
         started_at=job.created_at,
         completed_at=job.result_at,
         holds_place=is_held,
+        start_by=find_start_by(job) if job.phase is Phase.PENDING and not has_started else None,
     )
 
 
@@ -278,6 +318,20 @@ def read_recorded_run(entry: JsonObject) -> Run:
     )
 
 
+def find_start_by(job: ObservedJob) -> datetime:
+    """Find until when a container of an attempt has to have started."""
+    seconds = job.start_timeout_seconds or find_start_timeout(job.timeout_seconds)
+    return job.created_at + timedelta(seconds=seconds)
+
+
+def find_start_timeout(timeout_seconds: int) -> int:
+    """Find how many seconds an attempt may take to start, where nothing else is said."""
+    return max(1, min(LONGEST_START_SECONDS, timeout_seconds * 8 // 10))
+
+
+LONGEST_START_SECONDS = 600
+
+
 def build_lost_run(run: Run, now: datetime) -> Run:
     """Describe a run whose newest Job is gone: a result that it had stands, else it was cancelled by that."""
     if run.phase.is_result:
@@ -285,7 +339,7 @@ def build_lost_run(run: Run, now: datetime) -> Run:
     return replace(
         run,
         phase=Phase.CANCELLED,
-        reason="JobDeleted",
+        reason=Reason.JOB_DELETED.value,
         message=f"its Job {run.job_name} was deleted",
         completed_at=now,
         holds_place=False,

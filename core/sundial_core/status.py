@@ -49,6 +49,8 @@ class ActiveRun(Model):
     """Pending until a container has started, then Running, and Waiting between two attempts."""
     retry_at: datetime | None = None
     """When the next attempt starts."""
+    reason: str | None = None
+    """PodUnreachable when the next attempt could not wait until the Pods of the one before were gone."""
     trigger: str | None = None
     """What started the run: schedule, manual or backfill."""
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
+from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
 from sundial_core.endings import Ending, build_ending_patch, is_ending
 from sundial_core.objects import ScheduledJob
 from sundial_core.runs import ObservedJob, Run, build_lost_run, parse_job
+from sundial_core.starts import find_refusal
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
-from sundial_kube.resources import JOBS, SCHEDULED_JOBS
+from sundial_kube.resources import EVENTS, JOBS, SCHEDULED_JOBS
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.creates import Created, JobCreator, Postponed, Refused, find_back_off
 from sundial_operator.metrics import Metrics
@@ -144,14 +147,23 @@ class Effects:
 
     async def _end(self, track: Track, ending: Ending) -> None:
         """End an attempt, or a run between two of them; the watch tells what a conflict was about."""
-        job, patch = ending.job, build_ending_patch(ending)
+        job = ending.job
         try:
+            patch = build_ending_patch(await self._explain(ending))
             self._observed.jobs.put(await self._client.patch(JOBS, job.ns, job.name, patch))
         except (ApiError, ApiUnreachable, NotLeading) as error:
             log.warning("ending a run failed", job=job.name, reason=ending.reason, error=str(error))
             self._look_again(track, RETRY_AFTER)
         finally:
             track.ending.discard(job.uid)
+
+    async def _explain(self, ending: Ending) -> Ending:
+        """Say why an attempt without a Pod has not started: only the Job's events tell."""
+        if ending.reason is not Reason.START_TIMEOUT or ending.message:
+            return ending
+        query = {"fieldSelector": f"involvedObject.uid={ending.job.uid}"}
+        events = await self._client.list_page(EVENTS.path(ending.job.ns), query)
+        return replace(ending, message=find_refusal(events["items"]))
 
     async def _delete(self, track: Track, job: ObservedJob) -> None:
         try:

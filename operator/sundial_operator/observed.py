@@ -127,18 +127,23 @@ class Observed:
         else:
             of_owner.pop(job.uid, None)
             self._lose(job)
+            self._pods_of.pop(job.uid, None)
             if not of_owner:
                 del self._jobs_of[job.owner_uid]
         if old is None or new is None or replace(old, resource_version=new.resource_version) != new:
             self.wake(job.owner_uid)
 
     def _pod_changed(self, old: ObservedPod | None, new: ObservedPod | None) -> None:
-        """Take a Pod's change; most say nothing new for us, so only those that do wake the schedule."""
+        """Take a Pod's change; most say nothing new for us, so only those that do wake the schedule.
+
+        A Pod that is gone is remembered with its Job: it tells why that ended.
+        """
         pod = new or old
         assert pod is not None
         of_job = self._pods_of.setdefault(pod.job_uid, {})
         if new is None:
-            of_job.pop(pod.uid, None)
+            if self.jobs.get(pod.job_uid) is None:
+                of_job.pop(pod.uid, None)
             if not of_job:
                 del self._pods_of[pod.job_uid]
             return

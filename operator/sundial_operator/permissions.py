@@ -12,6 +12,7 @@ from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError
 from sundial_kube.resources import (
     CONFIG_MAPS,
+    EVENTS,
     JOBS,
     LEADER_TERMS,
     LEASES,
@@ -52,6 +53,7 @@ def list_needed(installation_ns: str, watched_ns: str | None) -> Iterator[Permis
     for verb in ("list", "watch"):
         yield Permission(verb, PODS, watched_ns)
     yield Permission("get", CONFIG_MAPS, installation_ns)
+    yield Permission("list", EVENTS, watched_ns)
     for resource in (LEASES, LEADER_TERMS):
         for verb in ("get", "create", "patch"):
             yield Permission(verb, resource, installation_ns)

@@ -82,6 +82,23 @@ def test_the_delay_counts(condition: str, due: float) -> None:
     assert following.due_at == at(due)
 
 
+@pytest.mark.parametrize(
+    ("condition", "now", "reason"),
+    [
+        pytest.param("FailureTarget", 314, None, id="its Pods may be gone soon"),
+        pytest.param("FailureTarget", 315, "PodUnreachable", id="on a dead node"),
+        pytest.param("FailureTarget+Failed", 315, None, id="its Pods are gone"),
+    ],
+)
+def test_a_run_whose_pods_are_not_known_to_be_gone_says_so(
+    condition: str, now: float, reason: str | None
+) -> None:
+    spec = build_spec(retry={"count": 1, "delaySeconds": 3600}, schedule={"at": "2026-01-01T00:00:10Z"})
+    status = look(build_scheduled_job(spec), now, (build_observed(10, condition),)).status
+    assert status is not None
+    assert status["active"][0].get("reason") == reason
+
+
 def decide_at(now: float, memory: Memory | None = None, **how: Any) -> Decision:
     """Decide `now` seconds after the creation about a run that failed at 15."""
     spec = build_spec(**TWICE, **how.pop("spec", {}), schedule={"at": "2026-01-01T00:00:10Z"})

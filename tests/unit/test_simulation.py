@@ -345,7 +345,7 @@ def list_waived(story: Story) -> set[datetime]:
     }
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(spec=specs, script=st.lists(steps, min_size=1, max_size=15))
 def test_each_slot_that_counts_ends_in_one_verdict(
     spec: dict[str, Any], script: list[tuple[Any, ...]]

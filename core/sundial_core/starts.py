@@ -1,0 +1,62 @@
+"""Whether an attempt starts in time, and what kept it from starting (semantics, "A run and its attempts").
+
+Where the Pod itself is refused, the Job's status says nothing: only its events tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from sundial_core.conditions import Reason
+from sundial_core.endings import Ending
+from sundial_core.model import JsonObject
+from sundial_core.refusals import trim_message
+from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run
+
+NOT_STARTED = "no container started in time"
+
+
+def find_late_starts(
+    runs: Iterable[tuple[Run, ObservedJob, tuple[ObservedPod, ...]]], now: datetime
+) -> list[Ending]:
+    """Find the attempts that have not started in time; without a message where there is no Pod to tell."""
+    return [
+        Ending(job, Reason.START_TIMEOUT, describe_wait(pods))
+        for run, job, pods in runs
+        if run.start_by is not None and run.start_by <= now and not job.ended
+    ]
+
+
+def describe_wait(pods: tuple[ObservedPod, ...]) -> str:
+    """Say what Pods wait for, in their own words; empty without Pods."""
+    waits = [pod.wait for pod in pods if pod.wait is not None]
+    if waits:
+        reason, message = waits[0]
+        return trim_message(f"{reason}: {message}" if message else reason)
+    return NOT_STARTED if pods else ""
+
+
+def find_refusal(events: Iterable[JsonObject]) -> str:
+    """Find in a Job's events why its Pods were refused: the newest FailedCreate."""
+    refused = [event for event in events if event.get("reason") == "FailedCreate"]
+    if not refused:
+        return NOT_STARTED
+    newest = max(refused, key=_last_seen)
+    return trim_message(f"FailedCreate: {newest.get('message', '')}")
+
+
+def explain_deadline(run: Run, job: ObservedJob, pods: tuple[ObservedPod, ...]) -> Run:
+    """Describe an attempt whose deadline passed before any container started."""
+    if run.phase is not Phase.TIMED_OUT or job.ended or any(pod.has_started for pod in pods):
+        return run
+    if not pods and job.had_pods:
+        return run
+    message = describe_wait(pods) or NOT_STARTED
+    return replace(run, phase=Phase.FAILED, reason=Reason.START_FAILED.value, message=message)
+
+
+def _last_seen(event: JsonObject) -> str:
+    times = (event.get("lastTimestamp"), event.get("eventTime"), event.get("firstTimestamp"))
+    return next((str(time) for time in times if time), "")
