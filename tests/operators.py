@@ -139,8 +139,8 @@ class Sundial:
 
 
 def slot_of(job: JsonObject) -> str:
-    """Read the slot of a Job."""
-    return str(job["metadata"]["annotations"]["sundial.dev/scheduled-for"])
+    """Read the slot of a Job; a manual run has none."""
+    return str(job["metadata"]["annotations"].get("sundial.dev/scheduled-for", ""))
 
 
 def build_scheduled_job(name: str, schedule: JsonObject, **spec: Any) -> JsonObject:
