@@ -3,7 +3,7 @@ PYTHON ?= python3
 CLUSTER ?= auto
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit cluster-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-burst bench-plan bench-rate bench-scale bench-writes clean
+.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-burst bench-plan bench-rate bench-scale bench-writes clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -12,7 +12,7 @@ demo: setup programs ## Show ScheduledJobs running in a throw-away cluster (CLUS
 	$(PY) -m sundial_demo --cluster $(CLUSTER)
 
 test: setup programs ## Run all tests (first run: up to 40 minutes, it builds Kubernetes; later ones: under 10)
-	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/cluster
+	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/database tests/cluster
 	$(PY) -m pytest tests/pods
 
 unit: .venv/installed ## Run the tests that need no cluster
@@ -20,6 +20,9 @@ unit: .venv/installed ## Run the tests that need no cluster
 
 cluster-tests: setup programs ## Run the tests that need a control plane
 	$(PY) -m pytest -n 3 --dist loadfile tests/cluster
+
+database-tests: setup ## Run the tests that need a Postgres (the system's, else the one from PyPI)
+	$(PY) -m pytest -n 2 --dist loadfile tests/database
 
 pod-tests: setup programs ## Run the tests that need a real node
 	$(PY) -m pytest tests/pods
@@ -67,7 +70,7 @@ bench-writes: setup programs ## Count the writes of a successful run (about 4 mi
 bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
 	$(PY) tests/bench/plan.py
 
-setup: .venv/installed ## Make the virtual environment and install Debian's packages for a real node
+setup: .venv/installed ## Make the virtual environment and install Debian's packages for a real node and Postgres
 	test "$$(id -u)" != 0 || $(PY) -m sundial_devcluster packages
 
 programs: .venv/installed ## Build Kubernetes' programs, once

@@ -1,8 +1,8 @@
-"""Rings are folders: unit needs nothing, cluster a control plane, pods root and a real node."""
+"""Rings are folders: unit needs nothing, cluster a control plane, database a Postgres, pods a real node."""
 
 import signal
 
-pytest_plugins = ["sundial_devcluster.pytest_plugin", "operators"]
+pytest_plugins = ["sundial_devcluster.pytest_plugin", "operators", "databases"]
 
 
 def pytest_configure() -> None:

@@ -62,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_output(status)
     _add_output(_add(commands, "list", _list, "show all clusters"))
     _add_programs(commands)
-    _add(commands, "packages", _packages, "install Debian's packages for a real node (root)")
+    _add(commands, "packages", _packages, "install Debian's packages for a real node and Postgres (root)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Can this machine run a real node, and what has to be installed for it? Debian's packages, by apt."""
+"""Can this machine run a real node and Postgres, and what has to be installed? Debian's packages, by apt."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ PACKAGES = (
     "nftables",
     "iproute2",
     "util-linux",
+    "postgresql",
 )
 COMMANDS = ("containerd", "ctr", "runc", "busybox", "nft", "ip", "unshare", "nsenter", "setpriv")
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
@@ -77,7 +78,7 @@ def install_packages(console: Console) -> None:
         raise ClusterError(f"There is no apt here: install {', '.join(PACKAGES)} by hand.")
     missing = missing_packages()
     if not missing:
-        console.print("All packages for a real node are installed.")
+        console.print("All packages for a real node and Postgres are installed.")
         return
     if os.geteuid() != 0:
         raise ClusterError(f"Installing {', '.join(missing)} needs root.")

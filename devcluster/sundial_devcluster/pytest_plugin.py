@@ -1,7 +1,7 @@
 """Which clusters do tests get? One control plane and one real node per test run, a fresh namespace per test.
 
-Rings are folders: tests/cluster and tests/pods get their markers here. Tests elsewhere need nothing. Tests
-wait with `until` and `until_async` of sundial_devcluster.polling.
+Rings are folders: tests/cluster, tests/pods and tests/database get their markers here. Tests elsewhere need
+nothing. Tests wait with `until` and `until_async` of sundial_devcluster.polling.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sundial_devcluster.cluster import (
 )
 from sundial_devcluster.polling import until
 
-RINGS = ("cluster", "pods")
+RINGS = ("cluster", "pods", "database")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
