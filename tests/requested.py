@@ -8,10 +8,11 @@ from typing import Any
 from situations import LIMITS, UID, at, build_plan, build_scheduled_job, build_spec
 
 from sundial_core import names
-from sundial_core.decide import Decision, Memory, View, decide
+from sundial_core.decide import Decision, decide
 from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJob, ScheduledJobRun, parse_scheduled_job_run
 from sundial_core.runs import ObservedJob
+from sundial_core.views import Memory, View
 
 RUN_UID = "1d0f3c52-4c52-4a0e-8b1e-5f2f6e1b7a01"
 

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sundial_core import names
-from sundial_core.decide import Decision, Memory, View, decide
+from sundial_core.decide import Decision, decide
 from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.plans import Plan, Problem, compile_plan
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, parse_job
 from sundial_core.verdicts import Judgement
+from sundial_core.views import Memory, View
 
 UID = "8c5c4a5e-6f4b-4f0e-9d3c-0a1b2c3d4e5f"
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)

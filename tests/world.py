@@ -16,7 +16,7 @@ from situations import CREATED, UID, build_item, build_plan
 
 from sundial_core import names, runs
 from sundial_core.circumstances import Circumstances
-from sundial_core.decide import Decision, View, decide
+from sundial_core.decide import Decision, decide
 from sundial_core.endings import Ending, build_ending_patch, is_ending
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.manifests import Creator
@@ -24,6 +24,7 @@ from sundial_core.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, parse_job
 from sundial_core.stored import parse_stored
+from sundial_core.views import View
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_operator.creates import Created, JobCreator, Refused
 from sundial_operator.statuses import build_patch

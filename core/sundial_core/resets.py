@@ -18,7 +18,7 @@ from sundial_core.runs import Trigger
 from sundial_core.stored import Stored
 
 if TYPE_CHECKING:
-    from sundial_core.decide import Memory, View
+    from sundial_core.views import Memory, View
 
 RESET_SHOWN = timedelta(hours=1)
 """For how long a status tells that its cursor was reset."""

@@ -13,13 +13,14 @@ import structlog
 
 from sundial_core import runs
 from sundial_core.circumstances import Circumstances
-from sundial_core.decide import View, decide
+from sundial_core.decide import decide
 from sundial_core.manifests import Creator
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem, compile_plan
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob
 from sundial_core.stored import parse_stored
+from sundial_core.views import View
 from sundial_kube.client import KubeClient
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.asking import Asking

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sundial_core.attempts import NextAttempt
-from sundial_core.decide import Decision, Memory
+from sundial_core.decide import Decision
 from sundial_core.endings import Ending
 from sundial_core.manifests import Attempt, Creator, Owner, build_job, build_retry_job
 from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
@@ -18,6 +18,7 @@ from sundial_core.resets import is_future, pass_on
 from sundial_core.runs import ObservedJob, Phase, Run, Trigger, build_lost_run, build_run
 from sundial_core.stored import Stored
 from sundial_core.verdicts import Judgement
+from sundial_core.views import Memory
 
 
 @dataclass(slots=True)

@@ -24,11 +24,12 @@ from situations import LIMITS, UID, at, build_observed, build_plan, list_starts,
 from sundial_core.asked import answer_orphans
 from sundial_core.circumstances import Circumstances
 from sundial_core.conditions import Reason
-from sundial_core.decide import Memory, View, decide
+from sundial_core.decide import decide
 from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJobRun
 from sundial_core.status import ScheduledJobRunStatus
 from sundial_core.verdicts import Judgement, Verdict
+from sundial_core.views import Memory, View
 
 ALLOW = {"concurrency": {"policy": "Allow"}}
 RUNNING = build_observed(None, run_id="other", trigger="manual", created=1)

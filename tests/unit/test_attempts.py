@@ -18,8 +18,9 @@ from situations import (
 
 from sundial_core import names
 from sundial_core.attempts import find_next_attempt
-from sundial_core.decide import Decision, Memory
+from sundial_core.decide import Decision
 from sundial_core.model import Retry
+from sundial_core.views import Memory
 
 TWICE = {"retry": {"count": 2, "delaySeconds": 30}}
 RUN = names.build_run_id(UID, at(10))

@@ -21,9 +21,10 @@ from situations import (
 )
 
 from sundial_core.circumstances import Circumstances, Trust, read_hold
-from sundial_core.decide import Decision, Memory, View, decide
+from sundial_core.decide import Decision, decide
 from sundial_core.instants import format_instant
 from sundial_core.report import Urgency
+from sundial_core.views import Memory, View
 
 KIND = "ClockTrusted"
 

@@ -21,12 +21,13 @@ from situations import (
 
 from sundial_core import names
 from sundial_core.conditions import Reason
-from sundial_core.decide import Decision, Memory
+from sundial_core.decide import Decision
 from sundial_core.instants import format_instant
 from sundial_core.objects import parse_scheduled_job
 from sundial_core.report import Urgency
 from sundial_core.runs import build_lost_run, build_run
 from sundial_core.verdicts import Judgement, Verdict
+from sundial_core.views import Memory
 
 ALLOW = {"concurrency": {"policy": "Allow"}}
 TEN = {"interval": {"seconds": 10}}

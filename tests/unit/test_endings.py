@@ -9,9 +9,9 @@ from situations import UID, at, build_observed, build_scheduled_job, build_spec,
 
 from sundial_core import names
 from sundial_core.conditions import Reason
-from sundial_core.decide import Memory
 from sundial_core.endings import Ending, build_ending_patch, explain_end
 from sundial_core.runs import Phase, build_run
+from sundial_core.views import Memory
 
 RUN = names.build_run_id(UID, at(10))
 ONCE = {"schedule": {"at": "2026-01-01T00:00:10Z"}}

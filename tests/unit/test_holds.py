@@ -16,8 +16,9 @@ from situations import (
     read_seconds,
 )
 
-from sundial_core.decide import Decision, Memory
+from sundial_core.decide import Decision
 from sundial_core.instants import format_instant
+from sundial_core.views import Memory
 
 AT_40 = {"schedule": {"cron": "40 * * * * *"}}
 BAD = {"template": None}

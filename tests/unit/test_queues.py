@@ -21,11 +21,12 @@ from situations import (
 
 from sundial_core import names
 from sundial_core.conditions import Reason
-from sundial_core.decide import Decision, Memory
+from sundial_core.decide import Decision
 from sundial_core.instants import format_instant
 from sundial_core.model import Concurrency
 from sundial_core.queues import Places, Waiting, place_slots
 from sundial_core.report import Urgency
+from sundial_core.views import Memory
 
 QUEUE = {"concurrency": {"policy": "Queue"}}
 REPLACE = {"concurrency": {"policy": "Replace"}}

@@ -15,10 +15,10 @@ from situations import (
     read_seconds,
 )
 
-from sundial_core.decide import Memory
 from sundial_core.instants import format_instant
 from sundial_core.report import Urgency, judge_urgency
 from sundial_core.status import ScheduledJobStatus
+from sundial_core.views import Memory
 
 AT_30 = {"schedule": {"at": "2026-01-01T00:00:30Z"}}
 WINDOW = {"schedule": {"interval": {"seconds": 10}, "endsAt": "2026-01-01T00:00:35Z"}}

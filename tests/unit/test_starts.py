@@ -18,11 +18,12 @@ from situations import (
 )
 
 from sundial_core import names
-from sundial_core.decide import Decision, Memory, View, decide
+from sundial_core.decide import Decision, decide
 from sundial_core.plans import Plan, Problem
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, ObservedPod, build_run, find_start_timeout, parse_pod
 from sundial_core.starts import describe_wait, explain_deadline, find_refusal
+from sundial_core.views import Memory, View
 
 PULL = ("ErrImagePull", "no such image")
 

@@ -1,0 +1,66 @@
+"""Which attempts are to be ended now: asked to, not started in time, replaced, or held back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sundial_core import endings, runs, starts
+from sundial_core.attempts import NextAttempt
+from sundial_core.conditions import Reason
+from sundial_core.endings import Ending
+from sundial_core.holds import Hold
+from sundial_core.judging import count_active
+from sundial_core.model import ConcurrencyPolicy
+from sundial_core.plans import Plan
+from sundial_core.queues import Placed
+from sundial_core.runs import ObservedJob, Run, Trigger
+from sundial_core.views import Moment, View
+
+
+def find_endings(
+    view: View, moment: Moment, known: Mapping[str, Run], open_ends: Iterable[NextAttempt], placed: Placed
+) -> tuple[Ending, ...]:
+    """Find what is to be ended; a run whose next attempt may exist by now is not between attempts."""
+    newest = runs.find_newest_attempts(view.jobs).values()
+    active = [job for job in newest if not known[job.run_id].phase.is_result]
+    asked = endings.find_cancelled(view.jobs, active)
+    stopped = [
+        Ending(one.after, Reason.RETRIES_STOPPED) for one in open_ends if is_stopped(one.after, moment.hold)
+    ]
+    pending = [(known[job.run_id], job, view.pods.get(job.uid, ())) for job in active]
+    late = starts.find_late_starts(pending, moment.now)
+    ended = {ending.job.uid: ending for ending in (*late, *stopped, *asked)}
+    excess = _count_excess(view, moment, known, placed) - len(asked)
+    if excess > 0:
+        rest = [job for job in active if job.uid not in ended]
+        ended |= {one.job.uid: one for one in endings.find_replaced(rest, excess)}
+    return tuple(ending for ending in ended.values() if ending.job.run_id not in view.memory.landing)
+
+
+def _count_excess(view: View, moment: Moment, known: Mapping[str, Run], placed: Placed) -> int:
+    """Count the runs that have to be ended for the slots that replace them, beyond those that are ending.
+
+    Only a stored slot ends a run: otherwise a crash could lose both.
+    """
+    rule = view.plan.spec.concurrency if isinstance(view.plan, Plan) else None
+    creating = view.memory.creating | set(placed.starts)
+    stored = {one.slot for one in moment.stored.queued} - creating
+    replacing = [one for one in placed.waiting if one.slot in stored]
+    if rule is None or rule.policy is not ConcurrencyPolicy.REPLACE or not replacing:
+        return 0
+    if not view.circumstances.may_start:
+        return 0
+    newest = runs.find_newest_attempts(view.jobs)
+    going = [
+        run
+        for run in known.values()
+        if run.holds_place
+        and (run.phase.is_result or (run.run_id in newest and endings.is_ending(newest[run.run_id])))
+    ]
+    active = count_active(known, creating, view.memory.retrying)
+    return active + len(replacing) - rule.max_instances - len(going)
+
+
+def is_stopped(job: ObservedJob, hold: Hold | None) -> bool:
+    """Tell whether a run's further attempts are stopped: those of manual runs go on, a person asked."""
+    return hold is not None and job.trigger is Trigger.SCHEDULE

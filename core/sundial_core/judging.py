@@ -1,0 +1,113 @@
+"""What becomes of the slots of one schedule now: those that wait, that are due, that were refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sundial_core import holds, queues, resets, verdicts
+from sundial_core.conditions import Reason
+from sundial_core.plans import Plan, Problem
+from sundial_core.queues import Placed, Places, Waiting
+from sundial_core.runs import Run, Trigger
+from sundial_core.verdicts import Due, Judgement
+from sundial_core.views import Moment, View
+
+
+def judge(view: View, moment: Moment, known: Mapping[str, Run]) -> Placed:
+    """Judge the slots that wait, and those that are due and not judged yet."""
+    memory = view.memory
+    started = frozenset(_started_slots(known.values()))
+    done = started | {judgement.first for judgement in memory.judgements}
+    queue = queues.find_queue(moment.stored.queued, memory.queued, moment.stored.cursor, done)
+    dropped = tuple(_drop_waiting(view, moment, known, queue))
+    gone = {judgement.first for judgement in dropped}
+    left = tuple(one for one in queue if one.slot not in gone)
+    refused = memory.refused - started - {one.slot for one in queue}
+    missed = queues.miss_refused(refused) if moment.hold is not None else ()
+    placed = _judge_new(view, moment, known, left)
+    return replace(placed, judgements=(*dropped, *missed, *placed.judgements))
+
+
+def _drop_waiting(
+    view: View, moment: Moment, known: Mapping[str, Run], queue: Iterable[Waiting]
+) -> Iterable[Judgement]:
+    """Drop what may not wait any longer; not while its create is unanswered."""
+    memory, plan = view.memory, view.plan
+    unsure = memory.creating - memory.refused
+    waiting = [one for one in queue if one.slot not in unsure]
+    if moment.hold is not None:
+        return queues.drop(waiting, f"held back: {moment.hold.message}")
+    old = [one for one in waiting if one.slot <= moment.effective_from]
+    dropped = queues.drop(old, "the schedule was changed or held back while it waited")
+    rest = [one for one in waiting if one.slot > moment.effective_from]
+    if isinstance(plan, Problem):
+        return dropped
+    if has_ended(plan, moment.now):
+        return (*dropped, *queues.drop(rest, "endsAt has passed"))
+    is_new = memory.judged_until is None or not moment.decided.was_valid
+    if (
+        is_new
+        and Places(plan.spec.concurrency, count_active(known, memory.creating, memory.retrying)).free > 0
+    ):
+        released = [job.released_at for job in view.jobs if job.released_at is not None]
+        rest = queues.find_overdue(rest, released, plan.spec.catch_up, moment.now)
+        return (*dropped, *queues.drop(rest, "a place was free for longer than catchUp.windowSeconds"))
+    return dropped
+
+
+def has_ended(plan: Plan, now: datetime) -> bool:
+    """Tell whether the last instant in which slots count has passed."""
+    ends_at = plan.spec.schedule.ends_at
+    return ends_at is not None and ends_at < now
+
+
+def _judge_new(view: View, moment: Moment, known: Mapping[str, Run], queue: tuple[Waiting, ...]) -> Placed:
+    """Judge the slots that are due and not judged yet; `queue` waits before them."""
+    if isinstance(view.plan, Problem):
+        return Placed(waiting=queue)
+    change = holds.find_change(view.job, moment.now)
+    low = max(filter(None, (moment.effective_from, moment.stored.cursor, view.memory.judged_until)))
+    started = frozenset(_started_slots(known.values())) | resets.find_started_ahead(moment.stored)
+    waiting = {one.slot for one in queue}
+    until = moment.now if moment.hold is None else change
+    due = Due(view.plan.schedule, low, until, started | view.memory.creating | waiting)
+    if moment.hold is None and view.circumstances.held_by:
+        return Placed(waiting=queue, judgements=verdicts.miss_slots(due, Reason.HELD))
+    if moment.hold is None:
+        return _judge_due(view, view.plan, due, known, queue)
+    is_over = until <= low or holds.is_continued(moment.decided, moment.hold, change)
+    missed = () if is_over else verdicts.miss_slots(due, Reason.SUSPENDED)
+    return Placed(waiting=queue, judgements=missed)
+
+
+def _judge_due(
+    view: View, plan: Plan, due: Due, known: Mapping[str, Run], queue: tuple[Waiting, ...]
+) -> Placed:
+    """Give up the refused creates that newer slots replace, then judge by catch-up and concurrency.
+
+    A slot waits until its Job is seen, its create included.
+    """
+    memory, spec = view.memory, plan.spec
+    given_up = verdicts.give_up(due, memory.yielding - frozenset(_started_slots(known.values())))
+    creating = memory.creating - {judgement.first for judgement in given_up}
+    offered = verdicts.find_offered(due, spec.catch_up)
+    places = Places(spec.concurrency, count_active(known, creating, memory.retrying))
+    waiting = [one for one in queue if one.slot not in creating]
+    placed = queues.place_slots(offered.slots, waiting, places, due.until)
+    dropped = queues.drop(placed.waiting, "endsAt has passed") if has_ended(plan, due.until) else ()
+    judgements = (*given_up, *offered.judgements, *placed.judgements, *dropped)
+    judged = {judgement.first for judgement in judgements}
+    left = {one.slot: one for one in (*queue, *placed.waiting) if one.slot not in judged}
+    return replace(placed, waiting=tuple(left.values()), judgements=judgements)
+
+
+def _started_slots(known: Iterable[Run]) -> Iterable[datetime]:
+    return (run.slot for run in known if run.slot is not None and run.trigger is Trigger.SCHEDULE)
+
+
+def count_active(known: Mapping[str, Run], creating: frozenset[datetime], retrying: frozenset[str]) -> int:
+    """Count the runs that hold a place, creates under way included."""
+    unanswered = len(creating - set(_started_slots(known.values()))) + len(retrying - known.keys())
+    return sum(run.holds_place for run in known.values()) + unanswered

@@ -1,0 +1,88 @@
+"""What a decision about one ScheduledJob is made from: what is seen, what is remembered, what holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sundial_core import holds
+from sundial_core.circumstances import Circumstances
+from sundial_core.holds import Hold
+from sundial_core.model import JsonObject
+from sundial_core.objects import ScheduledJob, ScheduledJobRun
+from sundial_core.plans import Plan, Problem
+from sundial_core.queues import Waiting
+from sundial_core.runs import ObservedJob, ObservedPod, Run
+from sundial_core.stored import Stored, parse_stored
+from sundial_core.verdicts import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one process knows of a schedule and has not stored yet; lost in a crash, and then found anew.
+
+    `judged_until`: each slot up to there has a Job, a judgement here, a create under way (`creating`), or
+    waits (`queued`). `refused`: the creates of which nothing can land, `yielding` those of them that a newer
+    slot makes Missed. `retrying`: the ids of runs whose next attempt, or first one if somebody asked for
+    them, is being created, `landing` those of them where it may exist by now; `ending`: the UIDs of Jobs that
+    are being ended. By run id, `failed`: runs whose next attempt could not be created; `lost`: runs whose
+    newest Job is known to be gone, as they were then; `rejected`: runs that were asked for and whose Job
+    could not be created; `postponed`: what the API server says to creates that it refuses for now.
+    `decided`: the newest status, not stored yet; `asked`: those of ScheduledJobRuns, by UID.
+    `reset_at`: to which instant a stored one of the future was set back.
+    """
+
+    judged_until: datetime | None = None
+    judgements: tuple[Judgement, ...] = ()
+    creating: frozenset[datetime] = frozenset()
+    refused: frozenset[datetime] = frozenset()
+    yielding: frozenset[datetime] = frozenset()
+    queued: tuple[Waiting, ...] = ()
+    retrying: frozenset[str] = frozenset()
+    landing: frozenset[str] = frozenset()
+    ending: frozenset[str] = frozenset()
+    failed: Mapping[str, Run] = field(default_factory=dict)
+    lost: Mapping[str, Run] = field(default_factory=dict)
+    rejected: Mapping[str, Judgement] = field(default_factory=dict)
+    postponed: Mapping[str, str] = field(default_factory=dict)
+    decided: JsonObject = field(default_factory=dict)
+    asked: Mapping[str, JsonObject] = field(default_factory=dict)
+    reset_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a decision is made from; `pods` are those of each Job, by its UID.
+
+    `asked` are the ScheduledJobRuns that name this ScheduledJob.
+    """
+
+    job: ScheduledJob
+    plan: Plan | Problem
+    jobs: tuple[ObservedJob, ...]
+    memory: Memory
+    pods: Mapping[str, tuple[ObservedPod, ...]] = field(default_factory=dict)
+    circumstances: Circumstances = field(default_factory=Circumstances)
+    asked: tuple[ScheduledJobRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a schedule stands now; `decided` is the newest status that was decided, stored or not."""
+
+    now: datetime
+    stored: Stored
+    decided: Stored
+    hold: Hold | None
+    effective_from: datetime
+
+
+def find_moment(view: View, stored: Stored, now: datetime) -> Moment:
+    """Find what holds now, from what was decided last: a change that is not stored yet has happened too."""
+    decided = parse_stored(view.memory.decided) if view.memory.decided else stored
+    hold = holds.find_hold(view.job, now)
+    effective_from = holds.decide_effective_from(view.job, view.plan, hold, decided, now)
+    if stored.effective_from is not None:
+        effective_from = max(effective_from, stored.effective_from)
+    return Moment(now, stored, decided, hold, effective_from)
