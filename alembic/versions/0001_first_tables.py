@@ -98,9 +98,17 @@ CREATE TABLE scheduled_jobs (
     epoch integer NOT NULL DEFAULT 1,
     deleted_at timestamptz,
     history_floor timestamptz,
+    own_timeout_seconds integer,
+    cursor timestamptz,
+    active_runs jsonb NOT NULL DEFAULT '[]',
+    recent_slots jsonb NOT NULL DEFAULT '[]',
+    covered_until timestamptz,
+    covered_slots bigint NOT NULL DEFAULT 0,
+    has_gap boolean NOT NULL DEFAULT false,
     CONSTRAINT pk_scheduled_jobs PRIMARY KEY (id),
     CONSTRAINT ck_scheduled_jobs_last_status CHECK (last_status IN ('success', 'failed', 'running'))
 );
+CREATE INDEX ix_scheduled_jobs_has_gap ON scheduled_jobs (id) WHERE has_gap;
 CREATE INDEX ix_scheduled_jobs_is_enabled ON scheduled_jobs (is_enabled);
 CREATE INDEX ix_scheduled_jobs_live_newest
     ON scheduled_jobs (created_at DESC, id DESC) WHERE deleted_at IS NULL;
@@ -144,6 +152,7 @@ CREATE TABLE scheduled_job_executions (
     job_resource_version bigint NOT NULL DEFAULT 0,
     pod_resource_version bigint NOT NULL DEFAULT 0,
     epoch integer NOT NULL DEFAULT 1,
+    sources jsonb NOT NULL DEFAULT '{}',
     CONSTRAINT pk_scheduled_job_executions PRIMARY KEY (id),
     CONSTRAINT ck_scheduled_job_executions_status
         CHECK (status IN ('pending', 'running', 'success', 'failed', 'timeout')),

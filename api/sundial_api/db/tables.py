@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Computed, Double, Index, String, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sundial_api.db.columns import (
@@ -99,6 +100,7 @@ class ScheduledJob(Base):
         Index(
             "ix_scheduled_jobs_live_newest", text("created_at DESC"), text("id DESC"), postgresql_where=LIVE
         ),
+        Index("ix_scheduled_jobs_has_gap", "id", postgresql_where=text("has_gap")),
         Index("uq_scheduled_jobs_live", "namespace", "resource_name", unique=True, postgresql_where=LIVE),
     )
 
@@ -154,6 +156,18 @@ class ScheduledJob(Base):
     deleted_at: Mapped[datetime | None]
     history_floor: Mapped[datetime | None]
     """Retention deleted what started, or was due, at or before it: the mirror makes no such row again."""
+
+    own_timeout_seconds: Mapped[int | None]
+    """What spec.timeoutSeconds says; without it the function's default is in `timeout_seconds`."""
+    cursor: Mapped[datetime | None]
+    active_runs: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    """Ids of the runs in status.active; with the cursor it tells which runs have ended."""
+    recent_slots: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    """What status.recentSlots told when it was mirrored last: what is new in it is found by that."""
+    covered_until: Mapped[datetime | None]
+    """All verdicts up to here are rows; `covered_slots` counts them. With a gap, up to before it."""
+    covered_slots: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    has_gap: Mapped[No]
 
 
 class ScheduledJobExecution(Base):
@@ -219,6 +233,8 @@ class ScheduledJobExecution(Base):
     job_resource_version: Mapped[Version]
     pod_resource_version: Mapped[Version]
     epoch: Mapped[Epoch]
+    sources: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    """What its ScheduledJobRun and its schedule's status say of it; it is built from these and `attempts`."""
 
 
 class ScheduledJobSlot(Base):

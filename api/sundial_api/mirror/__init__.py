@@ -1,0 +1,1 @@
+"""From the cluster to rows: feeds, pure projection, guarded writes, one active mirror."""

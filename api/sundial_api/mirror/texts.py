@@ -1,0 +1,37 @@
+"""How is text of the cluster made fit for a column? Trimmed to its width, without NUL characters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+NUL = "\x00"
+REPLACEMENT = "\ufffd"
+"""What stands for a NUL, which Postgres takes neither in text nor in JSON."""
+
+
+def trim(text: str | None, limit: int) -> str | None:
+    """Cut a text to a column's width; an empty one is none."""
+    if not text:
+        return None
+    if NUL in text:
+        text = text.replace(NUL, REPLACEMENT)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def clean_json(value: Any) -> Any:
+    """Take NULs out of a JSON value, wherever they are."""
+    if b"u0000" not in orjson.dumps(value):
+        return value
+    return _replaced(value)
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace(NUL, REPLACEMENT)
+    if isinstance(value, list):
+        return [_replaced(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_replaced(name): _replaced(entry) for name, entry in value.items()}
+    return value
