@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sundial_api.jobs.schedule_config import (
+from sundial_api.schedule_config import (
     ConfigError,
     JobType,
     check_schedule,
@@ -91,6 +91,7 @@ def test_unknown_zone_is_named() -> None:
     assert caught.value.field == "timeZone"
 
 
-@pytest.mark.parametrize("schedule", [{}, {"interval": 5}, {"cronFields": "x"}], ids=str)
-def test_schedule_that_is_none_shows_as_an_empty_interval(schedule: dict[str, Any]) -> None:
-    assert show_schedule_config(schedule) == (JobType.INTERVAL, {})
+@pytest.mark.parametrize("schedule", [{}, {"interval": 5}, {"cronFields": "x"}, {"moon": "full"}], ids=str)
+def test_schedule_of_an_unknown_kind_is_not_shown(schedule: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="none of the kinds"):
+        show_schedule_config(schedule)

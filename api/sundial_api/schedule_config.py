@@ -57,7 +57,7 @@ def parse_schedule_config(job_type: int, config: Mapping[str, Any]) -> JsonObjec
 
 
 def show_schedule_config(schedule: Mapping[str, Any]) -> tuple[JobType, JsonObject]:
-    """Show spec.schedule as the frontend writes it; one that names no schedule shows as an empty interval."""
+    """Show spec.schedule as the frontend writes it; raises ConfigError where it is of no kind known here."""
     if "cron" in schedule:
         return JobType.CRON, {"expression": schedule["cron"]}
     if isinstance(schedule.get("cronFields"), dict):
@@ -65,9 +65,10 @@ def show_schedule_config(schedule: Mapping[str, Any]) -> tuple[JobType, JsonObje
         return JobType.CRON, {_snake(name): value for name, value in fields.items() if value is not None}
     if "at" in schedule:
         return JobType.ONCE, {"at": schedule["at"]}
-    interval = schedule.get("interval")
-    anchor = {"anchor": schedule["anchor"]} if schedule.get("anchor") else {}
-    return JobType.INTERVAL, (dict(interval) if isinstance(interval, dict) else {}) | anchor
+    if isinstance(schedule.get("interval"), dict):
+        anchor = {"anchor": schedule["anchor"]} if schedule.get("anchor") else {}
+        return JobType.INTERVAL, dict(schedule["interval"]) | anchor
+    raise ConfigError("", f"a schedule with none of the kinds that are known: {', '.join(schedule)}")
 
 
 def check_schedule(schedule: Mapping[str, Any], name: str, now: datetime) -> CompiledSchedule:
