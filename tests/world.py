@@ -31,7 +31,7 @@ from sundial_operator.statuses import build_patch
 from sundial_operator.tracks import Create, Track
 
 TOMBSTONE = timedelta(seconds=60)
-LATE_LANDING = timedelta(seconds=40)
+LANDINGS = {"land late": timedelta(seconds=40), "land too late": timedelta(seconds=100)}
 LONG_AFTER = datetime.max.replace(tzinfo=CREATED.tzinfo)
 T = TypeVar("T")
 
@@ -76,6 +76,7 @@ class Cluster:
     made_slots: dict[datetime, str] = field(default_factory=dict)
     results: dict[str, str] = field(default_factory=dict)
     landings: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
+    are_landings_late: bool = False
     create_mode: str = "ok"
     most_active: int = 0
     job_seconds: float = 3
@@ -119,8 +120,9 @@ class Cluster:
             raise ApiError(422, "Invalid", "spec.template: Invalid value")
         if self.create_mode == "lose":
             raise ApiUnreachable("connection reset")
-        if self.create_mode == "land late":
-            self.landings.append((self.now + LATE_LANDING, manifest))
+        if self.create_mode in LANDINGS:
+            self.landings.append((self.now + LANDINGS[self.create_mode], manifest))
+            self.are_landings_late |= self.create_mode == "land too late"
             raise ApiUnreachable("timed out")
         item = self._store(manifest)
         if self.create_mode == "land":

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sundial_core import asked, attempts, endings, names, resets, runs, starts, verdicts
+from sundial_core import asked, attempts, corrections, endings, names, resets, runs, starts, verdicts
 from sundial_core.asked import Answers, Scene
 from sundial_core.attempts import NextAttempt
 from sundial_core.circumstances import Trust
 from sundial_core.early_ends import find_endings, is_stopped
 from sundial_core.endings import Ending
-from sundial_core.judging import count_active, has_ended, judge
+from sundial_core.judging import count_active, has_ended, judge, list_started_slots
 from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import JsonObject, Retry
 from sundial_core.plans import Plan, Problem
@@ -78,7 +78,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         hold=moment.hold,
         effective_from=moment.effective_from,
         runs=tuple(known.values()),
-        judgements=(*view.memory.judgements, *placed.judgements),
+        judgements=_find_unstored(view, placed, known),
         creating=(view.memory.creating - given_up) | frozenset(placed.starts),
         queued=placed.waiting,
         following=find_following(view.plan, moment.hold, low),
@@ -106,6 +106,13 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         wake_at=_find_wake(report, [next_delete, answers.wake_at], now),
         reset_at=view.memory.reset_at,
     )
+
+
+def _find_unstored(view: View, placed: Placed, known: Mapping[str, Run]) -> tuple[Judgement, ...]:
+    """Find the judgements that no status holds yet, but for slots whose Jobs have turned up since."""
+    schedule = view.plan.schedule if isinstance(view.plan, Plan) else None
+    judgements = (*view.memory.judgements, *placed.judgements)
+    return corrections.except_started(judgements, list_started_slots(known.values()), schedule)
 
 
 def _freeze(view: View, now: datetime) -> Decision:

@@ -18,7 +18,7 @@ from sundial_core.views import Moment, View
 def judge(view: View, moment: Moment, known: Mapping[str, Run]) -> Placed:
     """Judge the slots that wait, and those that are due and not judged yet."""
     memory = view.memory
-    started = frozenset(_started_slots(known.values()))
+    started = list_started_slots(known.values())
     done = started | {judgement.first for judgement in memory.judgements}
     queue = queues.find_queue(moment.stored.queued, memory.queued, moment.stored.cursor, done)
     dropped = tuple(_drop_waiting(view, moment, known, queue))
@@ -69,7 +69,7 @@ def _judge_new(view: View, moment: Moment, known: Mapping[str, Run], queue: tupl
         return Placed(waiting=queue)
     change = holds.find_change(view.job, moment.now)
     low = max(filter(None, (moment.effective_from, moment.stored.cursor, view.memory.judged_until)))
-    started = frozenset(_started_slots(known.values())) | resets.find_started_ahead(moment.stored)
+    started = list_started_slots(known.values()) | resets.find_started_ahead(moment.stored)
     waiting = {one.slot for one in queue}
     until = moment.now if moment.hold is None else change
     due = Due(view.plan.schedule, low, until, started | view.memory.creating | waiting)
@@ -90,7 +90,7 @@ def _judge_due(
     A slot waits until its Job is seen, its create included.
     """
     memory, spec = view.memory, plan.spec
-    given_up = verdicts.give_up(due, memory.yielding - frozenset(_started_slots(known.values())))
+    given_up = verdicts.give_up(due, memory.yielding - list_started_slots(known.values()))
     creating = memory.creating - {judgement.first for judgement in given_up}
     offered = verdicts.find_offered(due, spec.catch_up)
     places = Places(spec.concurrency, count_active(known, creating, memory.retrying))
@@ -103,11 +103,12 @@ def _judge_due(
     return replace(placed, waiting=tuple(left.values()), judgements=judgements)
 
 
-def _started_slots(known: Iterable[Run]) -> Iterable[datetime]:
-    return (run.slot for run in known if run.slot is not None and run.trigger is Trigger.SCHEDULE)
+def list_started_slots(known: Iterable[Run]) -> frozenset[datetime]:
+    """List the slots that have a run of their own."""
+    return frozenset(run.slot for run in known if run.slot is not None and run.trigger is Trigger.SCHEDULE)
 
 
 def count_active(known: Mapping[str, Run], creating: frozenset[datetime], retrying: frozenset[str]) -> int:
     """Count the runs that hold a place, creates under way included."""
-    unanswered = len(creating - set(_started_slots(known.values()))) + len(retrying - known.keys())
+    unanswered = len(creating - list_started_slots(known.values())) + len(retrying - known.keys())
     return sum(run.holds_place for run in known.values()) + unanswered

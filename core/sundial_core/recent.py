@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from sundial_core.corrections import Span, find_contrary, take_out
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.runs import Run, Trigger
+from sundial_core.schedule import CompiledSchedule
 from sundial_core.verdicts import Judgement, Verdict
 
 KEPT = 20
@@ -48,6 +50,17 @@ class RecentSlots:
             self._entries[before] = _merge(self._entries[before], judgement)
         else:
             self._entries.append(_build_entry(judgement))
+
+    def retract(self, run: Run, schedule: CompiledSchedule | None) -> JsonObject | None:
+        """Take the slot of a run out of the entry that says that it was not started; give that entry."""
+        entry = find_contrary(self._entries, run.slot) if run.slot else None
+        if entry is None or run.slot is None:
+            return None
+        self._entries.remove(entry)
+        said = {name: entry[name] for name in ("verdict", "reason", "message") if name in entry}
+        spans = take_out(run.slot, _read_span(entry), schedule)
+        self._entries += [_build_span(*span) | said for span in spans]
+        return entry
 
     def record_result(self, run: Run) -> bool:
         """Add a run's result; a recorded result never changes. Tell whether it was new."""
@@ -117,14 +130,19 @@ def _merge(entry: JsonObject, judgement: Judgement) -> JsonObject:
     return merged | ({"message": judgement.message} if judgement.message else {})
 
 
+def _read_span(entry: JsonObject) -> Span:
+    first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
+    return parse_instant(first), parse_instant(last), entry.get("count", 1)
+
+
+def _build_span(first: datetime, last: datetime, count: int) -> JsonObject:
+    if first == last:
+        return {"slot": format_instant(first)}
+    return {"from": format_instant(first), "to": format_instant(last), "count": count}
+
+
 def _build_entry(judgement: Judgement) -> JsonObject:
-    span: JsonObject = {"slot": format_instant(judgement.first)}
-    if judgement.count > 1:
-        span = {
-            "from": format_instant(judgement.first),
-            "to": format_instant(judgement.last),
-            "count": judgement.count,
-        }
+    span = _build_span(judgement.first, judgement.last, judgement.count)
     said = {"verdict": judgement.verdict.value, "reason": judgement.reason.value}
     message = {"message": judgement.message[:LONGEST_MESSAGE]} if judgement.message else {}
     return span | said | message

@@ -12,6 +12,7 @@ from enum import IntEnum
 from sundial_core import aspects, verdicts
 from sundial_core.aspects import Aspect, Standing
 from sundial_core.conditions import ConditionType
+from sundial_core.corrections import is_contradicted
 from sundial_core.holds import Hold
 from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
@@ -20,6 +21,7 @@ from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting, build_queue
 from sundial_core.recent import RecentSlots
 from sundial_core.runs import Phase, Run, Trigger
+from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored
 from sundial_core.tallies import Tallies
 from sundial_core.verdicts import Judgement
@@ -60,6 +62,8 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     tallies = Tallies(stored.status)
     queued = [one for one in report.queued if one.slot <= cursor]
     recent.part(one.slot for one in queued)
+    schedule = report.plan.schedule if isinstance(report.plan, Plan) else None
+    _correct(recent, tallies, [run for run in shown if is_contradicted(run, stored)], schedule)
     _record(recent, tallies, shown, _find_new_judgements(report, stored, cursor))
     active = sorted((run for run in shown if run.holds_place), key=_started)
     upcoming = _find_upcoming(report)
@@ -130,6 +134,16 @@ def _read_compared(status: JsonObject, name: str) -> object:
     return [condition for condition in value or () if condition["type"] != ConditionType.CLOCK_TRUSTED]
 
 
+def _correct(
+    recent: RecentSlots, tallies: Tallies, runs: list[Run], schedule: CompiledSchedule | None
+) -> None:
+    """Take back what was said of slots that turn out to have a run."""
+    for run in runs:
+        entry = recent.retract(run, schedule)
+        if entry is not None:
+            tallies.discount(entry)
+
+
 def _record(recent: RecentSlots, tallies: Tallies, shown: list[Run], judgements: list[Judgement]) -> None:
     """Record what is new: starts and judgements by slot, then results in the order in which they came."""
     for run in sorted(shown, key=_started):
@@ -162,7 +176,7 @@ def _is_shown(run: Run, cursor: datetime, stored: Stored) -> bool:
     if run.run_id in stored.active or not _is_slot(run):
         return True
     assert run.slot is not None
-    if stored.is_queued(run.slot):
+    if stored.is_queued(run.slot) or is_contradicted(run, stored):
         return True
     return run.slot <= cursor and (stored.cursor is None or run.slot > stored.cursor)
 

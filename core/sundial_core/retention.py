@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sundial_core.corrections import is_contradicted
 from sundial_core.model import History
 from sundial_core.plans import Plan, Problem
 from sundial_core.runs import ObservedJob, Phase, Trigger
@@ -63,7 +64,9 @@ def is_stored_as_ended(job: ObservedJob, stored: Stored) -> bool:
         return False
     if job.trigger is not Trigger.SCHEDULE:
         return job.run_id in stored.results
-    return job.slot is not None and job.slot <= stored.cursor and not stored.is_queued(job.slot)
+    if job.slot is None or job.slot > stored.cursor or stored.is_queued(job.slot):
+        return False
+    return not is_contradicted(job, stored)
 
 
 def _find_surplus(ended: list[list[ObservedJob]], history: History) -> list[list[ObservedJob]]:

@@ -19,7 +19,8 @@ READY_REASONS_OF_VALID_SPECS = frozenset({Reason.NEVER_FIRES, Reason.IN_THE_PAST
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A stored status: instants in UTC; `active` maps run ids to their entries.
-    `results` are the ids of the runs whose result it has, `queued` are the slots that wait for a place.
+    `runs` are the ids of the runs that it knows, `results` of those whose result it has; `queued` are the
+    slots that wait for a place.
 
     `hold` is the reason of Suspended=True, `paused_until` the end of a timed pause.
     """
@@ -32,6 +33,7 @@ class Stored:
     hold: str | None
     paused_until: datetime | None
     active: Mapping[str, JsonObject]
+    runs: frozenset[str]
     results: frozenset[str]
     queued: tuple[Waiting, ...]
     conditions: Mapping[str, JsonObject]
@@ -59,6 +61,7 @@ def parse_stored(status: JsonObject) -> Stored:
         hold=suspended.get("reason") if suspended.get("status") == "True" else None,
         paused_until=_instant(status.get("paused") or {}, "until"),
         active={entry["runId"]: entry for entry in status.get("active") or ()},
+        runs=frozenset(entry["runId"] for entry in status.get("recentSlots") or () if "runId" in entry),
         results=frozenset(entry["runId"] for entry in status.get("recentSlots") or () if "result" in entry),
         queued=read_queue(status.get("queued") or ()),
         conditions=conditions,

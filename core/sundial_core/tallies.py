@@ -38,6 +38,15 @@ class Tallies:
         reasons = self._by_reason[judgement.verdict]
         reasons[judgement.reason.value] = reasons.get(judgement.reason.value, 0) + judgement.count
 
+    def discount(self, entry: JsonObject) -> None:
+        """Take back one slot that an entry has counted as skipped or missed."""
+        reasons = self._by_reason[Verdict(entry["verdict"])]
+        left = reasons.get(entry["reason"], 1) - 1
+        if left:
+            reasons[entry["reason"]] = left
+        else:
+            reasons.pop(entry["reason"], None)
+
     def count_result(self, run: Run) -> None:
         """Count how a run ended; a cancelled one is neither success nor failure."""
         self.last_result = run.phase.value

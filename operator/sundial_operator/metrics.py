@@ -29,6 +29,11 @@ class Metrics:
             ["verdict", "reason"],
             registry=registry,
         )
+        self.corrections = Counter(
+            "sundial_corrections",
+            "Slots that turned out to be started after another verdict was stored.",
+            registry=registry,
+        )
         self.results = Counter("sundial_runs", "Runs that ended, by result.", ["result"], registry=registry)
         self.reconcile = Histogram(
             "sundial_reconcile_seconds",
@@ -73,6 +78,7 @@ class Metrics:
         for (verdict, reason), count in after.items():
             if (more := count - before.get((verdict, reason), 0)) > 0:
                 self.verdicts.labels(verdict, reason).inc(more)
+        self.corrections.inc(sum(max(0, count - after.get(key, 0)) for key, count in before.items()))
         known = {entry["runId"] for entry in old.get("recentSlots", ()) if "result" in entry}
         for entry in new.get("recentSlots", ()):
             if "result" in entry and entry["runId"] not in known:
