@@ -81,12 +81,12 @@ class KubeClient:
         self.clock = ServerClock()
 
     async def __aenter__(self) -> Self:
+        """Open the pool; answers come uncompressed, or the API server would deflate each event of a watch."""
         tls = RESTClientObject(self._configuration).ssl_context
         self._session = aiohttp.ClientSession(
             base_url=self._configuration.host,
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls),
-            headers={"User-Agent": self._user_agent, "Accept": JSON},
-            auto_decompress=True,
+            headers={"User-Agent": self._user_agent, "Accept": JSON, "Accept-Encoding": "identity"},
         )
         return self
 
