@@ -184,6 +184,7 @@ CREATE TABLE scheduler_slots (
     CONSTRAINT ck_scheduler_slots_order CHECK (first_slot <= last_slot),
     CONSTRAINT ck_scheduler_slots_count CHECK (count > 0)
 );
+CREATE INDEX ix_scheduler_slots_last_slot ON scheduler_slots (last_slot);
 """
 
 SCHEDULER_INSTANCES = """

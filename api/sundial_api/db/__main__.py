@@ -88,9 +88,11 @@ def run(options: argparse.Namespace, engine: Engine) -> str:
 def describe(error: DBAPIError) -> str:
     """Say what the server said, and what to do about a lock; neither statement nor address is repeated."""
     state = getattr(error.orig, "sqlstate", None)
+    said = str(error.orig).splitlines()[0]
+    if state is None and "FATAL:" in said:
+        return f"the database refused: {said.partition('FATAL:')[2].strip()}"
     if state is None:
         return "the database cannot be reached: check SUNDIAL_API_DATABASE_URL and that the server runs"
-    said = str(error.orig).splitlines()[0]
     if state == "55P03":
         return f"{said}: another session holds the table; nothing was changed, so try again"
     return f"the database refused: {said}"

@@ -28,7 +28,11 @@ class TaskFunctionId(Base):
 
 
 class ExecutionCount(Base):
-    """How many executions a job has in a status; triggers on the executions keep it."""
+    """How many executions a job has in a status; triggers on the executions keep it, statement by statement.
+
+    Rows are locked in the order of job and status: a transaction that writes executions in several statements
+    goes through the jobs in that order, or may meet another one in a deadlock.
+    """
 
     __tablename__ = "scheduler_execution_counts"
     __table_args__ = (

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, DateTime, Dialect, MetaData, String, Text, func, text
+from sqlalchemy import JSON, BigInteger, ColumnElement, DateTime, Dialect, MetaData, String, Text, case, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+_LAST = "timestamptz '9999-12-31 23:59:59+00'"
 OPEN_ENDED = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """An instant that never comes: what Python sees of Postgres' `infinity`."""
 
@@ -34,7 +35,7 @@ class OpenEndedInstant(TypeDecorator[datetime]):
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """Read infinity as OPEN_ENDED: Python's calendar ends there."""
-        return func.least(column, text("timestamptz '9999-12-31 23:59:59+00'"), type_=self)
+        return case((column == text("'infinity'"), text(_LAST)), else_=column)
 
 
 class Base(DeclarativeBase):

@@ -244,6 +244,7 @@ class ScheduledJobSlot(Base):
     __table_args__ = (
         CheckConstraint("first_slot <= last_slot", "order"),
         CheckConstraint("count > 0", "count"),
+        Index("ix_scheduler_slots_last_slot", "last_slot"),
     )
 
     job_id: Mapped[Key]

@@ -1,0 +1,109 @@
+"""Totals of executions are kept by the database itself, whatever writes the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from rows import execution_row, numbered, running_row
+from sqlalchemy import Connection, Engine, create_engine, delete, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.pool import NullPool
+
+from sundial_api.db.bookkeeping import ExecutionCount
+from sundial_api.db.engine import read_url
+from sundial_api.db.tables import ScheduledJobExecution
+
+Execution = ScheduledJobExecution
+
+
+def read_counts(connection: Connection) -> dict[tuple[str, str], int]:
+    rows = connection.execute(select(ExecutionCount.job_id, ExecutionCount.status, ExecutionCount.count))
+    return {(str(job_id), status): count for job_id, status, count in rows if count}
+
+
+def of_job(number: int, **counts: int) -> dict[tuple[str, str], int]:
+    return {(str(numbered(number)), status): count for status, count in counts.items()}
+
+
+@pytest.fixture
+def three(connection: Connection) -> Connection:
+    """Give a connection with two successes and a running execution of job 1."""
+    connection.execute(insert(Execution), [execution_row(1), execution_row(2)])
+    connection.execute(insert(Execution), [running_row(3)])
+    return connection
+
+
+def test_inserted_rows_are_counted(three: Connection) -> None:
+    assert read_counts(three) == of_job(1, success=2, running=1)
+
+
+def test_a_change_of_status_moves_one(three: Connection) -> None:
+    three.execute(update(Execution).where(Execution.status == "running").values(status="failed"))
+    assert read_counts(three) == of_job(1, success=2, failed=1)
+
+
+def test_another_change_moves_none(three: Connection) -> None:
+    three.execute(update(Execution).values(node="node-1"))
+    assert read_counts(three) == of_job(1, success=2, running=1)
+
+
+def test_a_change_of_job_moves_one(three: Connection) -> None:
+    three.execute(update(Execution).where(Execution.status == "running").values(job_id=numbered(2)))
+    assert read_counts(three) == of_job(1, success=2) | of_job(2, running=1)
+
+
+def test_deleted_rows_are_counted_off(three: Connection) -> None:
+    three.execute(delete(Execution).where(Execution.status == "success"))
+    assert read_counts(three) == of_job(1, running=1)
+
+
+def test_an_upsert_counts_what_it_did(three: Connection) -> None:
+    statement = upsert(Execution).values([execution_row(3), execution_row(4)])
+    newer = statement.on_conflict_do_update(index_elements=["id"], set_={"status": statement.excluded.status})
+    three.execute(newer)
+    assert read_counts(three) == of_job(1, success=4)
+
+
+def test_an_upsert_that_is_refused_counts_nothing(three: Connection) -> None:
+    statement = upsert(Execution).values(execution_row(3))
+    older = statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={"status": statement.excluded.status},
+        where=Execution.job_resource_version < statement.excluded.job_resource_version,
+    )
+    three.execute(older)
+    assert read_counts(three) == of_job(1, success=2, running=1)
+
+
+def test_truncating_leaves_no_totals(three: Connection) -> None:
+    three.execute(text("TRUNCATE scheduled_job_executions"))
+    assert read_counts(three) == {}
+
+
+@pytest.fixture
+def engine(fresh_database: str) -> Iterator[Engine]:
+    """Give an engine on a database of its own."""
+    engine = create_engine(read_url(fresh_database), poolclass=NullPool)
+    yield engine
+    engine.dispose()
+
+
+def write_batch(engine: Engine, writer: int) -> None:
+    """Write rows of three jobs in an order that differs between writers, each batch one statement."""
+    for batch in range(10):
+        jobs = [1, 2, 3] if writer % 2 else [3, 2, 1]
+        rows = [
+            execution_row(writer * 1000 + batch * 10 + job, job_id=numbered(job), status=status)
+            for job, status in zip(jobs, ("success", "failed", "timeout"), strict=True)
+        ]
+        with engine.begin() as connection:
+            connection.execute(insert(Execution).values(rows))
+
+
+def test_writers_at_the_same_time_neither_lose_counts_nor_block_each_other_for_good(engine: Engine) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda writer: write_batch(engine, writer), range(4)))
+    with engine.connect() as connection:
+        assert sum(read_counts(connection).values()) == 4 * 10 * 3
