@@ -322,7 +322,7 @@ class Process:
             self._retry(self.track.retries[run_id])
         for ending in decision.endings:
             self._end(ending)
-        for finished in decision.deletes:
+        for finished in decision.deletes.jobs:
             self._delete(finished)
         for run in decision.missing:
             if run.job_name in self.cluster.jobs:

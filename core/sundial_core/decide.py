@@ -7,7 +7,7 @@ state and time give the same decision, on every replica and after every restart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sundial_core import asked, attempts, corrections, endings, names, resets, runs, starts, verdicts
@@ -22,8 +22,8 @@ from sundial_core.model import JsonObject, Retry
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Placed, Waiting
 from sundial_core.report import Report, Urgency, build_status, find_following, judge_urgency
-from sundial_core.retention import Limits, choose_deletable, is_stored_as_ended
-from sundial_core.runs import ObservedJob, Phase, Run, Trigger
+from sundial_core.retention import Choice, Limits, choose_deletable, is_stored_as_ended
+from sundial_core.runs import Phase, Run, Trigger
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement
 from sundial_core.views import Moment, View, find_moment
@@ -45,7 +45,7 @@ class Decision:
     judgements: tuple[Judgement, ...] = ()
     queued: tuple[Waiting, ...] = ()
     judged_until: datetime | None = None
-    deletes: tuple[ObservedJob, ...] = ()
+    deletes: Choice = field(default_factory=Choice)
     asked: Answers | None = None
     missing: tuple[Run, ...] = ()
     status: JsonObject | None = None
@@ -89,7 +89,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     ended = view.memory.ending | {ending.job.uid for ending in ends}
     unsettled = asked.find_unsettled(view.asked)
     settled = [job for job in view.jobs if job.run_id not in unsettled]
-    deletes, next_delete = choose_deletable(settled, stored, view.plan, limits, now)
+    choice = choose_deletable(settled, stored, view.plan, limits, now)
     return Decision(
         starts=tuple(_build_attempts(view, placed.starts)),
         served=placed.served,
@@ -98,12 +98,12 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         judgements=placed.judgements,
         queued=placed.waiting,
         judged_until=now if isinstance(view.plan, Plan) and moment.hold is None else None,
-        deletes=deletes,
+        deletes=choice,
         asked=answers,
         missing=tuple(run for run in known.values() if run.phase is Phase.UNKNOWN),
         status=status,
         urgency=judge_urgency(written, status),
-        wake_at=_find_wake(report, [next_delete, answers.wake_at], now),
+        wake_at=_find_wake(report, [choice.next_at, answers.wake_at], now),
         reset_at=view.memory.reset_at,
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sundial_core.corrections import is_contradicted
 from sundial_core.model import History
@@ -13,33 +14,97 @@ from sundial_core.runs import ObservedJob, Phase, Trigger
 from sundial_core.stored import Stored
 
 
+class Cap(StrEnum):
+    """Which cap a finished Job is beyond."""
+
+    SCHEDULE = "schedule"
+    INSTALLATION = "installation"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """An installation's limits: how long a finished Job stays at least as the tombstone of its name."""
+    """An installation's limits: how many finished Jobs there are, and for how long each stays at least.
+
+    `tombstone` is the floor: so long a finished Job keeps its name from being used again; `capped_tombstone`
+    is that of Jobs beyond a cap. A schedule keeps `most_finished`; `excess` are the UIDs of those of its Jobs
+    that are beyond the installation's cap.
+    """
 
     tombstone: timedelta
+    capped_tombstone: timedelta = timedelta(seconds=120)
+    most_finished: int = 100
+    excess: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The Jobs that may be deleted now, by UID the cap that some are beyond, and when the next one may."""
+
+    jobs: tuple[ObservedJob, ...] = ()
+    next_at: datetime | None = None
+    capped: Mapping[str, Cap] = field(default_factory=dict)
 
 
 def choose_deletable(
-    jobs: Iterable[ObservedJob], stored: Stored, plan: Plan | Problem, limits: Limits, now: datetime
-) -> tuple[tuple[ObservedJob, ...], datetime | None]:
-    """Choose the Jobs that may be deleted now, and find when the next one may.
+    jobs: Collection[ObservedJob], stored: Stored, plan: Plan | Problem, limits: Limits, now: datetime
+) -> Choice:
+    """Choose the Jobs that may be deleted.
 
-    All Jobs of a run go together, once its outcome is stored and the floor has passed. A schedule
-    with a problem keeps them all: how many its user wants is not known.
+    All Jobs of a run go together, once its outcome is stored and the floor has passed. Of a schedule with a
+    problem how many its user wants is not known: it keeps them all, up to the caps.
     """
-    if isinstance(plan, Problem):
-        return (), None
-    surplus = _find_surplus(_group_ended(jobs, stored), plan.spec.history)
-    deletable: list[ObservedJob] = []
-    waiting: list[datetime] = []
-    for run in surplus:
-        may_go_at = max(job.released_at for job in run if job.released_at) + limits.tombstone
-        if may_go_at > now:
-            waiting.append(may_go_at)
-        else:
-            deletable += [job for job in run if not job.is_deleting]
-    return tuple(deletable), min(waiting, default=None)
+    ended = _group_ended(jobs, stored)
+    surplus = [] if isinstance(plan, Problem) else _find_surplus(ended, plan.spec.history)
+    finished = sum(job.released_at is not None for job in jobs)
+    capped = _find_capped(ended, finished, limits)
+    going = list(_find_going(ended, {_id(run) for run in surplus}, capped, limits, now))
+    due = [one for one in going if one.at <= now]
+    return Choice(
+        jobs=tuple(job for one in due for job in one.run if not job.is_deleting),
+        next_at=min((one.at for one in going if one.at > now), default=None),
+        capped={job.uid: one.cap for one in due if one.cap for job in one.run},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A run whose Jobs go at an instant, by a cap or (None) by the schedule's history."""
+
+    run: list[ObservedJob]
+    at: datetime
+    cap: Cap | None = None
+
+
+def _find_going(
+    ended: Iterable[list[ObservedJob]],
+    surplus: Collection[str],
+    capped: Mapping[str, Cap],
+    limits: Limits,
+    now: datetime,
+) -> Iterator[_Going]:
+    """Find when which runs go; a cap is the reason only for what the history would keep for longer."""
+    for run in ended:
+        released_at = max(job.released_at for job in run if job.released_at)
+        is_surplus, cap = _id(run) in surplus, capped.get(_id(run))
+        if cap is not None and not (is_surplus and released_at + limits.tombstone <= now):
+            yield _Going(run, released_at + min(limits.capped_tombstone, limits.tombstone), cap)
+        elif is_surplus:
+            yield _Going(run, released_at + limits.tombstone)
+
+
+def _find_capped(ended: list[list[ObservedJob]], finished: int, limits: Limits) -> dict[str, Cap]:
+    """Find the runs beyond a cap: the oldest of the schedule's, and those that the installation names."""
+    capped = {_id(run): Cap.INSTALLATION for run in ended if any(job.uid in limits.excess for job in run)}
+    for run in reversed(ended):
+        if finished <= limits.most_finished:
+            break
+        capped[_id(run)] = Cap.SCHEDULE
+        finished -= len(run)
+    return capped
+
+
+def _id(run: list[ObservedJob]) -> str:
+    return run[0].run_id
 
 
 def _group_ended(jobs: Iterable[ObservedJob], stored: Stored) -> list[list[ObservedJob]]:

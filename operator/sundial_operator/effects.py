@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
 from sundial_core.endings import Ending, build_ending_patch, is_ending
 from sundial_core.objects import ScheduledJob
+from sundial_core.retention import Choice
 from sundial_core.runs import ObservedJob, Run, build_lost_run, parse_job
 from sundial_core.starts import find_refusal
 from sundial_kube.client import KubeClient
@@ -58,15 +60,22 @@ class Effects:
             if ending.job.uid not in track.ending:
                 track.begin_ending(ending)
                 self._writer.submit(Priority.STATUS, partial(self._end, track, ending))
-        for finished in decision.deletes:
-            if finished.uid not in track.deleting:
-                track.deleting.add(finished.uid)
-                self._writer.submit(Priority.DELETE, partial(self._delete, track, finished))
+        self._delete_finished(track, decision.deletes)
         for run in decision.missing:
             if run.run_id not in track.reading:
                 track.reading.add(run.run_id)
                 self._writer.submit(Priority.STATUS, partial(self._read, track, job.ns, run))
         self._statuses.want(track, job, decision.status, decision.urgency)
+
+    def _delete_finished(self, track: Track, choice: Choice) -> None:
+        news = [job for job in choice.jobs if job.uid not in track.deleting]
+        caps = Counter(choice.capped[job.uid] for job in news if job.uid in choice.capped)
+        for cap, count in caps.items():
+            log.info("finished Jobs beyond a cap go", cap=cap.value, jobs=count, namespace=news[0].ns)
+            self._metrics.capped.labels(cap.value).inc(count)
+        for job in news:
+            track.deleting.add(job.uid)
+            self._writer.submit(Priority.DELETE, partial(self._delete, track, job))
 
     def _begin(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
         for attempt in decision.starts:

@@ -47,6 +47,12 @@ class Metrics:
         self.rejected = Counter(
             "sundial_unparsable_objects", "Objects that did not parse.", ["kind"], registry=registry
         )
+        self.capped = Counter(
+            "sundial_jobs_beyond_cap",
+            "Finished Jobs that were deleted because there were too many, by cap (schedule, installation).",
+            ["cap"],
+            registry=registry,
+        )
         self._gauges = {
             name: Gauge(f"sundial_{name}", text, registry=registry)
             for name, text in (

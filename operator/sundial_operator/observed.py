@@ -36,6 +36,7 @@ class Observed:
         self._metrics = metrics
         self.wake = wake
         self._lose = lose
+        self.finished: dict[str, ObservedJob] = {}
         self._jobs_of: dict[str, dict[str, ObservedJob]] = {}
         self._pods_of: dict[str, dict[str, ObservedPod]] = {}
         self._uids: dict[tuple[str, str], str] = {}
@@ -122,6 +123,10 @@ class Observed:
         job = new or old
         assert job is not None
         of_owner = self._jobs_of.setdefault(job.owner_uid, {})
+        if new is not None and new.released_at is not None and not new.is_deleting:
+            self.finished[new.uid] = new
+        else:
+            self.finished.pop(job.uid, None)
         if new is not None:
             of_owner[new.uid] = new
         else:

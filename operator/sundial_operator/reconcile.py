@@ -24,6 +24,7 @@ from sundial_core.views import View
 from sundial_kube.client import KubeClient
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.asking import Asking
+from sundial_operator.caps import InstallationCap
 from sundial_operator.creates import JobCreator
 from sundial_operator.effects import Effects
 from sundial_operator.metrics import Metrics
@@ -63,7 +64,7 @@ class Reconciler:
     ) -> None:
         self._writer = writer
         self._metrics = metrics
-        self._find_limits = installation.find_limits
+        self._installation = installation
         self._find_circumstances = installation.find_circumstances
         self._tracks: dict[str, Track] = {}
         self._due: dict[str, None] = {}
@@ -73,6 +74,8 @@ class Reconciler:
         self._minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
         self.agenda: Agenda[Key] = Agenda(self._take_due)
         self.observed = Observed(self.wake, self._lose, metrics)
+        most = installation.settings.most_finished_jobs_in_all
+        self.cap = InstallationCap(self.observed.finished, most, self.wake)
         creator = JobCreator(client, installation.describe_creator, installation.find_circumstances)
         self._effects = Effects(client, writer, creator, self.observed, self.agenda, metrics)
         self._asking = Asking(client, writer, self.agenda, self.observed)
@@ -122,13 +125,18 @@ class Reconciler:
             memory = replace(memory, asked=self._asking.recall(asked))
         view = View(job, plan, jobs, memory, pods, circumstances, asked)
         with self._metrics.reconcile.time():
-            decision = decide(view, now, self._find_limits())
+            decision = decide(view, now, self._find_limits(uid))
         if decision.reset_at is not None and track.reset_at is None:
             log.warning("an instant of the future was reset", namespace=job.ns, name=job.name)
         track.remember(decision)
         self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
         self._effects.apply(track, job, decision)
         self._asking.apply(asked, decision.asked)
+
+    def _find_limits(self, uid: str) -> Limits:
+        limits = self._installation.find_limits()
+        excess = self.cap.find_excess(uid)
+        return replace(limits, excess=excess) if excess else limits
 
     async def _give_way(self) -> None:
         """Let requests be sent; what has only changed gives way to waiting starts, but never for good."""

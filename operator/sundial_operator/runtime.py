@@ -179,7 +179,11 @@ class Runtime:
         """Find the tombstone floor: shorter where the fence holds off what an old leader might send."""
         has_fence = self._fence.state is FenceState.OK
         seconds = self._settings.tombstone_seconds or (60 if has_fence else 600)
-        return Limits(tombstone=timedelta(seconds=seconds))
+        return Limits(
+            tombstone=timedelta(seconds=seconds),
+            capped_tombstone=timedelta(seconds=30 if has_fence else 120),
+            most_finished=self._settings.most_finished_jobs,
+        )
 
     async def _list_and_watch(self, client: KubeClient) -> None:
         ns = self._settings.watch_namespace or None
@@ -219,6 +223,7 @@ class Runtime:
         self._spawn(self._reconciler.agenda.run())
         self._spawn(self._relist())
         self._spawn(self._fence.run())
+        self._spawn(self._reconciler.cap.run())
         settings = self._settings
         sweep = MemberSweep(self._client, settings.namespace, settings.installation, settings.member_seconds)
         self._spawn(sweep.run())

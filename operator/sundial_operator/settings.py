@@ -32,6 +32,12 @@ class Settings(BaseSettings):
     tombstone_seconds: int = Field(
         0, ge=0, description="How long a finished Job stays at least; 0: 60 with a working fence, else 600."
     )
+    most_finished_jobs: int = Field(
+        100, ge=1, description="How many finished Jobs one schedule keeps, whatever its history."
+    )
+    most_finished_jobs_in_all: int = Field(
+        5000, ge=1, description="How many finished Jobs the installation keeps; the oldest go first."
+    )
     health_host: str = Field("127.0.0.1", description="Where health and metrics are served.")
     health_port: int = Field(8080, ge=0, le=65535, description="On which port; 0 takes a free one.")
     minimum_period_seconds: float = Field(

@@ -90,7 +90,7 @@ def test_a_clock_that_is_in_step_again_is_told_with_the_next_write() -> None:
 def test_nothing_is_decided_by_a_clock_that_is_not_trusted(skew: float, state: dict[str, Any]) -> None:
     fields: dict[str, Any] = build_scheduled_job().spec | state
     frozen = see(100 + skew, skew, FIRST, spec=fields, changed=90, generation=2)
-    assert (frozen.starts, frozen.judgements, frozen.judged_until, frozen.deletes) == ((), (), None, ())
+    assert (frozen.starts, frozen.judgements, frozen.judged_until, frozen.deletes.jobs) == ((), (), None, ())
     assert frozen.status is not None
     names = ("cursor", "effectiveFrom", "observedGeneration", "recentSlots")
     assert {name: frozen.status.get(name) for name in names} == {name: FIRST.get(name) for name in names}

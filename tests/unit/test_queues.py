@@ -172,7 +172,7 @@ def test_a_slot_leaves_the_list_when_its_job_is_seen_and_counts_once() -> None:
 def test_the_job_of_a_slot_that_waits_is_kept() -> None:
     spec = {"history": {"successful": 0}}
     done = build_observed(20, "Complete", created=25, ended=26)
-    assert see(5000, done, spec=spec).deletes == ()
+    assert see(5000, done, spec=spec).deletes.jobs == ()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,10 +20,11 @@ from situations import (
 
 from sundial_core import names
 from sundial_core.instants import format_instant
-from sundial_core.plans import Problem, compile_plan
-from sundial_core.retention import choose_deletable
+from sundial_core.plans import Plan, Problem, compile_plan
+from sundial_core.retention import Cap, Choice, Limits, choose_deletable
 from sundial_core.runs import ObservedJob, parse_job
 from sundial_core.stored import parse_stored
+from sundial_operator.caps import InstallationCap
 
 LONG_AFTER = 10_000
 
@@ -39,9 +41,14 @@ def choose(
     if cursor is not None:
         status["cursor"] = format_instant(at(cursor))
     plan = build_plan(build_scheduled_job(build_spec(history=history)))
-    found, waiting = choose_deletable(jobs, parse_stored(status), plan, LIMITS, at(now))
-    seconds = (waiting - at(0)).total_seconds() if waiting else None
-    return [f"{int((job.slot - at(0)).total_seconds())}.{job.attempt}" for job in found if job.slot], seconds
+    return describe(choose_deletable(jobs, parse_stored(status), plan, LIMITS, at(now)))
+
+
+def describe(choice: Choice) -> tuple[list[str], Any]:
+    """Name the Jobs that may go by slot and attempt, and when the next one may, in seconds."""
+    seconds = (choice.next_at - at(0)).total_seconds() if choice.next_at else None
+    found = [f"{int((job.slot - at(0)).total_seconds())}.{job.attempt}" for job in choice.jobs if job.slot]
+    return found, seconds
 
 
 def finished(*slots: float, **how: Any) -> list[ObservedJob]:
@@ -137,8 +144,92 @@ def test_a_job_that_is_being_deleted_is_not_deleted_again() -> None:
     assert choose([parse_job(item)], successful=0) == ([], None)
 
 
-def test_a_schedule_with_a_problem_keeps_its_history() -> None:
+def build_problem() -> Problem:
     plan = compile_plan(build_scheduled_job(build_spec(template=None)), None, SECOND)
     assert isinstance(plan, Problem)
-    stored = parse_stored({"cursor": format_instant(at(9_000))})
-    assert choose_deletable(finished(*range(10, 100, 10)), stored, plan, LIMITS, at(LONG_AFTER)) == ((), None)
+    return plan
+
+
+STORED = parse_stored({"cursor": format_instant(at(9_000))})
+
+
+def cap(jobs: list[ObservedJob], now: float, plan: Plan | Problem, **limits: Any) -> Choice:
+    """Choose where finished Jobs are kept for an hour, those beyond a cap for 30 seconds."""
+    rule = Limits(timedelta(hours=1), capped_tombstone=timedelta(seconds=30), **limits)
+    return choose_deletable(jobs, STORED, plan, rule, at(now))
+
+
+def test_a_schedule_with_a_problem_keeps_its_history() -> None:
+    jobs = finished(*range(10, 100, 10))
+    assert choose_deletable(jobs, STORED, build_problem(), LIMITS, at(LONG_AFTER)) == Choice()
+
+
+@pytest.mark.parametrize(
+    "plan", [build_problem(), build_plan(build_scheduled_job())], ids=["problem", "plan"]
+)
+@pytest.mark.parametrize(
+    ("jobs", "most", "expected"),
+    [
+        pytest.param(finished(10, 20, 30), 3, [], id="at the cap"),
+        pytest.param(finished(10, 20, 30), 2, ["10.1"], id="the oldest goes"),
+        pytest.param(finished(10) + failed(20), 1, ["10.1"], id="whatever its result"),
+        pytest.param(
+            failed(10, attempt=1) + finished(10, attempt=2) + finished(20, 30),
+            3,
+            ["10.1", "10.2"],
+            id="a run goes as one",
+        ),
+        pytest.param([*finished(10, 20), build_observed(30)], 2, [], id="what runs is not finished"),
+        pytest.param([*finished(10, 20), *finished(9_010)], 2, ["10.1"], id="not what is not stored"),
+    ],
+)
+def test_the_cap_of_a_schedule(
+    plan: Plan | Problem, jobs: list[ObservedJob], most: int, expected: list[str]
+) -> None:
+    choice = cap(jobs, 3_500, plan, most_finished=most)
+    assert describe(choice)[0] == expected
+    assert set(choice.capped.values()) <= {Cap.SCHEDULE}
+    assert set(choice.capped) == {job.uid for job in choice.jobs}
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param(44, ([], 45), id="before the floor"),
+        pytest.param(45, (["10.1"], None), id="at the floor"),
+    ],
+)
+def test_beyond_a_cap_the_floor_is_shorter(now: float, expected: Any) -> None:
+    jobs = finished(10, ended=15) + finished(20, ended=25)
+    assert describe(cap(jobs, now, build_problem(), most_finished=1)) == expected
+
+
+def test_the_cap_of_the_installation_names_jobs() -> None:
+    jobs = finished(10, 20)
+    choice = cap(jobs, 9_100, build_problem(), excess=frozenset({jobs[1].uid}))
+    assert (describe(choice)[0], choice.capped) == (["20.1"], {jobs[1].uid: Cap.INSTALLATION})
+
+
+def test_what_the_history_would_delete_by_now_is_not_counted_for_a_cap() -> None:
+    plan = build_plan(build_scheduled_job(build_spec(history={"successful": 0})))
+    choice = cap(finished(10, 20), LONG_AFTER, plan, most_finished=1)
+    assert (describe(choice)[0], choice.capped) == (["20.1", "10.1"], {})
+
+
+@pytest.mark.parametrize(("most", "expected"), [(3, []), (2, [10]), (1, [10, 20])])
+def test_the_oldest_of_all_are_beyond_the_cap_of_the_installation(most: int, expected: list[int]) -> None:
+    jobs = {job.uid: job for job in finished(30, 10, 20)}
+    woken: list[str] = []
+    installation = InstallationCap(jobs, most, woken.append)
+    installation.sweep()
+    assert installation.find_excess(jobs[next(iter(jobs))].owner_uid) == {j.uid for j in finished(*expected)}
+    assert len(woken) == (1 if expected else 0)
+
+
+def test_what_is_no_longer_beyond_the_cap_stays() -> None:
+    jobs = {job.uid: job for job in finished(10, 20)}
+    installation = InstallationCap(jobs, 1, lambda _: None)
+    installation.sweep()
+    _, gone = jobs.popitem()
+    installation.sweep()
+    assert installation.find_excess(gone.owner_uid) == frozenset()
