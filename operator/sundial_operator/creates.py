@@ -82,6 +82,8 @@ class JobCreator:
             return await self._give_up(create, Verdict.MISSED, Reason.CREATE_FAILED, NO_ANSWER)
         create.tries += 1
         create.is_refused = False
+        if create.unanswered_at is not None and (found := await self._find_landed(create)) is not None:
+            return found
         manifest = create.build(self._describe_creator())
         try:
             return Created(await self._client.create_for_metadata(JOBS, attempt.owner.ns, manifest))
@@ -101,6 +103,20 @@ class JobCreator:
             message = f"starts are held by {circumstances.held_by}"
             return await self._give_up(create, Verdict.MISSED, Reason.HELD, message)
         return Postponed(read_clock() + timedelta(seconds=HELD_SECONDS))
+
+    async def _find_landed(self, create: Create) -> Result | None:
+        """Look for the Job before asking again; None when there is none.
+
+        A create that is sent after its Job has ended could land after that was deleted, and start it twice:
+        the tombstone floor covers only what was sent before the end.
+        """
+        attempt = create.attempt
+        try:
+            return _judge_found(create, await self._client.get(JOBS, attempt.owner.ns, attempt.job_name))
+        except ApiUnreachable:
+            return _try_later(create)
+        except ApiError as error:
+            return None if error.status == 404 else _try_later(create)
 
     async def _judge_refusal(self, create: Create, error: ApiError) -> Result:
         refusal = classify_refusal(error.status, error.reason, error.message)

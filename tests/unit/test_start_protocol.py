@@ -1,0 +1,102 @@
+"""At most one Job per slot and attempt, one verdict per slot, whatever leaders and requests go through.
+
+Every interleaving within the bounds of each row is visited; each rule of the protocol is then broken, and a
+counterexample must be found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from protocol import Exploration, explore
+from protocol_leader import NO_CATCH_UP, ONE_RETRY, ONE_SLOT, TWO_SLOTS, Rules
+
+from sundial_core.conditions import Reason
+from sundial_core.verdicts import Judgement, Verdict
+from sundial_operator import creates
+from sundial_operator.creates import JobCreator, Refused
+from sundial_operator.tracks import Create
+
+CAUGHT_UP = Rules(ONE_SLOT)
+ONE_LEADER = replace(CAUGHT_UP, terms=1)
+WITHOUT_FENCE = replace(CAUGHT_UP, has_fence=False)
+
+
+def check(found: Exploration) -> None:
+    assert not found.violation, "\n".join([found.violation, *found.trace])
+    assert found.ends
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param(CAUGHT_UP, id="a late slot is caught up on"),
+        pytest.param(Rules(NO_CATCH_UP), id="a late slot is missed"),
+        pytest.param(Rules(TWO_SLOTS, last_tick=2, troubles=0), id="two slots"),
+        pytest.param(Rules(ONE_RETRY, failures=1, troubles=0, most_under_way=1), id="two attempts"),
+        pytest.param(WITHOUT_FENCE, id="without a fence"),
+    ],
+)
+def test_no_interleaving_breaks_the_promise(rules: Rules) -> None:
+    check(explore(rules))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param(replace(ONE_LEADER, floor_ticks=0), id="no tombstone floor"),
+        pytest.param(replace(WITHOUT_FENCE, floor_ticks=0, troubles=0), id="neither fence nor floor"),
+        pytest.param(replace(CAUGHT_UP, has_guard=False, troubles=0), id="statuses are not guarded"),
+        pytest.param(
+            replace(CAUGHT_UP, lists_consistently=False, troubles=0), id="a new leader trusts its old stores"
+        ),
+    ],
+)
+def test_each_rule_of_the_world_is_needed(rules: Rules) -> None:
+    assert explore(rules).violation
+
+
+async def fail_on_conflict(_: JobCreator, create: Create) -> Refused:
+    slot = create.attempt.slot
+    assert slot is not None
+    return Refused(Judgement(slot, slot, 1, Verdict.SKIPPED, Reason.NAME_TAKEN, ""))
+
+
+async def look_not(_: JobCreator, _create: Create) -> None:
+    return None
+
+
+def name_by_time(name: str, _run_id: str, _attempt: int) -> str:
+    return f"{name}-{creates.read_clock():%H%M%S}"
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "rules"),
+    [
+        pytest.param(
+            "sundial_core.retention.is_stored_as_ended",
+            lambda *_: True,
+            replace(CAUGHT_UP, troubles=0),
+            id="a Job is deleted before its outcome and the cursor are stored",
+        ),
+        pytest.param(
+            "sundial_operator.creates.JobCreator._adopt", fail_on_conflict, ONE_LEADER, id="409 is a failure"
+        ),
+        pytest.param(
+            "sundial_operator.creates.JobCreator._find_landed",
+            look_not,
+            ONE_LEADER,
+            id="asked again without looking",
+        ),
+        pytest.param(
+            "sundial_core.names.build_job_name", name_by_time, CAUGHT_UP, id="names are not deterministic"
+        ),
+    ],
+)
+def test_each_rule_of_a_leader_is_needed(
+    place: str, wrong: Any, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, wrong)
+    assert explore(rules).violation
