@@ -95,6 +95,19 @@ def asked_fact(**status: Any) -> Fact:
     return read_asked(build_run_item(status, version=version), 1)
 
 
+def build_schedule_item(
+    version: int = 10, uid: str = UID, name: str = "tick", function: str = "", **how: Any
+) -> JsonObject:
+    """Build a ScheduledJob; `spec_x` sets x in its spec, `function` the TaskFunction that it names."""
+    fields = {key.removeprefix("spec_"): how.pop(key) for key in list(how) if key.startswith("spec_")}
+    item = build_item(**how)
+    item["metadata"] |= {"uid": uid, "name": name, "resourceVersion": str(version)}
+    item["spec"] = item["spec"] | fields
+    if function:
+        item["spec"] = item["spec"] | {"taskFunctionRef": {"name": function}, "template": None}
+    return item
+
+
 def build_schedule(status: JsonObject | None = None, version: int = 10, **how: Any) -> Schedule:
     """Build a ScheduledJob as the mirror sees it."""
     item = build_item(status=status, **how)

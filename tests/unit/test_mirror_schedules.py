@@ -9,25 +9,8 @@ from mirrored import INSTANCE, RUN_ID, build_schedule
 from situations import TEMPLATE, at, build_item, build_spec
 
 from sundial_api.mirror import slots
-from sundial_api.mirror.schedules import build_etag, read_function, read_schedule_config
+from sundial_api.mirror.schedules import build_etag, read_function, read_schedule
 from sundial_core.instants import format_instant
-
-
-@pytest.mark.parametrize(
-    ("schedule", "shown"),
-    [
-        pytest.param({"interval": {"hours": 1, "weeks": 2}}, (1, {"hours": 1, "weeks": 2}), id="interval"),
-        pytest.param({"cron": "0 9 * * 1-5"}, (2, {"expression": "0 9 * * 1-5"}), id="crontab"),
-        pytest.param(
-            {"cronFields": {"hour": "9", "dayOfWeek": "mon-fri", "minute": 0}},
-            (2, {"hour": "9", "day_of_week": "mon-fri", "minute": 0}),
-            id="APScheduler's fields",
-        ),
-        pytest.param({"at": "2026-12-01T08:00:00Z"}, (3, {"at": "2026-12-01T08:00:00Z"}), id="once"),
-    ],
-)
-def test_schedules(schedule: dict[str, Any], shown: tuple[int, dict[str, Any]]) -> None:
-    assert read_schedule_config({"timeZone": "UTC", **schedule}) == shown
 
 
 @pytest.mark.parametrize(
@@ -87,14 +70,8 @@ def test_who_updated_is_known_of_the_apis_edits_only(manager: str, shown: str | 
         {"manager": "sundial-operator", "time": format_instant(at(9)), "subresource": "status"},
     ]
     item["metadata"]["managedFields"] = edits
-    row = read(item).row
+    row = read_schedule(item, 1).row
     assert (row.updated_by, row.created_by, row.updated_at) == (shown, INSTANCE, format_instant(at(7)))
-
-
-def read(item: dict[str, Any]) -> Any:
-    from sundial_api.mirror.schedules import read_schedule
-
-    return read_schedule(item, 1)
 
 
 def test_the_etag_changes_with_edits_and_pauses_only() -> None:

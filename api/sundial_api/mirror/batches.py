@@ -138,12 +138,20 @@ def build_reject(kind: Kind, item: JsonObject, epoch: int, error: Exception) -> 
     )
 
 
-def reject_value(value: Value, error: Exception) -> Reject:
-    """Build what is kept of a value that the database refuses."""
-    kind = Kind.JOB.value if isinstance(value, Fact) else type(value).__name__
-    document = orjson.loads(orjson.dumps(value, default=list))
-    key = value.identity.run_id if isinstance(value, Fact) else str(getattr(value, "id", kind))
-    return Reject(kind, key, None, None, 0, 0, clean_json(document), f"{type(error).__name__}")
+def reject_value(key: tuple[Kind, str], value: Value, error: Exception) -> Reject:
+    """Build what is kept of an object whose values the database refuses."""
+    document = clean_json(orjson.loads(orjson.dumps(value, default=list)))
+    kind, uid = key
+    return Reject(
+        kind=kind.value,
+        key=uid,
+        namespace=None,
+        resource_name=None,
+        resource_version=0,
+        epoch=0,
+        document=document,
+        error=f"the database refused it: {type(error).__name__}",
+    )
 
 
 def read_version(metadata: JsonObject) -> int:

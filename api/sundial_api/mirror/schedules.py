@@ -13,6 +13,7 @@ from sundial_api.mirror.executions import Standing
 from sundial_api.mirror.facts import CREATED_BY, Version
 from sundial_api.mirror.texts import clean_json, trim
 from sundial_api.mirror.words import name_last_status, read_uuid
+from sundial_api.schedule_config import show_schedule_config
 from sundial_core.model import JsonObject
 from sundial_core.objects import read_pause
 
@@ -20,7 +21,6 @@ UPDATED_BY = "sundial.dev/updated-by"
 OWN_MANAGER = "sundial-api"
 """The field manager of the API's own writes: what anybody else wrote last was not updated by its users."""
 
-INTERVAL, CRON, ONCE = 1, 2, 3
 DEFAULT_TIMEOUT_SECONDS = 300
 RECENT_KEPT = 20
 """How many of the newest slots the operator keeps in a status; older ones are only kept for active runs."""
@@ -129,7 +129,7 @@ def read_schedule(item: JsonObject, epoch: int) -> Schedule:
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     changed_at, manager = _find_last_edit(metadata)
-    kind, config = read_schedule_config(spec["schedule"])
+    kind, config = show_schedule_config(spec["schedule"])
     active, retry = status.get("active") or (), spec.get("retry") or {}
     concurrency = spec.get("concurrency") or {}
     started, skipped, missed = _read_counters(status)
@@ -175,23 +175,6 @@ def read_schedule(item: JsonObject, epoch: int) -> Schedule:
         recent_slots=clean_json(status.get("recentSlots") or []),
     )
     return Schedule(row, (spec.get("taskFunctionRef") or {}).get("name", ""))
-
-
-def read_schedule_config(schedule: JsonObject) -> tuple[int, JsonObject]:
-    """Read the kind of a schedule and its configuration as the API shows it.
-
-    Raises ValueError when it has none of the kinds that are known.
-    """
-    if "interval" in schedule:
-        return INTERVAL, dict(schedule["interval"])
-    if "cron" in schedule:
-        return CRON, {"expression": schedule["cron"]}
-    if "cronFields" in schedule:
-        fields = schedule["cronFields"]
-        return CRON, {"day_of_week" if name == "dayOfWeek" else name: fields[name] for name in fields}
-    if "at" in schedule:
-        return ONCE, {"at": schedule["at"]}
-    raise ValueError(f"a schedule with none of the kinds that are known: {', '.join(schedule)}")
 
 
 def read_function(item: JsonObject, epoch: int) -> Function:
