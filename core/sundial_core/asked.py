@@ -17,9 +17,10 @@ from sundial_core.asked_status import Fate
 from sundial_core.conditions import Reason
 from sundial_core.instants import format_instant
 from sundial_core.manifests import Attempt, Owner
-from sundial_core.model import ConcurrencyPolicy, JsonObject, ScheduledJobRunSpec
+from sundial_core.model import JsonObject, ScheduledJobRunSpec
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.plans import Plan, Problem, check_args, describe_validation_error
+from sundial_core.queues import Rivals, Turns, Waiting
 from sundial_core.runs import (
     ObservedJob,
     Phase,
@@ -43,8 +44,7 @@ class Scene:
     `runs` are those known by their Jobs, `ended` the entries of the schedule's status with a result,
     `refused` those whose Job could not be created, `postponed` what the API server says to creates that it
     refuses for now, and `decided` the newest statuses, stored or not. `starting` are the ids of the runs
-    whose Jobs are being created; `taken` counts the places that runs hold. `held_by` says what holds all
-    starts of the installation.
+    whose Jobs are being created. `held_by` says what holds all starts of the installation.
     """
 
     job: ScheduledJob | None = None
@@ -55,7 +55,6 @@ class Scene:
     postponed: Mapping[str, str] = field(default_factory=dict)
     decided: Mapping[str, JsonObject] = field(default_factory=dict)
     starting: frozenset[str] = frozenset()
-    taken: int = 0
     held_by: str = ""
 
 
@@ -69,22 +68,59 @@ class Answers:
     wake_at: datetime | None = None
 
 
-def answer_all(requests: Iterable[ScheduledJobRun], scene: Scene, now: datetime) -> Answers:
-    """Answer the ScheduledJobRuns of one schedule, oldest first; each one that starts takes a place."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The answer to one before the concurrency rule: an attempt still needs a place.
+
+    `request` has the newest status that was decided, `stored` the one that is stored.
+    """
+
+    stored: ScheduledJobRun
+    request: ScheduledJobRun
+    outcome: Attempt | Fate | None
+
+    @property
+    def is_unbound(self) -> bool:
+        """Tell whether it starts whatever the rule says."""
+        return self.request.spec.get("ignoreConcurrency") is True
+
+
+def draft_answers(requests: Iterable[ScheduledJobRun], scene: Scene, now: datetime) -> tuple[Draft, ...]:
+    """Judge each ScheduledJobRun of one schedule by all but the concurrency rule, oldest first."""
+    drafts = []
+    for stored in sorted(requests, key=_age):
+        request = replace(stored, status=scene.decided.get(stored.uid) or stored.status)
+        drafts.append(Draft(stored, request, _answer(request, scene, now)))
+    return tuple(drafts)
+
+
+def find_rivals(drafts: Iterable[Draft]) -> Rivals:
+    """Find those that want a place; they are ordered with the slots by when somebody asked for them."""
+    wanting = [draft for draft in drafts if isinstance(draft.outcome, Attempt)]
+    bound = [draft.request for draft in wanting if not draft.is_unbound]
+    return Rivals(
+        waiting=tuple(_build_rival(request) for request in bound if asked_status.is_waiting(request.status)),
+        new=tuple(_build_rival(request) for request in bound if not asked_status.is_waiting(request.status)),
+        unbound=len(wanting) - len(bound),
+    )
+
+
+def answer_all(drafts: Iterable[Draft], turns: Turns | None, now: datetime) -> Answers:
+    """Answer the ScheduledJobRuns of one schedule; `turns` is what the concurrency rule says to them."""
     starts: list[Attempt] = []
     statuses: dict[str, JsonObject] = {}
     deletes: list[ScheduledJobRun] = []
     wakes: list[datetime] = []
-    for stored in sorted(requests, key=_age):
-        request = replace(stored, status=scene.decided.get(stored.uid) or stored.status)
-        outcome = _answer(request, replace(scene, taken=scene.taken + len(starts)), now)
+    for draft in drafts:
+        stored, status = draft.stored, draft.request.status
+        outcome = _take_turn(draft, turns or Turns())
         if isinstance(outcome, Attempt):
             starts.append(outcome)
         elif outcome is not None:
-            request = replace(request, status=asked_status.build_status(request, outcome, now))
+            status = asked_status.build_status(draft.request, outcome, now)
             wakes += [outcome.until] if outcome.until else []
-        if request.status != stored.status:
-            statuses[stored.uid] = request.status
+        if status != stored.status:
+            statuses[stored.uid] = status
         elif (end := _find_end_of_life(stored)) is not None:
             deletes += [stored] if end <= now else []
             wakes += [end] if end > now else []
@@ -99,7 +135,7 @@ def answer_orphans(
 ) -> Answers:
     """Answer those whose ScheduledJob is not there any more; `jobs` are what is left of its Jobs."""
     runs = {run_id: build_run(job, (), now) for run_id, job in find_newest_attempts(jobs).items()}
-    return answer_all(requests, Scene(runs=runs, decided=decided), now)
+    return answer_all(draft_answers(requests, Scene(runs=runs, decided=decided), now), None, now)
 
 
 def read_started(
@@ -170,7 +206,7 @@ def _find_refusal(request: ScheduledJobRun, scene: Scene) -> Fate | None:
 
 
 def _admit(request: ScheduledJobRun, scene: Scene, now: datetime) -> Attempt | Fate:
-    """Judge by the specs of both, then by the concurrency rule."""
+    """Judge by the specs of both; the concurrency rule comes after."""
     plan = scene.plan
     if not isinstance(plan, Plan):
         return _answer_problem(request, plan, now)
@@ -184,12 +220,27 @@ def _admit(request: ScheduledJobRun, scene: Scene, now: datetime) -> Attempt | F
         return refusal or _refuse(problem.reason, problem.message)  # type: ignore[union-attr]
     if scene.held_by:
         return Fate(None, None, Reason.HELD, f"starts are held by {scene.held_by}")
-    rule = plan.spec.concurrency
-    is_free = rule.policy is ConcurrencyPolicy.ALLOW or scene.taken < rule.max_instances
-    if is_free or spec.ignore_concurrency:
-        return _build_attempt(request, spec, plan, scene)
-    words = f"{scene.taken} active; concurrency.maxInstances is {rule.max_instances}"
-    return _refuse(Reason.ALREADY_ACTIVE, f"{words}; set ignoreConcurrency: true to start it all the same")
+    return _build_attempt(request, spec, plan, scene)
+
+
+def _take_turn(draft: Draft, turns: Turns) -> Attempt | Fate | None:
+    """Let one start that has a place; the others wait, or are refused."""
+    attempt, uid = draft.outcome, draft.request.uid
+    if not isinstance(attempt, Attempt):
+        return attempt
+    if (judgement := turns.skipped.get(uid)) is not None:
+        hint = "set ignoreConcurrency: true to start it all the same"
+        fate = _refuse(judgement.reason, f"{judgement.message}; {hint}")
+    elif (reason := turns.waiting.get(uid)) is not None:
+        fate = asked_status.describe_waiting(reason)
+    else:
+        return attempt
+    return replace(fate, parent_uid=attempt.owner.uid)
+
+
+def _build_rival(request: ScheduledJobRun) -> Waiting:
+    asked_at = request.created_at
+    return Waiting(asked_at, asked_at, Reason.ALREADY_ACTIVE, request.uid)
 
 
 def _answer_problem(request: ScheduledJobRun, problem: Problem | None, now: datetime) -> Fate:

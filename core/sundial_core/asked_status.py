@@ -65,6 +65,18 @@ def describe_entry(entry: Mapping[str, str], status: JsonObject) -> Fate:
     )
 
 
+def describe_waiting(reason: Reason) -> Fate:
+    """Describe one that waits for a place, by the reason of a slot that does."""
+    if reason is Reason.REPLACING:
+        return Fate(None, None, Reason.REPLACING, "waits until the run that it replaces is gone")
+    return Fate(None, None, Reason.QUEUED, "waits for a place; delete it if it is not to run any more")
+
+
+def is_waiting(status: JsonObject) -> bool:
+    """Tell whether a status says that one waits for a place."""
+    return "verdict" not in status and status.get("reason") in (Reason.QUEUED, Reason.REPLACING)
+
+
 def is_complete(status: JsonObject) -> bool:
     """Tell whether a status says that all is over."""
     return find_completion(status) is not None

@@ -7,7 +7,7 @@ state and time give the same decision, on every replica and after every restart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sundial_core import asked, attempts, corrections, endings, names, resets, runs, starts, verdicts
@@ -16,7 +16,7 @@ from sundial_core.attempts import NextAttempt
 from sundial_core.circumstances import Trust
 from sundial_core.early_ends import find_endings, is_stopped
 from sundial_core.endings import Ending
-from sundial_core.judging import count_active, has_ended, judge, list_started_slots
+from sundial_core.judging import has_ended, judge, list_started_slots
 from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import JsonObject, Retry
 from sundial_core.plans import Plan, Problem
@@ -68,8 +68,10 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     moment = find_moment(view, stored, now)
     open_ends = _find_open_ends(view, stored)
     known = _observe_runs(view, moment, open_ends)
+    drafts = asked.draft_answers(view.asked, _build_scene(view, moment, known), now)
+    moment = replace(moment, rivals=asked.find_rivals(drafts))
     placed = judge(view, moment, known)
-    answers = _answer_asked(view, moment, known, placed)
+    answers = asked.answer_all(drafts, placed.asked, now)
     given_up = {judgement.first for judgement in placed.judgements}
     low = max(now, moment.effective_from, stored.cursor or now)
     report = Report(
@@ -167,12 +169,12 @@ def _is_due(following: NextAttempt, view: View, moment: Moment) -> bool:
     return is_open and following.due_at <= moment.now and not is_stopped(following.after, moment.hold)
 
 
-def _answer_asked(view: View, moment: Moment, known: Mapping[str, Run], placed: Placed) -> Answers:
-    """Answer the ScheduledJobRuns, after the slots: those are due already, a request is never older."""
+def _build_scene(view: View, moment: Moment, known: Mapping[str, Run]) -> Scene:
+    """Show what the ScheduledJobRuns are judged by."""
     if not view.asked:
-        return Answers()
+        return Scene()
     memory = view.memory
-    scene = Scene(
+    return Scene(
         job=view.job,
         plan=view.plan,
         runs=known,
@@ -181,10 +183,8 @@ def _answer_asked(view: View, moment: Moment, known: Mapping[str, Run], placed: 
         postponed=memory.postponed,
         decided=memory.asked,
         starting=memory.retrying,
-        taken=count_active(known, memory.creating, memory.retrying) + len(placed.starts),
         held_by=view.circumstances.held_by,
     )
-    return asked.answer_all(view.asked, scene, moment.now)
 
 
 def _build_attempts(view: View, starts: Iterable[datetime]) -> Iterable[Attempt]:

@@ -12,7 +12,7 @@ from sundial_core.holds import Hold
 from sundial_core.judging import count_active
 from sundial_core.model import ConcurrencyPolicy
 from sundial_core.plans import Plan
-from sundial_core.queues import Placed
+from sundial_core.queues import Placed, Turns
 from sundial_core.runs import ObservedJob, Run, Trigger
 from sundial_core.views import Moment, View
 
@@ -38,17 +38,20 @@ def find_endings(
 
 
 def _count_excess(view: View, moment: Moment, known: Mapping[str, Run], placed: Placed) -> int:
-    """Count the runs that have to be ended for the slots that replace them, beyond those that are ending.
+    """Count the runs that have to be ended for what replaces them, beyond those that are ending.
 
-    Only a stored slot ends a run: otherwise a crash could lose both.
+    Only a stored slot ends a run: otherwise a crash could lose both. A ScheduledJobRun is stored.
     """
     rule = view.plan.spec.concurrency if isinstance(view.plan, Plan) else None
     creating = view.memory.creating | set(placed.starts)
     stored = {one.slot for one in moment.stored.queued} - creating
+    turns = placed.asked or Turns()
     replacing = [one for one in placed.waiting if one.slot in stored]
-    if rule is None or rule.policy is not ConcurrencyPolicy.REPLACE or not replacing:
+    replacing_runs = [reason for reason in turns.waiting.values() if reason is Reason.REPLACING]
+    if rule is None or rule.policy is not ConcurrencyPolicy.REPLACE:
         return 0
-    if not view.circumstances.may_start:
+    wanted = len(replacing) + len(replacing_runs)
+    if not wanted or not view.circumstances.may_start:
         return 0
     newest = runs.find_newest_attempts(view.jobs)
     going = [
@@ -57,8 +60,8 @@ def _count_excess(view: View, moment: Moment, known: Mapping[str, Run], placed: 
         if run.holds_place
         and (run.phase.is_result or (run.run_id in newest and endings.is_ending(newest[run.run_id])))
     ]
-    active = count_active(known, creating, view.memory.retrying)
-    return active + len(replacing) - rule.max_instances - len(going)
+    active = count_active(known, creating, view.memory.retrying | turns.starts)
+    return active + wanted - rule.max_instances - len(going)
 
 
 def is_stopped(job: ObservedJob, hold: Hold | None) -> bool:

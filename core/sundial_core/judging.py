@@ -9,7 +9,7 @@ from datetime import datetime
 from sundial_core import holds, queues, resets, verdicts
 from sundial_core.conditions import Reason
 from sundial_core.plans import Plan, Problem
-from sundial_core.queues import Placed, Places, Waiting
+from sundial_core.queues import Placed, Places, Turns, Waiting
 from sundial_core.runs import Run, Trigger
 from sundial_core.verdicts import Due, Judgement
 from sundial_core.views import Moment, View
@@ -27,6 +27,8 @@ def judge(view: View, moment: Moment, known: Mapping[str, Run]) -> Placed:
     refused = memory.refused - started - {one.slot for one in queue}
     missed = queues.miss_refused(refused) if moment.hold is not None else ()
     placed = _judge_new(view, moment, known, left)
+    if placed.asked is None and isinstance(view.plan, Plan):
+        placed = replace(placed, asked=_place_asked(view, view.plan, moment, known))
     return replace(placed, judgements=(*dropped, *missed, *placed.judgements))
 
 
@@ -76,26 +78,35 @@ def _judge_new(view: View, moment: Moment, known: Mapping[str, Run], queue: tupl
     if moment.hold is None and view.circumstances.held_by:
         return Placed(waiting=queue, judgements=verdicts.miss_slots(due, Reason.HELD))
     if moment.hold is None:
-        return _judge_due(view, view.plan, due, known, queue)
+        return _judge_due(view, moment, due, known, queue)
     is_over = until <= low or holds.is_continued(moment.decided, moment.hold, change)
     missed = () if is_over else verdicts.miss_slots(due, Reason.SUSPENDED)
     return Placed(waiting=queue, judgements=missed)
 
 
+def _place_asked(view: View, plan: Plan, moment: Moment, known: Mapping[str, Run]) -> Turns | None:
+    """Put the ScheduledJobRuns to the concurrency rule while no slot is: they do not mind a suspension."""
+    active = count_active(known, view.memory.creating, view.memory.retrying)
+    places = Places(plan.spec.concurrency, active)
+    return queues.place_slots((), (), places, moment.now, moment.rivals).asked
+
+
 def _judge_due(
-    view: View, plan: Plan, due: Due, known: Mapping[str, Run], queue: tuple[Waiting, ...]
+    view: View, moment: Moment, due: Due, known: Mapping[str, Run], queue: tuple[Waiting, ...]
 ) -> Placed:
     """Give up the refused creates that newer slots replace, then judge by catch-up and concurrency.
 
     A slot waits until its Job is seen, its create included.
     """
-    memory, spec = view.memory, plan.spec
+    memory, plan = view.memory, view.plan
+    assert isinstance(plan, Plan)
+    spec = plan.spec
     given_up = verdicts.give_up(due, memory.yielding - list_started_slots(known.values()))
     creating = memory.creating - {judgement.first for judgement in given_up}
     offered = verdicts.find_offered(due, spec.catch_up)
     places = Places(spec.concurrency, count_active(known, creating, memory.retrying))
     waiting = [one for one in queue if one.slot not in creating]
-    placed = queues.place_slots(offered.slots, waiting, places, due.until)
+    placed = queues.place_slots(offered.slots, waiting, places, due.until, moment.rivals)
     dropped = queues.drop(placed.waiting, "endsAt has passed") if has_ended(plan, due.until) else ()
     judgements = (*given_up, *offered.judgements, *placed.judgements, *dropped)
     judged = {judgement.first for judgement in judgements}

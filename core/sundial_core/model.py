@@ -298,8 +298,8 @@ class ScheduledJobRunSpec(Model):
     source: RunSource = RunSource.API
     """Where the request comes from: manual for a person's click in the frontend, api for everything else."""
     ignore_concurrency: bool = False
-    """Starts the run whatever the concurrency rule of the job says. Without it the run ends as Failed, reason
-    AlreadyActive, when no place is free."""
+    """Starts the run whatever the concurrency rule of the job says. Without it, when no place is free, the
+    run waits under policy Queue or Replace, and else ends as Failed, reason AlreadyActive."""
     ttl_seconds_after_finished: int | None = Field(default=None, ge=0, le=31_536_000)
     """How many seconds after its end this object is deleted. When left out it is kept, and so is an object
     with the marks of Argo CD, Flux or Helm: they would create it again, and it would run again."""

@@ -5,8 +5,8 @@ A slot that waits is decided for the cursor; its verdict comes when it leaves th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sundial_core.conditions import Reason
@@ -17,24 +17,48 @@ from sundial_core.verdicts import Judgement, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A slot that waits for a place since `since`: AlreadyActive, or Replacing a run that is being ended."""
+    """A slot that waits for a place since `since`: AlreadyActive, or Replacing a run that is being ended.
+
+    With a `run_id` it is a ScheduledJobRun, and `slot` is when somebody asked for it.
+    """
 
     slot: datetime
     since: datetime
     reason: Reason
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """The ScheduledJobRuns that want places too; `unbound` more start whatever the rule says."""
+
+    waiting: tuple[Waiting, ...] = ()
+    new: tuple[Waiting, ...] = ()
+    unbound: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What became of ScheduledJobRuns that were put to the concurrency rule, by run id."""
+
+    starts: frozenset[str] = frozenset()
+    waiting: Mapping[str, Reason] = field(default_factory=dict)
+    skipped: Mapping[str, Judgement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
     """What became of slots that were put to the concurrency rule.
 
-    `starts` have a place now, those in `served` had waited; `waiting` are all that wait.
+    `starts` have a place now, those in `served` had waited; `waiting` are all that wait. `asked` is what
+    became of those that wanted the same places.
     """
 
     starts: tuple[datetime, ...] = ()
     served: frozenset[datetime] = frozenset()
     waiting: tuple[Waiting, ...] = ()
     judgements: tuple[Judgement, ...] = ()
+    asked: Turns | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +110,45 @@ def find_queue(
 
 
 def place_slots(
-    offered: Iterable[datetime], waiting: Iterable[Waiting], places: Places, now: datetime
+    offered: Iterable[datetime],
+    waiting: Iterable[Waiting],
+    places: Places,
+    now: datetime,
+    rivals: Rivals | None = None,
 ) -> Placed:
-    """Serve what waits, oldest first; then put new slots to the rule, oldest first."""
-    queue, served = _serve(tuple(waiting), places)
-    starts, judgements = list(served), []
-    for slot in offered:
+    """Serve what waits, oldest first; then put what is new to the rule, oldest first."""
+    rivals = rivals or Rivals()
+    places = replace(places, active=places.active + rivals.unbound)
+    queue, served = _serve(tuple(sorted((*waiting, *rivals.waiting), key=_slot)), places)
+    starts, skipped = list(served), []
+    new = [Waiting(slot, now, Reason.ALREADY_ACTIVE) for slot in offered]
+    for one in sorted((*new, *rivals.new), key=_slot):
         if not queue and len(starts) < places.free:
-            starts.append(slot)
+            starts.append(one)
             continue
-        left, judgement = _judge_without_place(slot, queue, places, places.active + len(starts))
-        judgements += [judgement] if judgement else []
-        if judgement is None or judgement.first != slot:
-            reason = _REASONS[places.rule.policy]
-            left = (*left, Waiting(slot, now, reason))
-        queue = left
-    return Placed(tuple(starts), frozenset(served), queue, tuple(judgements))
+        queue, left_out = _judge_without_place(replace(one, since=now), queue, places, len(starts))
+        skipped += left_out
+    return _build_placed(starts, served, queue, skipped)
+
+
+def _build_placed(
+    starts: Iterable[Waiting],
+    served: Iterable[Waiting],
+    queue: Iterable[Waiting],
+    skipped: Collection[tuple[Waiting, Judgement]],
+) -> Placed:
+    """Tell the slots from the ScheduledJobRuns."""
+    return Placed(
+        starts=tuple(one.slot for one in starts if not one.run_id),
+        served=frozenset(one.slot for one in served if not one.run_id),
+        waiting=tuple(one for one in queue if not one.run_id),
+        judgements=tuple(judgement for one, judgement in skipped if not one.run_id),
+        asked=Turns(
+            starts=frozenset(one.run_id for one in starts if one.run_id),
+            waiting={one.run_id: one.reason for one in queue if one.run_id},
+            skipped={one.run_id: judgement for one, judgement in skipped if one.run_id},
+        ),
+    )
 
 
 def drop(waiting: Iterable[Waiting], message: str) -> tuple[Judgement, ...]:
@@ -129,28 +176,30 @@ def find_overdue(
     return [one for one in waiting if now - max(one.since, last or one.since) > limit]
 
 
-def _serve(waiting: tuple[Waiting, ...], places: Places) -> tuple[tuple[Waiting, ...], list[datetime]]:
+def _serve(waiting: tuple[Waiting, ...], places: Places) -> tuple[tuple[Waiting, ...], tuple[Waiting, ...]]:
     count = int(min(places.free, len(waiting)))
-    return waiting[count:], [one.slot for one in waiting[:count]]
+    return waiting[count:], waiting[:count]
 
 
 def _judge_without_place(
-    slot: datetime, queue: tuple[Waiting, ...], places: Places, taken: int
-) -> tuple[tuple[Waiting, ...], Judgement | None]:
-    """Find which slot is skipped where no place is free: under Replace the oldest that waits."""
+    one: Waiting, queue: tuple[Waiting, ...], places: Places, started: int
+) -> tuple[tuple[Waiting, ...], list[tuple[Waiting, Judgement]]]:
+    """Find what waits and what is skipped where no place is free: under Replace the oldest that waits."""
     rule = places.rule
     if rule.policy is ConcurrencyPolicy.REPLACE:
+        one = replace(one, reason=Reason.REPLACING)
         if len(queue) < rule.max_instances:
-            return queue, None
-        return queue[1:], _skip(queue[0].slot, Reason.REPLACED, f"replaced by {format_instant(slot)}")
+            return (*queue, one), []
+        replaced = _skip(queue[0].slot, Reason.REPLACED, f"replaced by {format_instant(one.slot)}")
+        return (*queue[1:], one), [(queue[0], replaced)]
     if rule.policy is ConcurrencyPolicy.QUEUE:
         most = rule.max_queued or 1
         if len(queue) < most:
-            return queue, None
+            return (*queue, one), []
         message = f"{len(queue)} waiting; concurrency.maxQueued is {most}"
-        return queue, _skip(slot, Reason.QUEUE_FULL, message)
-    message = f"{taken} active; concurrency.maxInstances is {rule.max_instances}"
-    return queue, _skip(slot, Reason.ALREADY_ACTIVE, message)
+        return queue, [(one, _skip(one.slot, Reason.QUEUE_FULL, message))]
+    message = f"{places.active + started} active; concurrency.maxInstances is {rule.max_instances}"
+    return queue, [(one, _skip(one.slot, Reason.ALREADY_ACTIVE, message))]
 
 
 def _skip(slot: datetime, reason: Reason, message: str) -> Judgement:
@@ -159,9 +208,3 @@ def _skip(slot: datetime, reason: Reason, message: str) -> Judgement:
 
 def _slot(waiting: Waiting) -> datetime:
     return waiting.slot
-
-
-_REASONS = {
-    ConcurrencyPolicy.QUEUE: Reason.ALREADY_ACTIVE,
-    ConcurrencyPolicy.REPLACE: Reason.REPLACING,
-}

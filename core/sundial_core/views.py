@@ -12,7 +12,7 @@ from sundial_core.holds import Hold
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.plans import Plan, Problem
-from sundial_core.queues import Waiting
+from sundial_core.queues import Rivals, Waiting
 from sundial_core.runs import ObservedJob, ObservedPod, Run
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement
@@ -69,13 +69,17 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a schedule stands now; `decided` is the newest status that was decided, stored or not."""
+    """Where a schedule stands now; `decided` is the newest status that was decided, stored or not.
+
+    `rivals` are the ScheduledJobRuns that want a place.
+    """
 
     now: datetime
     stored: Stored
     decided: Stored
     hold: Hold | None
     effective_from: datetime
+    rivals: Rivals = field(default_factory=Rivals)
 
 
 def find_moment(view: View, stored: Stored, now: datetime) -> Moment:

@@ -233,3 +233,30 @@ def test_an_operator_that_is_killed_starts_each_one_once(start_operator: Starter
     runs = {job["metadata"]["labels"]["sundial.dev/run"] for job in sundial.jobs("killed")}
     assert runs == {read(sundial, name)["metadata"]["uid"] for name in names}
     assert len(sundial.jobs("killed")) == len(names)
+
+
+def test_under_queue_one_waits_and_another_is_cancelled_by_deleting_it(sundial: Sundial) -> None:
+    rule = {"policy": "Queue", "maxQueued": 2}
+    sundial.apply(build_scheduled_job("queue", YEARLY, concurrency=rule, **LASTS))
+    sundial.until_ready("queue", "Scheduled")
+    first = ask(sundial, "queue")
+    job = until_told(sundial, first, "Started")["jobName"]
+    cancelled, next_one = ask(sundial, "queue"), ask(sundial, "queue")
+    until_told(sundial, next_one, "Queued")
+    until_told(sundial, ask(sundial, "queue"), "Skipped Failed QueueFull")
+    sundial.cluster.kubectl("delete", "-n", sundial.ns, "sjr", cancelled)
+    sundial.cluster.kubectl("annotate", "-n", sundial.ns, "job", job, "sundial.dev/cancel=true")
+    until_told(sundial, first, "Started Cancelled Cancelled")
+    until_told(sundial, next_one, "Started")
+    assert len(sundial.jobs("queue")) == 2
+
+
+def test_under_replace_one_ends_the_oldest_run(sundial: Sundial) -> None:
+    sundial.apply(build_scheduled_job("replace", YEARLY, concurrency={"policy": "Replace"}, **LASTS))
+    sundial.until_ready("replace", "Scheduled")
+    first = ask(sundial, "replace")
+    until_told(sundial, first, "Started")
+    second = ask(sundial, "replace")
+    until_told(sundial, second, "Started")
+    until_told(sundial, first, "Started Cancelled Replaced")
+    assert len(sundial.jobs("replace")) == 2

@@ -19,7 +19,16 @@ from requested import (
     tell,
     tell_status,
 )
-from situations import LIMITS, UID, at, build_observed, build_plan, list_starts, read_condition
+from situations import (
+    LIMITS,
+    UID,
+    at,
+    build_observed,
+    build_plan,
+    list_judgements,
+    list_starts,
+    read_condition,
+)
 
 from sundial_core.asked import answer_orphans
 from sundial_core.circumstances import Circumstances
@@ -105,6 +114,74 @@ def test_a_refusal_says_what_to_write_instead(spec: dict[str, Any], words: str) 
 def test_concurrency(policy: dict[str, Any], spec: dict[str, Any], jobs: Any, expected: str) -> None:
     parent = build_parent(concurrency=policy)
     assert tell(ask(build_request(spec), jobs=jobs, job=parent)) == expected
+
+
+QUEUED = {"scheduledJobUid": UID, "reason": "Queued"}
+QUEUE, REPLACE = ({"concurrency": {"policy": policy}} for policy in ("Queue", "Replace"))
+
+
+@pytest.mark.parametrize(
+    ("parent", "status", "jobs", "expected"),
+    [
+        pytest.param(QUEUE, {}, (), "starts", id="Queue, a place is free"),
+        pytest.param(QUEUE, {}, (RUNNING,), "waits Queued", id="Queue, none is free"),
+        pytest.param(QUEUE, QUEUED, (RUNNING,), "waits Queued", id="Queue, still none"),
+        pytest.param(QUEUE, QUEUED, (), "starts", id="Queue, its turn has come"),
+        pytest.param(
+            QUEUE | {"suspend": True}, QUEUED, (RUNNING,), "waits Queued", id="suspended while it waits"
+        ),
+        pytest.param(QUEUE | {"suspend": True}, QUEUED, (), "starts", id="suspended, its turn has come"),
+        pytest.param(QUEUE | {"suspend": True}, {}, (RUNNING,), "waits Queued", id="suspended before"),
+        pytest.param(
+            QUEUE | {"schedule": {"cron": "5 4 * * *"}}, QUEUED, (), "starts", id="edited while it waits"
+        ),
+        pytest.param({}, QUEUED, (RUNNING,), "waits Queued", id="Forbid since it waits"),
+        pytest.param(REPLACE, {}, (), "starts", id="Replace, a place is free"),
+        pytest.param(REPLACE, {}, (RUNNING,), "waits Replacing", id="Replace, none is free"),
+        pytest.param(REPLACE, QUEUED | {"reason": "Replacing"}, (), "starts", id="Replace, the old is gone"),
+    ],
+)
+def test_waiting(parent: dict[str, Any], status: dict[str, Any], jobs: Any, expected: str) -> None:
+    assert tell(ask(build_request(status=status), jobs=jobs, job=build_parent(**parent))) == expected
+
+
+def test_one_that_waits_counts_to_the_queue() -> None:
+    older, younger = build_request(created=11), build_request(created=12, uid="younger", name="a")
+    decision = ask(older, younger, jobs=(RUNNING,), job=build_parent(**QUEUE))
+    assert (tell(decision), tell(decision, "younger")) == ("waits Queued", "Skipped Failed QueueFull")
+    waiting = follow(older, decision)
+    later = ask(waiting, now=600, jobs=(RUNNING,), job=build_parent(**QUEUE))
+    assert list_judgements(later) == ["600 Skipped QueueFull"]
+
+
+@pytest.mark.parametrize(
+    ("created", "expected"),
+    [
+        pytest.param(599, ("starts", []), id="older than the slot"),
+        pytest.param(601, ("waits Queued", [600]), id="younger than the slot"),
+    ],
+)
+def test_what_waits_is_served_by_time(created: float, expected: tuple[str, list[int]]) -> None:
+    queue = {"concurrency": {"policy": "Queue", "maxQueued": 2}}
+    waiting = {"slot": format_instant(at(600)), "since": format_instant(at(600)), "reason": "AlreadyActive"}
+    stored = {"cursor": format_instant(at(600)), "effectiveFrom": format_instant(at(0)), "queued": [waiting]}
+    request = build_request(created=created, status=QUEUED)
+    decision = ask(request, now=602, job=build_parent(status=stored, **queue))
+    assert (tell(decision), list_starts(decision)) == expected
+
+
+def test_under_replace_it_ends_the_oldest_run_and_gives_way_to_a_slot() -> None:
+    decision = ask(build_request(), jobs=(RUNNING,), job=build_parent(**REPLACE))
+    assert [(ending.job.run_id, ending.reason) for ending in decision.endings] == [("other", "Replaced")]
+    waiting = follow(build_request(), decision)
+    later = ask(waiting, now=600, jobs=(RUNNING,), job=build_parent(**REPLACE))
+    assert (tell(later), [one.slot for one in later.queued]) == ("Skipped Failed Replaced", [at(600)])
+
+
+def test_under_replace_one_that_ignores_the_rule_ends_nothing() -> None:
+    request = build_request({"ignoreConcurrency": True})
+    decision = ask(request, jobs=(RUNNING,), job=build_parent(**REPLACE))
+    assert (tell(decision), decision.endings) == ("starts", ())
 
 
 def test_of_two_the_older_takes_the_place() -> None:
@@ -362,10 +439,18 @@ def test_a_refusal_is_complete_and_never_started() -> None:
     assert ("runId" in status, status["completedAt"]) == (False, format_instant(at(13)))
 
 
-def test_nothing_is_said_twice() -> None:
-    request = build_request()
-    first = follow(request, ask(request, jobs=(MANUAL,)))
-    assert tell(ask(first, now=15, jobs=(MANUAL,))) == "-"
+@pytest.mark.parametrize(
+    ("jobs", "parent"),
+    [
+        pytest.param((MANUAL,), {}, id="started"),
+        pytest.param((RUNNING,), QUEUE, id="waiting for a place"),
+        pytest.param((), {"taskFunctionRef": {"name": "missing"}}, id="waiting for a function"),
+    ],
+)
+def test_nothing_is_said_twice(jobs: Any, parent: dict[str, Any]) -> None:
+    request, job = build_request(), build_parent(**parent)
+    first = follow(request, ask(request, jobs=jobs, job=job))
+    assert tell(ask(first, now=15, jobs=jobs, job=job)) == "-"
 
 
 def test_a_retry_names_the_newest_job_and_keeps_the_first_start() -> None:
