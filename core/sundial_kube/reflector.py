@@ -79,9 +79,14 @@ class Reflector:
         return time.monotonic() - self._heard_at
 
     async def list_consistently(self) -> None:
-        """Replace the store's content by a list that is at least as new as this call."""
+        """Replace the store's content by a list that is at least as new as this call.
+
+        Raises ApiError; ApiUnreachable also for a list that expired while it came.
+        """
         try:
             await self._take_initial_events(await_changes=None)
+        except Expired as error:
+            raise ApiUnreachable(f"the list of {self._resource.plural} has expired") from error
         except ApiError as error:
             if not _is_watch_list_refusal(error):
                 raise

@@ -30,12 +30,9 @@ async def run_operator(settings: Settings) -> int:
     runtime = Runtime(settings)
     stop = asyncio.Event()
     _take_signals(stop)
-    try:
-        await runtime.start()
-    except (StartError, LoginError, ApiError, ApiUnreachable) as error:
-        log.error("cannot start", error=str(error))
+    if not await _start(runtime, stop):
         await runtime.stop()
-        return 1
+        return 0 if stop.is_set() else 1
     is_watching = asyncio.Event()
     events = [asyncio.create_task(event.wait()) for event in (stop, runtime.failed)]
     watch = asyncio.create_task(_watch_own_kinds(settings, runtime, is_watching))
@@ -47,6 +44,22 @@ async def run_operator(settings: Settings) -> int:
     await _cancel(watch, takeover, *events)
     log.info("stopped")
     return 0 if stop.is_set() else 1
+
+
+async def _start(runtime: Runtime, stop: asyncio.Event) -> bool:
+    """Start, however long the API server takes to let us; False after a signal or a failure."""
+    starting, stopping = asyncio.create_task(runtime.start()), asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    has_started = starting.done()
+    await _cancel(starting, stopping)
+    if not has_started:
+        return False
+    try:
+        await starting
+    except (StartError, LoginError, ApiError, ApiUnreachable) as error:
+        log.error("cannot start", error=str(error))
+        return False
+    return True
 
 
 async def _watch_own_kinds(settings: Settings, runtime: Runtime, is_watching: asyncio.Event) -> None:

@@ -198,7 +198,7 @@ class Runtime:
             Reflector(client, SCHEDULED_JOB_RUNS, self.stores.asked, ns=ns),
         ]
         for reflector in self._own_kinds:
-            await list_or_explain(reflector)
+            await self._list(reflector)
         for watch in self._watches:
             self._spawn(watch.run())
         for watch in self._watches:
@@ -217,7 +217,7 @@ class Runtime:
         await self._elected.wait()
         await asyncio.sleep(SETTLE_SECONDS)
         for reflector in [*self._own_kinds, *self._watches]:
-            await list_or_explain(reflector)
+            await self._list(reflector)
         self._stage = Check(True, f"leading in term {self._read_term()}")
         log.info("leading", term=self._read_term(), instance=self.instance)
         self._spawn(self._reconciler.agenda.run())
@@ -229,9 +229,23 @@ class Runtime:
         self._spawn(sweep.run())
         await self._reconciler.run()
 
+    async def _list(self, reflector: Reflector) -> None:
+        """List a kind, as soon as we are let: an API server that begins forbids everything for a moment."""
+        while not await try_list(reflector):
+            await self._await_permissions()
+            await asyncio.sleep(WAIT_SECONDS)
+
     async def _await_permissions(self) -> None:
         needed = list(list_needed(self._settings.namespace, self._settings.watch_namespace or None))
-        while missing := await find_missing(self._client, needed):
+        while True:
+            try:
+                missing = await find_missing(self._client, needed)
+            except (ApiError, ApiUnreachable) as error:
+                log.warning("waiting for the API server", error=str(error))
+                await asyncio.sleep(WAIT_SECONDS)
+                continue
+            if not missing:
+                return
             said = ", ".join(map(str, missing))
             self._stage = Check(False, f"not permitted: {said}")
             log.error("not permitted, so not campaigning", missing=said)
@@ -287,14 +301,14 @@ def end_process(reason: str) -> None:
     os._exit(LOST)
 
 
-async def list_or_explain(reflector: Reflector) -> None:
-    """List a kind of ours, waiting for an API server that is busy or starting.
+async def try_list(reflector: Reflector) -> bool:
+    """List a kind of ours, waiting for an API server that is busy or starting; False when it is forbidden.
 
-    Raises StartError where the cluster does not know the kind or does not let us list it.
+    Raises StartError where the cluster does not know the kind.
     """
     while True:
         try:
-            return await reflector.list_consistently()
+            await reflector.list_consistently()
         except ApiUnreachable as error:
             log.warning("waiting for the API server", error=str(error))
         except ApiError as error:
@@ -302,7 +316,9 @@ async def list_or_explain(reflector: Reflector) -> None:
                 raise StartError(
                     "this cluster does not know Sundial's custom resources: kubectl apply -f crds/"
                 ) from error
-            if error.status in (401, 403):
-                raise StartError(f"cannot list Sundial's custom resources: {error.message}") from error
             log.warning("waiting for the API server", error=str(error))
+            if error.status in (401, 403):
+                return False
+        else:
+            return True
         await asyncio.sleep(WAIT_SECONDS)
