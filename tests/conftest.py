@@ -2,7 +2,7 @@
 
 import signal
 
-pytest_plugins = ["sundial_devcluster.pytest_plugin", "operators", "databases"]
+pytest_plugins = ["sundial_devcluster.pytest_plugin", "operators", "databases", "mirrors"]
 
 
 def pytest_configure() -> None:

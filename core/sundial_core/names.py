@@ -36,6 +36,9 @@ PID = "sundial.dev/pid"
 VERSION = "sundial.dev/version"
 STARTED_AT = "sundial.dev/started-at"
 
+MIRROR_LEASE = "sundial-mirror"
+MIRRORED_UNTIL = "sundial.dev/mirrored-until"
+
 PAUSED = "sundial.dev/paused"
 PAUSED_BY = "sundial.dev/paused-by"
 PAUSED_REASON = "sundial.dev/paused-reason"

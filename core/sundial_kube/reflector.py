@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import structlog
@@ -18,7 +18,6 @@ from sundial_core.model import JsonObject
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import TOO_OLD, ApiError, ApiUnreachable
 from sundial_kube.resources import Resource
-from sundial_kube.store import Store
 
 log = structlog.get_logger()
 
@@ -27,6 +26,19 @@ PAGE_SIZE = "500"
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 WATCH_SECONDS = "1740"
+
+
+class Sink(Protocol):
+    """What takes a collection's objects; a Store does."""
+
+    def put(self, item: JsonObject) -> None:
+        """Take an object that is there."""
+
+    def remove(self, item: JsonObject) -> None:
+        """Take the last state of an object that was deleted."""
+
+    def retain(self, listed: set[str], resource_version: int) -> None:
+        """Take the UIDs of a complete list, consistent at that version."""
 
 
 class Expired(Exception):
@@ -43,7 +55,7 @@ class Reflector:
         self,
         client: KubeClient,
         resource: Resource,
-        store: Store[Any],
+        store: Sink,
         *,
         selector: str = "",
         ns: str | None = None,
@@ -73,6 +85,11 @@ class Reflector:
                 backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             self.restarts += 1
             self._heard_at = time.monotonic()
+
+    @property
+    def resource_version(self) -> int | None:
+        """Up to which version the sink has everything; none before the first list is complete."""
+        return int(self._resource_version) if self._resource_version is not None else None
 
     def find_silence(self) -> float:
         """Find for how many seconds neither an event nor an error has come."""

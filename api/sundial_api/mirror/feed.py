@@ -1,0 +1,206 @@
+"""What has changed in the cluster and is not written yet? Six reflectors fill it, batches are cut from it.
+
+Of each object only the newest state waits, oldest change first. A complete list waits as a mark: it is judged
+when all that came before it is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sundial_api.mirror.batches import (
+    Absence,
+    Kind,
+    Reject,
+    Value,
+    read_deleted,
+    read_object,
+)
+from sundial_api.mirror.facts import Version
+from sundial_api.mirror.instances import is_member
+from sundial_core import names
+from sundial_core.model import JsonObject
+from sundial_kube.client import KubeClient
+from sundial_kube.reflector import Reflector
+from sundial_kube.resources import (
+    JOBS,
+    LEASES,
+    PODS,
+    SCHEDULED_JOB_RUNS,
+    SCHEDULED_JOBS,
+    TASK_FUNCTIONS,
+    Resource,
+)
+
+LARGEST_BATCH = 500
+LONGEST_WAIT_SECONDS = 0.1
+"""How long a change waits for others to go with it."""
+
+RESOURCES: Mapping[Kind, Resource] = {
+    Kind.TASK_FUNCTION: TASK_FUNCTIONS,
+    Kind.SCHEDULED_JOB: SCHEDULED_JOBS,
+    Kind.SCHEDULED_JOB_RUN: SCHEDULED_JOB_RUNS,
+    Kind.JOB: JOBS,
+    Kind.POD: PODS,
+    Kind.LEASE: LEASES,
+}
+OWN_KINDS = (Kind.TASK_FUNCTION, Kind.SCHEDULED_JOB, Kind.SCHEDULED_JOB_RUN)
+"""Listed first: what they say of runs is there when the Jobs come."""
+
+Key = tuple[Kind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is mirrored: one namespace or all (empty), and the installation whose replicas are shown."""
+
+    watched_ns: str
+    installation_ns: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The newest state of an object; `number` counts changes, `seen_at` is when the oldest of it came."""
+
+    key: Key
+    value: Value
+    number: int
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What is to be written together; `marks` are the versions up to which all is then written."""
+
+    changes: tuple[Change, ...]
+    marks: Mapping[Kind, int]
+
+
+class Feed:
+    """Follows the cluster from one epoch on; `run` runs its reflectors."""
+
+    def __init__(self, client: KubeClient, scope: Scope, epoch: int) -> None:
+        self.epoch = epoch
+        self._scope = scope
+        self._waiting: dict[Key, Change] = {}
+        self._lists: deque[tuple[int, Absence]] = deque()
+        self._numbered = 0
+        self._work = asyncio.Event()
+        self.reflectors = {kind: self._build_reflector(client, kind) for kind in Kind}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def run(self) -> None:
+        """Follow our own kinds, and once they are listed the others."""
+        async with asyncio.TaskGroup() as group:
+            for kind in OWN_KINDS:
+                group.create_task(self.reflectors[kind].run())
+            for kind in OWN_KINDS:
+                await self.reflectors[kind].synced.wait()
+            for kind in (Kind.JOB, Kind.POD, Kind.LEASE):
+                group.create_task(self.reflectors[kind].run())
+
+    async def wait(self, timeout: float) -> None:
+        """Wait until there is something to write, and then a moment for what goes with it."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._work.wait()
+        except TimeoutError:
+            return
+        if len(self._waiting) < LARGEST_BATCH and self._waiting:
+            oldest = next(iter(self._waiting.values())).seen_at
+            await asyncio.sleep(max(0.0, oldest + LONGEST_WAIT_SECONDS - time.monotonic()))
+
+    def cut(self) -> Cut:
+        """Take the oldest changes; what they leave behind goes with the next."""
+        keys = list(self._waiting)[:LARGEST_BATCH]
+        changes = tuple(self._waiting.pop(key) for key in keys)
+        marks = {} if self._waiting else self._find_marks()
+        self._rest()
+        return Cut(changes, marks)
+
+    def take_lists(self) -> list[Absence]:
+        """Take the complete lists of which all objects have been cut."""
+        first = next((change.number for change in self._waiting.values()), self._numbered + 1)
+        taken = []
+        while self._lists and self._lists[0][0] < first:
+            taken.append(self._lists.popleft()[1])
+        self._rest()
+        return taken
+
+    def count_restarts(self) -> int:
+        """Count how often a watch was begun anew."""
+        return sum(reflector.restarts for reflector in self.reflectors.values())
+
+    def _find_marks(self) -> dict[Kind, int]:
+        versions = {kind: reflector.resource_version for kind, reflector in self.reflectors.items()}
+        return {kind: version for kind, version in versions.items() if version is not None}
+
+    def _rest(self) -> None:
+        if not self._waiting and not self._lists:
+            self._work.clear()
+
+    def _build_reflector(self, client: KubeClient, kind: Kind) -> Reflector:
+        is_lease = kind is Kind.LEASE
+        selector = names.SCHEDULED_JOB_UID if kind in (Kind.JOB, Kind.POD) else ""
+        ns = self._scope.installation_ns if is_lease else self._scope.watched_ns or None
+        takes = self._is_ours if is_lease else _is_anything
+        sink = _Sink(self, kind, takes)
+        return Reflector(client, RESOURCES[kind], sink, selector=selector, ns=ns)
+
+    def _is_ours(self, item: JsonObject) -> bool:
+        """Tell whether a Lease is the leader's or a replica's."""
+        return item["metadata"].get("name") == self._scope.release or is_member(item)
+
+    def put(self, kind: Kind, item: JsonObject, value: Value | None) -> None:
+        """Note what an object says now, in the place of what it said before."""
+        if value is None:
+            return
+        key = (kind, item["metadata"]["uid"])
+        self._numbered += 1
+        known = self._waiting.get(key)
+        seen_at = known.seen_at if known is not None else time.monotonic()
+        number = known.number if known is not None else self._numbered
+        self._waiting[key] = Change(key, value, number, seen_at)
+        self._work.set()
+
+    def end_list(self, kind: Kind, listed: set[str], resource_version: int) -> None:
+        """Note that a list is complete."""
+        absence = Absence(kind, Version(self.epoch, resource_version), frozenset(listed))
+        self._lists.append((self._numbered, absence))
+        self._work.set()
+
+
+def _is_anything(_item: JsonObject) -> bool:
+    return True
+
+
+class _Sink:
+    """Takes what a reflector brings of one kind."""
+
+    def __init__(self, feed: Feed, kind: Kind, takes: Callable[[JsonObject], bool]) -> None:
+        self._feed = feed
+        self._kind = kind
+        self._takes = takes
+
+    def put(self, item: JsonObject) -> None:
+        if self._takes(item):
+            self._feed.put(self._kind, item, read_object(self._kind, item, self._feed.epoch))
+
+    def remove(self, item: JsonObject) -> None:
+        if self._takes(item):
+            self._feed.put(self._kind, item, read_deleted(self._kind, item, self._feed.epoch))
+
+    def retain(self, listed: set[str], resource_version: int) -> None:
+        self._feed.end_list(self._kind, listed, resource_version)
+
+
+def is_reject(change: Change) -> bool:
+    """Tell whether a change could not be read."""
+    return isinstance(change.value, Reject)

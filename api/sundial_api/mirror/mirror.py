@@ -1,0 +1,97 @@
+"""The mirror as a part of a process: started and stopped; active or standing by; never ends by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sundial_api.mirror.feed import Scope
+from sundial_api.mirror.leader import hold_leadership
+from sundial_api.mirror.metrics import MirrorMetrics
+from sundial_api.mirror.session import Restored, Session
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable
+
+log = structlog.get_logger()
+
+FIRST_BACKOFF_SECONDS = 0.2
+LONGEST_BACKOFF_SECONDS = 5.0
+
+TROUBLE = (SQLAlchemyError, ApiError, ApiUnreachable, Restored, OSError, TimeoutError)
+"""What ends a session and is waited out."""
+
+
+def read_clock() -> datetime:
+    """Read the wall clock."""
+    return datetime.now(UTC)
+
+
+class Mirror:
+    """Keeps the rows equal to the cluster while it is the active one; `is_active` tells whether it is."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        client: KubeClient,
+        scope: Scope,
+        registry: CollectorRegistry,
+        read_clock: Callable[[], datetime] = read_clock,
+    ) -> None:
+        self._engine = engine
+        self._client = client
+        self._scope = scope
+        self._read_clock = read_clock
+        self._metrics = MirrorMetrics(registry)
+        self._task: asyncio.Task[None] | None = None
+        self._session: Session | None = None
+        self.instance = str(uuid.uuid4())
+
+    def start(self) -> None:
+        """Begin; needs a running event loop."""
+        self._task = asyncio.create_task(self._run(), name="mirror")
+
+    async def stop(self) -> None:
+        """Stop; another mirror may take over at once."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether this mirror writes."""
+        return self._session is not None
+
+    @property
+    def is_synced(self) -> bool:
+        """Tell whether this mirror writes, and has written all that the cluster holds."""
+        return self._session is not None and self._session.synced.is_set()
+
+    async def _run(self) -> None:
+        backoff = FIRST_BACKOFF_SECONDS
+        while True:
+            try:
+                await self._be_active()
+            except TROUBLE as error:
+                log.warning("the mirror begins anew", error=type(error).__name__)
+            except ExceptionGroup as group:
+                log.exception("the mirror begins anew", error=repr(group))
+            backoff = FIRST_BACKOFF_SECONDS if self.is_synced else min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+            self._session = None
+            await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
+
+    async def _be_active(self) -> None:
+        async with hold_leadership(self._engine) as connection:
+            self._metrics.sessions.inc()
+            log.info("mirroring", instance=self.instance)
+            self._session = Session(
+                connection, self._client, self._scope, self._metrics, self._read_clock, self.instance
+            )
+            await self._session.run()

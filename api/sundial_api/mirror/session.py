@@ -1,0 +1,231 @@
+"""What does the active mirror do? Writes what the feed brings, judges lists, says how far it is.
+
+One session is one database connection in one epoch: whatever breaks ends it, and the next one lists anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import orjson
+import structlog
+from sqlalchemy.exc import DataError, IntegrityError, InternalError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sundial_api.mirror import absences, store
+from sundial_api.mirror import statements as sql
+from sundial_api.mirror.batches import Absence, Kind, Value, reject_value, sort_values
+from sundial_api.mirror.feed import RESOURCES, Change, Cut, Feed, Scope, is_reject
+from sundial_api.mirror.freshness import FreshnessLease
+from sundial_api.mirror.metrics import MirrorMetrics
+from sundial_core import names
+from sundial_core.conditions import Reason
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.resources import SCHEDULED_JOBS
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 10.0
+"""How often the session says how far it is, to the database and to the operator."""
+
+REFUSALS = (DataError, IntegrityError, InternalError, ProgrammingError)
+"""What the database says of rows that it does not take; anything else ends the session."""
+
+Clock = Callable[[], datetime]
+
+
+class Restored(Exception):
+    """The cluster's store was restored from an older state: a new epoch has begun, list again."""
+
+
+class Session:
+    """One time of being the active mirror."""
+
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        client: KubeClient,
+        scope: Scope,
+        metrics: MirrorMetrics,
+        read_clock: Clock,
+        instance: str,
+    ) -> None:
+        self._connection = connection
+        self._client = client
+        self._scope = scope
+        self._metrics = metrics
+        self._read_clock = read_clock
+        self._instance = instance
+        self._lease = FreshnessLease(client, scope.installation_ns, instance)
+        self._unlisted = set(Kind)
+        self._quarantined: set[str] = set()
+        self._marks: dict[Kind, int] = {}
+        self._started_at = time.monotonic()
+        self._beat_at = 0.0
+        self._restarts = 0
+        self._renewal: asyncio.Task[None] | None = None
+        self.synced = asyncio.Event()
+
+    async def run(self) -> None:
+        """Mirror until something breaks; raises Restored, ApiError, ApiUnreachable, SQLAlchemy's errors."""
+        feed = Feed(self._client, self._scope, await self._find_epoch())
+        self._metrics.epoch.set(feed.epoch)
+        self._metrics.watch_waiting(lambda: len(feed))
+        async with self._connection.begin():
+            self._quarantined = {str(key) for key in await self._connection.scalars(sql.READ_QUARANTINED)}
+        following = asyncio.create_task(feed.run())
+        try:
+            while not following.done():
+                await self._work(feed)
+            following.result()
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
+            self._metrics.synced.set(0)
+
+    async def _work(self, feed: Feed) -> None:
+        await feed.wait(BEAT_SECONDS / 4)
+        cut = feed.cut()
+        if cut.changes:
+            await self._write(cut)
+        self._marks.update(cut.marks)
+        for absence in feed.take_lists():
+            await self._judge(absence)
+        if time.monotonic() - self._beat_at >= BEAT_SECONDS:
+            await self._beat(feed)
+
+    async def _write(self, cut: Cut) -> None:
+        began = time.monotonic()
+        await self._write_changes(cut.changes)
+        now = time.monotonic()
+        self._metrics.batch.observe(now - began)
+        for change in cut.changes:
+            self._metrics.lag.observe(now - change.seen_at)
+            self._metrics.changes.labels(change.key[0].value).inc()
+
+    async def _write_changes(self, changes: Sequence[Change]) -> None:
+        """Write changes together; where the database refuses that, find out which ones are to blame."""
+        readable = [change.key[1] for change in changes if not is_reject(change)]
+        released = [uid for uid in readable if uid in self._quarantined]
+        kept = [change.key[1] for change in changes if is_reject(change)]
+        try:
+            await self._write_values([change.value for change in changes], released)
+        except REFUSALS as error:
+            if len(changes) > 1:
+                await self._write_changes(changes[: len(changes) // 2])
+                await self._write_changes(changes[len(changes) // 2 :])
+                return
+            await self._quarantine(changes[0], error)
+            kept = [changes[0].key[1]]
+        self._quarantined.update(kept)
+        self._quarantined.difference_update(released)
+        self._metrics.quarantined.inc(len(kept))
+
+    async def _write_values(self, values: list[Value], released: list[str]) -> None:
+        async with self._connection.begin():
+            written = await store.apply_batch(
+                self._connection, sort_values(values, released), self._read_clock()
+            )
+        unknown = [row for row in written if row.reason == Reason.OUTCOME_UNKNOWN]
+        self._metrics.unknown_outcomes.inc(len(unknown))
+
+    async def _quarantine(self, change: Change, error: Exception) -> None:
+        log.warning("the database refused an object", kind=change.key[0], uid=change.key[1])
+        reject = reject_value(change.key, change.value, error)
+        async with self._connection.begin():
+            await store.keep_rejects(self._connection, [reject], self._read_clock())
+
+    async def _judge(self, absence: Absence) -> None:
+        """Judge a complete list; once each kind had one, all that is known is written."""
+        async with self._connection.begin():
+            missing = await absences.find_missing(self._connection, absence)
+        uids = missing.uids
+        if absences.needs_second_list(missing):
+            self._metrics.doubted_lists.inc()
+            log.warning("a list names so few that another is asked for", kind=absence.kind, missing=len(uids))
+            uids -= await self._list_again(absence.kind)
+        if uids:
+            async with self._connection.begin():
+                await absences.bury(self._connection, absence, uids, self._read_clock())
+        self._unlisted.discard(absence.kind)
+        if not self._unlisted and not self.synced.is_set():
+            await self._note_synced()
+
+    async def _note_synced(self) -> None:
+        self._metrics.sync_seconds.set(time.monotonic() - self._started_at)
+        self._metrics.synced.set(1)
+        self.synced.set()
+        await self._close_gaps()
+        log.info("mirrored all", seconds=round(time.monotonic() - self._started_at, 2))
+
+    async def _close_gaps(self) -> None:
+        async with self._connection.begin():
+            self._metrics.gaps.inc(await store.close_gaps(self._connection))
+
+    async def _list_again(self, kind: Kind) -> frozenset[str]:
+        """List a kind once more, consistently; returns the UIDs."""
+        is_marked = kind in (Kind.JOB, Kind.POD)
+        query = {"limit": "500"} | ({"labelSelector": names.SCHEDULED_JOB_UID} if is_marked else {})
+        path, uids = RESOURCES[kind].path(self._scope.watched_ns or None), set()
+        while True:
+            page = await self._client.list_page(path, query)
+            uids |= {item["metadata"]["uid"] for item in page["items"]}
+            query["continue"] = page["metadata"].get("continue", "")
+            if not query["continue"]:
+                return frozenset(uids)
+
+    async def _find_epoch(self) -> int:
+        """Find the epoch; a consistent list that is older than what is stored begins another."""
+        async with self._connection.begin():
+            stored = (await self._connection.execute(sql.READ_EPOCH)).one()
+        path = SCHEDULED_JOBS.path(self._scope.watched_ns or None)
+        listed = await self._client.list_page(path, {"limit": "1"})
+        epoch: int = stored.epoch
+        if int(listed["metadata"]["resourceVersion"]) >= stored.highest_resource_version:
+            return epoch
+        async with self._connection.begin():
+            raised = await self._connection.scalar(sql.RAISE_EPOCH, {"epoch": epoch})
+        log.warning("the cluster's store went back: it was restored", epoch=raised)
+        return raised or epoch
+
+    async def _beat(self, feed: Feed) -> None:
+        """Say how far the mirror is; after trouble with watches, look whether the cluster was restored."""
+        self._beat_at = time.monotonic()
+        is_synced = self.synced.is_set()
+        marks = {kind.value: number for kind, number in self._marks.items()}
+        progress = {
+            "watermarks": orjson.dumps(marks).decode(),
+            "instance": self._instance,
+            "synced_at": self._read_clock() if is_synced else None,
+        }
+        async with self._connection.begin():
+            await self._connection.execute(sql.NOTE_PROGRESS, progress)
+        if is_synced:
+            await self._close_gaps()
+            self._start_renewal()
+        if (restarts := feed.count_restarts()) != self._restarts:
+            self._restarts = restarts
+            await self._check_epoch(feed.epoch)
+
+    async def _check_epoch(self, epoch: int) -> None:
+        try:
+            if await self._find_epoch() != epoch:
+                raise Restored
+        except (ApiError, ApiUnreachable) as error:
+            log.warning("waiting for the API server", error=str(error))
+            self._restarts = -1
+
+    def _start_renewal(self) -> None:
+        """Renew the Lease beside the work: an API server that is away must not hold up rows."""
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._renew(dict(self._marks)))
+
+    async def _renew(self, marks: dict[Kind, int]) -> None:
+        try:
+            await self._lease.renew(marks.get(Kind.JOB, 0), marks.get(Kind.POD, 0), self._read_clock())
+        except (ApiError, ApiUnreachable) as error:
+            log.warning("renewing the Lease of the mirror failed", error=str(error))

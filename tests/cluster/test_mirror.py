@@ -1,0 +1,61 @@
+"""The mirror follows a real control plane into a real Postgres."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mirrors import Comparison, MirrorProcess, Rows
+from operators import Starter, Sundial, build_scheduled_job
+
+from sundial_devcluster.polling import until
+
+EVERY_SECOND = {"interval": {"seconds": 1}}
+ALLOW = {"policy": "Allow"}
+
+
+def run_for_a_while(sundial: Sundial, *names: str, slots: int = 5) -> None:
+    """Let schedules run some slots, then suspend them and wait until nothing is active any more."""
+    for name in names:
+        until(lambda name=name: _count_started(sundial, name) >= slots, 60)  # type: ignore[misc]
+        sundial.patch(name, {"suspend": True})
+    for name in names:
+        until(lambda name=name: sundial.status(name).get("activeCount") == 0, 60)  # type: ignore[misc]
+
+
+def _count_started(sundial: Sundial, name: str) -> int:
+    return int(sundial.status(name).get("counters", {}).get("verdicts", {}).get("started", 0))
+
+
+def test_rows_follow_the_cluster(
+    start_operator: Starter, mirror: MirrorProcess, comparison: Comparison, rows: Rows
+) -> None:
+    sundial = start_operator(SUNDIAL_TOMBSTONE_SECONDS="2")
+    sundial.apply(build_scheduled_job("good", EVERY_SECOND, concurrency=ALLOW, history={"successful": 2}))
+    bad = build_scheduled_job("bad", {"interval": {"seconds": 2}}, retry={"count": 0}, history={"failed": 1})
+    pod = bad["spec"]["template"]["spec"]["template"]
+    pod["metadata"] = {"annotations": {"pod-fail.stage.kwok.x-k8s.io/exit-code": "3"}}
+    sundial.apply(bad)
+    run_for_a_while(sundial, "good", "bad")
+    comparison.until_equal()
+    assert set(rows.read("SELECT DISTINCT status FROM scheduled_job_executions")) <= {"success", "failed"}
+
+
+def test_replicas_are_shown(start_operator: Starter, mirror: MirrorProcess, rows: Rows) -> None:
+    start_operator()
+    until(lambda: rows.read("SELECT is_leader FROM scheduler_instances") == [True], 30)
+    start_operator(wait_for="standing by")
+    until(lambda: sorted(rows.read("SELECT is_leader FROM scheduler_instances")) == [False, True], 30)
+    (pid, version) = rows.read("SELECT pid, version FROM scheduler_instances WHERE is_leader")[0]
+    assert (pid > 1, bool(version)) == (True, True)
+
+
+def test_the_operator_can_read_how_far_the_mirror_is(mirror: MirrorProcess, comparison: Comparison) -> None:
+    group = "/apis/coordination.k8s.io/v1"
+    lease = until(lambda: _find(comparison.list(group, "leases"), "sundial-mirror"), 30)
+    mirrored = json.loads(lease["metadata"]["annotations"]["sundial.dev/mirrored-until"])
+    assert {name: int(version) > 0 for name, version in mirrored.items()} == {"jobs": True, "pods": True}
+
+
+def _find(items: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    return next((item for item in items if item["metadata"]["name"] == name), None)
