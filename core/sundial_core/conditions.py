@@ -23,6 +23,7 @@ class Reason(StrEnum):
 
     # Ready=True
     SCHEDULED = "Scheduled"  # the next slot is known
+    ACCEPTED = "Accepted"  # jobs can run the TaskFunction
     COMPLETED = "Completed"  # the last slot has passed
 
     # Ready=False

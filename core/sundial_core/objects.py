@@ -60,7 +60,10 @@ class TaskFunction:
     resource_version: int
     ns: str
     name: str
+    generation: int
+    created_at: datetime
     spec: JsonObject
+    status: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,10 @@ def parse_task_function(item: JsonObject) -> TaskFunction:
         resource_version=int(metadata["resourceVersion"]),
         ns=metadata["namespace"],
         name=metadata["name"],
+        generation=int(metadata["generation"]),
+        created_at=parse_instant(metadata["creationTimestamp"]),
         spec=item.get("spec") or {},
+        status=item.get("status") or {},
     )
 
 

@@ -80,6 +80,12 @@ def describe_validation_error(error: ValidationError) -> str:
     )
 
 
+def can_run(function: TaskFunction) -> bool:
+    """Tell whether this release runs the handler of a TaskFunction."""
+    handler = function.spec.get("handler") or {}
+    return isinstance(function.spec.get("template"), dict) and "container" in handler
+
+
 def _find_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> tuple[JsonObject, int] | Problem:
     if spec.task_function_ref is None:
         if spec.template is None:
@@ -92,9 +98,7 @@ def _find_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> tuple[J
             f"spec.taskFunctionRef.name: there is no TaskFunction {name} in this namespace;"
             f" create it, or name another (kubectl get taskfunctions)",
         )
-    if not isinstance(function.spec.get("template"), dict) or "container" not in function.spec.get(
-        "handler", {}
-    ):
+    if not can_run(function):
         return Problem(
             Reason.UNSUPPORTED_HANDLER,
             f"TaskFunction {name} has a handler that this release does not run; use handler.container",

@@ -18,6 +18,7 @@ from sundial_core.objects import (
 )
 from sundial_core.runs import ObservedJob, ObservedPod, parse_job, parse_pod
 from sundial_kube.store import Store
+from sundial_operator.functions import FunctionIndex
 from sundial_operator.metrics import Metrics
 
 log = structlog.get_logger()
@@ -41,8 +42,7 @@ class Observed:
         self._pods_of: dict[str, dict[str, ObservedPod]] = {}
         self._uids: dict[tuple[str, str], str] = {}
         self._asked_of: dict[tuple[str, str], dict[str, ScheduledJobRun]] = {}
-        self._functions: dict[tuple[str, str], TaskFunction] = {}
-        self._users_of: dict[tuple[str, str], set[str]] = {}
+        self.function_index = FunctionIndex()
         self.schedules: Store[ScheduledJob] = Store(parse_scheduled_job, self._schedule_changed, self._reject)
         self.asked: Store[ScheduledJobRun] = Store(parse_scheduled_job_run, self._asked_changed, self._reject)
         self.functions: Store[TaskFunction] = Store(parse_task_function, self._function_changed, self._reject)
@@ -59,8 +59,7 @@ class Observed:
 
     def function_of(self, job: ScheduledJob) -> TaskFunction | None:
         """The TaskFunction that a ScheduledJob names, if there is one."""
-        name = _function_name(job)
-        return self._functions.get((job.ns, name)) if name else None
+        return self.function_index.find_named(job)
 
     def asked_of(self, ns: str, name: str) -> tuple[ScheduledJobRun, ...]:
         """The ScheduledJobRuns that name the ScheduledJob of that name."""
@@ -71,13 +70,7 @@ class Observed:
         return self._uids.get((request.ns, request.parent_name), request.uid)
 
     def _schedule_changed(self, old: ScheduledJob | None, new: ScheduledJob | None) -> None:
-        old_name, new_name = (_function_name(job) if job else None for job in (old, new))
-        if old is not None and old_name and old_name != new_name:
-            self._users_of.get((old.ns, old_name), set()).discard(old.uid)
-        if new is not None and new_name:
-            self._users_of.setdefault((new.ns, new_name), set()).add(new.uid)
-        if old is not None and new is None and old_name:
-            self._users_of.get((old.ns, old_name), set()).discard(old.uid)
+        self.function_index.note_user(old, new)
         job = new or old
         assert job is not None
         self.wake(job.uid)
@@ -109,14 +102,7 @@ class Observed:
         self.wake(self.find_keeper(request))
 
     def _function_changed(self, old: TaskFunction | None, new: TaskFunction | None) -> None:
-        function = new or old
-        assert function is not None
-        key = (function.ns, function.name)
-        if new is not None:
-            self._functions[key] = new
-        elif (known := self._functions.get(key)) is not None and known.uid == function.uid:
-            del self._functions[key]
-        for uid in self._users_of.get(key, ()):
+        for uid in self.function_index.note_function(old, new):
             self.wake(uid)
 
     def _job_changed(self, old: ObservedJob | None, new: ObservedJob | None) -> None:
@@ -167,8 +153,3 @@ class Observed:
             name=metadata.get("name"),
             error=repr(error),
         )
-
-
-def _function_name(job: ScheduledJob) -> str:
-    reference = job.spec.get("taskFunctionRef")
-    return str(reference.get("name", "")) if isinstance(reference, dict) else ""

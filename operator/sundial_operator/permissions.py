@@ -45,7 +45,7 @@ def list_needed(installation_ns: str, watched_ns: str | None) -> Iterator[Permis
     for resource in (SCHEDULED_JOBS, SCHEDULED_JOB_RUNS, TASK_FUNCTIONS):
         for verb in ("get", "list", "watch"):
             yield Permission(verb, resource, watched_ns)
-    for resource in (SCHEDULED_JOBS, SCHEDULED_JOB_RUNS):
+    for resource in (SCHEDULED_JOBS, SCHEDULED_JOB_RUNS, TASK_FUNCTIONS):
         yield Permission("patch", resource, watched_ns, "status")
     yield Permission("delete", SCHEDULED_JOB_RUNS, watched_ns)
     for verb in ("get", "list", "watch", "create", "patch", "delete"):

@@ -177,7 +177,7 @@ class Reconciler:
     def _find_plan(self, track: Track, job: ScheduledJob) -> Plan | Problem:
         """Compile the spec, once for each version of it and of its TaskFunction."""
         function = self.observed.function_of(job)
-        version = function.resource_version if function else 0
+        version = function.generation if function else 0
         key = (job.generation, function.uid if function else "", version)
         if track.plan is None or track.plan_key != key:
             track.adopt_plan(key, compile_plan(job, function, self._minimum_period))

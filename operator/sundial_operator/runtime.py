@@ -30,6 +30,7 @@ from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOB_RUNS, SCHEDULED_JOB
 from sundial_operator.agenda import read_clock
 from sundial_operator.circumstances import CircumstanceWatch
 from sundial_operator.fence import FenceProbe
+from sundial_operator.functions import FunctionReports
 from sundial_operator.health import Check, HealthServer, LoopLag
 from sundial_operator.members import Membership, MemberSweep
 from sundial_operator.metrics import Metrics
@@ -223,6 +224,10 @@ class Runtime:
         self._spawn(self._reconciler.agenda.run())
         self._spawn(self._relist())
         self._spawn(self._fence.run())
+        functions = FunctionReports(
+            self._client, self._writer, self.stores.functions, self.stores.function_index
+        )
+        self._spawn(functions.run())
         self._spawn(self._reconciler.cap.run())
         settings = self._settings
         sweep = MemberSweep(self._client, settings.namespace, settings.installation, settings.member_seconds)

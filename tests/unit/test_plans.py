@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from situations import SECOND, TEMPLATE, build_scheduled_job, build_spec
+from situations import SECOND, TEMPLATE, at, build_scheduled_job, build_spec
 
 from sundial_core.objects import TaskFunction
 from sundial_core.plans import LONGEST_ARGS_BYTES, Plan, Problem, compile_plan, hash_schedule
@@ -22,7 +22,7 @@ def compile_spec(
 
 def build_function(handler: dict[str, Any] | None = None, **fields: Any) -> TaskFunction:
     spec = {"handler": handler or {"container": {}}, "template": {"spec": {"mine": True}}} | fields
-    return TaskFunction("f", 1, "team", "clean-up", spec)
+    return TaskFunction("f", 1, "team", "clean-up", 1, at(0), spec, {})
 
 
 @pytest.mark.parametrize(
