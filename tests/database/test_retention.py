@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.db.bookkeeping import ExecutionCount, QuarantinedObject
 from sundial_api.db.columns import Base
-from sundial_api.db.retention import Keep, choose_keep, delete_batch
 from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot, SchedulerInstance
+from sundial_api.mirror.retention import Keep, choose_keep, delete_batch
 from sundial_api.settings import DatabaseSettings
 
 LONG_AGO = NOON - timedelta(days=1)
