@@ -216,7 +216,9 @@ class Leaders:
             status = merge(job.status, build_patch(job, track.wanted_status)["status"])
             about = str(leader.version)
             requests.append(Request("patch", leader.term, self.kept.keep(status), about, clock, True))
-        requests += [Request("delete", leader.term, 0, one.uid, clock, False) for one in decision.deletes]
+        requests += [
+            Request("delete", leader.term, 0, one.uid, clock, False) for one in decision.deletes.jobs
+        ]
         return self._freeze_into(leader, track), tuple(requests)
 
     def _read_missing(

@@ -23,6 +23,8 @@ CAUGHT_UP = Rules(ONE_SLOT)
 ONE_LEADER = replace(CAUGHT_UP, terms=1)
 WITHOUT_FENCE = replace(CAUGHT_UP, has_fence=False)
 
+LATE_LANDING = Rules(NO_CATCH_UP, has_fence=False, troubles=0)
+
 
 def check(found: Exploration) -> None:
     assert not found.violation, "\n".join([found.violation, *found.trace])
@@ -37,6 +39,7 @@ def check(found: Exploration) -> None:
         pytest.param(Rules(TWO_SLOTS, last_tick=2, troubles=0), id="two slots"),
         pytest.param(Rules(ONE_RETRY, failures=1, troubles=0, most_under_way=1), id="two attempts"),
         pytest.param(WITHOUT_FENCE, id="without a fence"),
+        pytest.param(LATE_LANDING, id="a Job that lands late corrects the verdict"),
     ],
 )
 def test_no_interleaving_breaks_the_promise(rules: Rules) -> None:
@@ -82,9 +85,6 @@ def name_by_time(name: str, _run_id: str, _attempt: int) -> str:
             id="a Job is deleted before its outcome and the cursor are stored",
         ),
         pytest.param(
-            "sundial_operator.creates.JobCreator._adopt", fail_on_conflict, ONE_LEADER, id="409 is a failure"
-        ),
-        pytest.param(
             "sundial_operator.creates.JobCreator._find_landed",
             look_not,
             ONE_LEADER,
@@ -99,4 +99,16 @@ def test_each_rule_of_a_leader_is_needed(
     place: str, wrong: Any, rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(place, wrong)
+    assert explore(rules).violation
+
+
+@pytest.mark.parametrize("rules", [LATE_LANDING, ONE_LEADER], ids=["a Job lands late", "409 is a failure"])
+def test_without_corrections_a_job_can_have_another_verdict(
+    rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Corrections are the second line: with them even a leader that took 409 for a failure ends up right."""
+    monkeypatch.setattr("sundial_operator.creates.JobCreator._adopt", fail_on_conflict)
+    monkeypatch.setattr("sundial_core.corrections.except_started", lambda judgements, *_: judgements)
+    for module in ("report", "retention"):
+        monkeypatch.setattr(f"sundial_core.{module}.is_contradicted", lambda *_: False)
     assert explore(rules).violation
