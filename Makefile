@@ -3,7 +3,7 @@ PYTHON ?= python3
 CLUSTER ?= auto
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-burst bench-plan bench-rate bench-scale bench-writes clean
+.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-burst bench-plan bench-rate bench-scale bench-writes chaos clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -13,7 +13,7 @@ demo: setup programs ## Show ScheduledJobs running in a throw-away cluster (CLUS
 
 test: setup programs ## Run all tests (first run: up to 40 minutes, it builds Kubernetes; later ones: under 10)
 	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/database tests/cluster
-	$(PY) -m pytest tests/pods
+	$(PY) -m pytest tests/chaos tests/pods
 
 unit: .venv/installed ## Run the tests that need no cluster
 	$(PY) -m pytest -n 2 tests/unit
@@ -69,6 +69,9 @@ bench-writes: setup programs ## Count the writes of a successful run (about 4 mi
 
 bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
 	$(PY) tests/bench/plan.py
+
+chaos: setup programs ## Kill, freeze, rob and cut off leaders, then check every slot (CHAOS_KILLS=100, CHAOS_SEED=any; 15 minutes)
+	PYTHONPATH=tests $(PY) -m chaos
 
 setup: .venv/installed ## Make the virtual environment and install Debian's packages for a real node and Postgres
 	test "$$(id -u)" != 0 || $(PY) -m sundial_devcluster packages

@@ -1,0 +1,85 @@
+"""make chaos: leaders are killed, frozen, robbed and cut off; an oracle looks whether any slot noticed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from chaos.plans import Round, count_kills, make_plan
+from chaos.reports import build_markdown, build_tables, find_failures
+from chaos.runs import Form, Progress, run_chaos
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "chaos.md"
+SECONDS_A_ROUND = 7.5
+OTHERS_A_KILL = 0.24
+MOST_SHOWN = 40
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line; the Makefile passes CHAOS_KILLS and CHAOS_SEED by the environment."""
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=os.environ.get("CHAOS_KILLS") or 100)
+    parser.add_argument("--seed", type=int, default=os.environ.get("CHAOS_SEED") or None)
+    parser.add_argument("--operators", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=DOCUMENT, help="where the report goes [%(default)s]")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the long form; exit status 1 when anything was wrong, 130 after Ctrl-C."""
+    arguments, console = parse_arguments(), Console()
+    seed = arguments.seed if arguments.seed is not None else random.randrange(1_000_000)
+    plan = make_plan(seed, arguments.kills, round(arguments.kills * OTHERS_A_KILL))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    minutes = len(plan) * SECONDS_A_ROUND / 60 + 1
+    console.print(f"seed {seed}: {len(plan)} rounds, {count_kills(plan)} kills, about {minutes:.0f} minutes")
+    form = Form(4, 3, 0.5, arguments.operators, seed, tuple(plan))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with tempfile.TemporaryDirectory() as folder, Bar(*columns, console=console) as bar:
+            task = bar.add_task("chaos", total=len(plan))
+
+            def show(number: int, round_: Round) -> None:
+                bar.update(task, completed=number - 1, description=f"{round_}")
+                bar.console.print(f"{number:4} {round_}", highlight=False)
+
+            figures, setting = run_chaos(form, Path(folder), Progress(bar.console.print, show))
+            failures = find_failures(figures, setting)
+            if failures:
+                keep_logs(Path(folder), console)
+    except KeyboardInterrupt:
+        console.print("Interrupted; nothing is left.")
+        return 130
+    for table in build_tables(figures, setting):
+        console.print(table)
+    for failure in failures[:MOST_SHOWN]:
+        console.print(f"[red]wrong:[/red] {failure}", highlight=False)
+    if figures.rounds < len(plan):
+        console.print(
+            f"Interrupted after round {figures.rounds} of {len(plan)}; {arguments.output} is left as it was."
+        )
+        return 130
+    arguments.output.write_text(build_markdown(figures, setting))
+    console.print(f"Wrote {arguments.output}.")
+    return 1 if failures else 0
+
+
+def keep_logs(folder: Path, console: Console) -> None:
+    """Copy the operators' logs to where they survive."""
+    kept = Path(tempfile.mkdtemp(prefix="sundial-chaos-"))
+    for log in folder.glob("*.log"):
+        (kept / log.name).write_bytes(log.read_bytes())
+    console.print(f"The operators' logs are in {kept}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

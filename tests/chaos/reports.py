@@ -1,0 +1,167 @@
+"""What came of it all, in figures: as a table on a terminal, as Markdown for docs/, and as a yes or no."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chaos.crew import Life
+from chaos.faults import Kill
+from chaos.records import Creation
+from rich.table import Table
+
+TAKEOVER_SECONDS_ABOVE_LEASE = 5.0
+MOST_MEMORY = 250 * 2**20
+MIB = 2**20
+STATUSES = {0: "stopped", 1: "gave up", 3: "lost the leadership", -9: "killed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What was run, and on what."""
+
+    seed: int
+    operators: int
+    lease_seconds: float
+    machine: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was counted, measured, and found to be wrong."""
+
+    seconds: float
+    rounds: int
+    faults: Counter[str]
+    met: Counter[str]
+    creations: int
+    unlogged: int
+    lists: int
+    verdicts: Counter[str]
+    requests: Counter[str]
+    doubles: tuple[str, ...]
+    excepted: tuple[str, ...]
+    verdictless: tuple[str, ...]
+    findings: tuple[str, ...]
+    complaints: tuple[str, ...]
+    takeovers: tuple[float, ...]
+    disturbed_takeovers: tuple[float, ...]
+    ends: Counter[int]
+    longest_life: Life
+    most_memory: int
+
+
+def measure_takeovers(kills: Sequence[Kill], creations: Sequence[Creation]) -> list[tuple[Kill, float]]:
+    """Measure the seconds from each kill to the first Job of a later term; a kill before that has none."""
+    measured = []
+    ordered = sorted(creations, key=lambda creation: creation.at)
+    for number, kill in enumerate(kills):
+        first = next((c for c in ordered if c.at > kill.at and c.term > kill.term), None)
+        following = kills[number + 1].at if number + 1 < len(kills) else None
+        if first is not None and (following is None or first.at < following):
+            measured.append((kill, (first.at - kill.at).total_seconds()))
+    return measured
+
+
+def find_failures(figures: Figures, setting: Setting) -> list[str]:
+    """List what must not be; an empty list is a pass."""
+    bound = setting.lease_seconds + TAKEOVER_SECONDS_ABOVE_LEASE
+    slow = [f"a takeover took {s:.1f} s, more than {bound:g} s" for s in figures.takeovers if s > bound]
+    fat = figures.most_memory > MOST_MEMORY
+    return [
+        *(f"two Jobs for one attempt: {said}" for said in figures.doubles),
+        *(f"no verdict: {said}" for said in figures.verdictless),
+        *figures.findings,
+        *slow,
+        *([f"{figures.most_memory / MIB:.0f} MiB were resident"] if fat else []),
+        *(f"unforeseen in a log: {said}" for said in figures.complaints),
+    ]
+
+
+def build_rows(figures: Figures, setting: Setting) -> list[tuple[str, str]]:
+    """Build the table of results: what, and how much."""
+    bound = setting.lease_seconds + TAKEOVER_SECONDS_ABOVE_LEASE
+    life, verdicts = figures.longest_life, figures.verdicts
+    memory = life.memory or [0]
+    return [
+        ("slots with a verdict", f"{verdicts.total()}: {_join(verdicts)}"),
+        ("ScheduledJobRuns, by verdict", _join(figures.requests)),
+        ("Jobs created, from the audit log", f"{figures.creations} ({figures.unlogged} only seen in a list)"),
+        ("attempts with two Jobs", str(len(figures.doubles))),
+        ("the same after a Job was deleted by hand (documented)", str(len(figures.excepted))),
+        ("slots that count, and ScheduledJobRuns, without a verdict", str(len(figures.verdictless))),
+        (f"wrong statuses in {figures.lists} looks, and other findings", str(len(figures.findings))),
+        ("unforeseen errors in the operators' logs", str(len(figures.complaints))),
+        (f"first start after a kill, s (at most {bound:g})", describe_seconds(figures.takeovers)),
+        ("the same, disturbed by other faults, s", describe_seconds(figures.disturbed_takeovers)),
+        (
+            "resident memory, longest-lived process, MiB",
+            f"{memory[0] / MIB:.0f} at first, {memory[-1] / MIB:.0f} after {len(memory)} s",
+        ),
+        ("most resident memory of any process, MiB", f"{figures.most_memory / MIB:.0f}"),
+        ("ends of processes", _join(Counter({_name_end(k): v for k, v in figures.ends.items()}))),
+    ]
+
+
+def describe_seconds(seconds: Sequence[float]) -> str:
+    """Write least, median and most."""
+    if not seconds:
+        return "none measured"
+    least, most = min(seconds), max(seconds)
+    return f"min {least:.2f}, p50 {statistics.median(seconds):.2f}, max {most:.2f} ({len(seconds)} kills)"
+
+
+def build_tables(figures: Figures, setting: Setting) -> list[Table]:
+    """Build what is printed."""
+    faults = Table("fault", "times", title=f"{figures.faults.total()} faults, seed {setting.seed}")
+    for name, count in sorted(figures.faults.items()):
+        faults.add_row(name, str(count))
+    results = Table("result", "", title=f"{setting.operators} operators for {figures.seconds:.0f} s")
+    for row in build_rows(figures, setting):
+        results.add_row(*row)
+    return [faults, results]
+
+
+def build_markdown(figures: Figures, setting: Setting) -> str:
+    """Build docs/chaos.md."""
+    failures = find_failures(figures, setting)
+    lines = [
+        "# Chaos",
+        "",
+        f"One run of `make chaos` ({setting.date}, seed {setting.seed}, {figures.seconds:.0f} s): a real"
+        f" control plane with simulated nodes, {setting.operators} operators with a Lease of"
+        f" {setting.lease_seconds:g} s, on {setting.machine}. Schedules of every policy had a slot every one"
+        " to six seconds; finished Jobs were deleted after five. The oracle recomputes every slot by brute"
+        " force and reads every creation of a Job from the API server's audit log.",
+        "",
+        "| result | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in build_rows(figures, setting)),
+        "",
+        "| fault | times |",
+        "|---|---|",
+        *(f"| {name} | {count} |" for name, count in sorted(figures.faults.items())),
+        "",
+        "Requests and watches that met trouble on the way: " + _join(figures.met) + ".",
+        "",
+        "## What was wrong" if failures else "Nothing was found to be wrong.",
+        *(f"- {failure}" for failure in failures),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def read_date(now: datetime) -> str:
+    """Write the day."""
+    return f"{now:%Y-%m-%d}"
+
+
+def _join(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none"
+
+
+def _name_end(status: int) -> str:
+    return STATUSES.get(status, f"status {status}" if status > 0 else f"signal {-status}")

@@ -1,0 +1,192 @@
+"""One run of the chaos suite: the plan is carried out, the dust settles, all is counted."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaos.arena import Arena, Report, open_arena
+from chaos.crew import read_utc_clock
+from chaos.disturbances import DISTURBANCES
+from chaos.faults import LEADER_FAULTS, Scene
+from chaos.oracle import (
+    Story,
+    check_names,
+    check_requests,
+    check_starts,
+    find_doubles,
+    find_unanswered,
+    find_verdictless,
+    split_doubles,
+)
+from chaos.plans import Round
+from chaos.reports import Figures, Setting, measure_takeovers, read_date
+from chaos.watcher import Watcher
+
+from sundial_devcluster.polling import until
+
+SETTLE_SECONDS = 150.0
+FIRST_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a run is made: the Lease's settings of the operators, how many there are, and the faults."""
+
+    lease_seconds: int
+    renew_deadline_seconds: float
+    renew_period_seconds: float
+    operators: int
+    seed: int
+    plan: tuple[Round, ...]
+
+    @property
+    def timing(self) -> dict[str, str]:
+        """The operators' settings."""
+        return {
+            "SUNDIAL_LEASE_SECONDS": str(self.lease_seconds),
+            "SUNDIAL_RENEW_DEADLINE_SECONDS": str(self.renew_deadline_seconds),
+            "SUNDIAL_RENEW_PERIOD_SECONDS": str(self.renew_period_seconds),
+        }
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is; `on_round` is called before each round with its number."""
+
+    report: Report
+    on_round: Callable[[int, Round], None]
+
+
+def run_chaos(form: Form, folder: Path, progress: Progress) -> tuple[Figures, Setting]:
+    """Run a plan on a cluster of its own; Ctrl-C ends the faults early, and what happened is judged."""
+    with open_arena(folder, form.operators, form.timing, form.seed, progress.report) as arena:
+        setting = _describe(form, arena)
+        scene = Scene(arena, random.Random(form.seed), form.lease_seconds)
+        began = time.monotonic()
+        with Watcher(arena) as watcher:
+            scene.await_start(read_utc_clock())
+            played = _carry_out(form.plan, scene, progress)
+            progress.report("waiting until every slot has its verdict")
+            verdictless = settle(arena, watcher)
+        seconds = time.monotonic() - began
+        arena.crew.stop()
+        return _count(scene, watcher, played, verdictless, seconds), setting
+
+
+@dataclass(slots=True)
+class Played:
+    """What was done: faults by name, and the rounds after which nothing started."""
+
+    rounds: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
+
+
+def _carry_out(plan: tuple[Round, ...], scene: Scene, progress: Progress) -> Played:
+    played = Played()
+    with contextlib.suppress(KeyboardInterrupt):
+        for number, round_ in enumerate(plan, 1):
+            progress.on_round(number, round_)
+            try:
+                _play(round_, scene)
+            except TimeoutError as error:
+                played.failed.append(f"round {number}, {round_}: {error}")
+            played.faults.update(filter(None, (round_.fault, round_.disturbance)))
+            played.rounds = number
+    scene.arena.proxies.clear()
+    return played
+
+
+def _play(round_: Round, scene: Scene) -> None:
+    scene.disturbance = round_.disturbance
+    disturb = DISTURBANCES[round_.disturbance] if round_.disturbance else _leave_alone
+    with disturb(scene):
+        LEADER_FAULTS[round_.fault](scene)
+
+
+@contextlib.contextmanager
+def _leave_alone(_: Scene) -> Iterator[None]:
+    yield
+
+
+def settle(arena: Arena, watcher: Watcher) -> list[str]:
+    """Wait until each schedule that is there has decided all slots up to now; tell which have not."""
+    ended = read_utc_clock()
+    open_slots: list[str] = ["not looked yet"]
+
+    def look() -> bool:
+        stories = watcher.look()
+        if stories:
+            open_slots[:] = [
+                f"{story.label}, slot {slot:%H:%M:%S}"
+                for story in stories
+                for slot in find_verdictless(story, ended)
+            ] + find_unanswered(watcher.requests)
+        return not open_slots
+
+    with contextlib.suppress(TimeoutError):
+        until(look, SETTLE_SECONDS, every=0.5)
+    return open_slots
+
+
+def _count(scene: Scene, watcher: Watcher, played: Played, verdictless: list[str], seconds: float) -> Figures:
+    crew, creations = scene.arena.crew, scene.arena.record.creations
+    by_hand = frozenset(scene.deleted_by_hand)
+    wrong, excepted = split_doubles(find_doubles(creations), scene.deleted_by_hand)
+    judged = [
+        check_starts(story, creations, by_hand) + check_names(story, creations) for story in watcher.stories
+    ]
+    takeovers = measure_takeovers(scene.kills, creations)
+    lives = [life for member in crew.members for life in member.lives]
+    met = scene.arena.proxies.count_met()
+    return Figures(
+        seconds=seconds,
+        rounds=played.rounds,
+        faults=played.faults,
+        met=Counter({trouble.value: count for trouble, count in met.items()}),
+        creations=len(creations),
+        unlogged=scene.arena.record.unlogged,
+        lists=watcher.lists,
+        verdicts=count_verdicts(watcher.stories),
+        doubles=tuple(wrong),
+        excepted=tuple(excepted),
+        verdictless=tuple(verdictless),
+        findings=(
+            *watcher.findings,
+            *itertools.chain(*judged),
+            *check_requests(watcher.requests, creations, by_hand),
+            *played.failed,
+        ),
+        requests=Counter(str((item.get("status") or {}).get("verdict")) for item in watcher.requests),
+        complaints=tuple(line for member in crew.members for line in member.find_complaints()),
+        takeovers=tuple(s for kill, s in takeovers if kill.disturbed_by is None),
+        disturbed_takeovers=tuple(s for kill, s in takeovers if kill.disturbed_by is not None),
+        ends=crew.count_ends(),
+        longest_life=max(lives, key=lambda life: len(life.memory)),
+        most_memory=max((size for life in lives for size in life.memory), default=0),
+    )
+
+
+def count_verdicts(stories: list[Story]) -> Counter[str]:
+    """Count the verdicts of all schedules, by reason."""
+    verdicts: Counter[str] = Counter()
+    for story in stories:
+        verdicts["Started"] += int(story.counters.get("started", 0))
+        for verdict in ("Skipped", "Missed"):
+            for reason, count in story.counters.get(verdict.lower(), {}).items():
+                verdicts[f"{verdict} {reason}"] += count
+    return +verdicts
+
+
+def _describe(form: Form, arena: Arena) -> Setting:
+    version = (arena.read("/version") or {}).get("gitVersion", "")
+    machine = f"{len(os.sched_getaffinity(0))} cores, Kubernetes {version}"
+    return Setting(form.seed, form.operators, form.lease_seconds, machine, read_date(read_utc_clock()))

@@ -1,0 +1,76 @@
+"""Looks at everything while faults are done: what must always hold is checked each time."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from chaos.arena import Arena
+from chaos.oracle import Story, check_story, count_crowds, read_story
+from chaos.workload import NEVER
+
+SCHEDULED_JOBS = "/apis/sundial.dev/v1alpha1/scheduledjobs"
+REQUESTS = "/apis/sundial.dev/v1alpha1/scheduledjobruns"
+JOBS = "/apis/batch/v1/jobs"
+RECORD_SECONDS = 0.1
+LOOKS_BETWEEN_LISTS = 15
+
+
+class Watcher:
+    """Reads the record all the time, and now and then every schedule and Job; a context manager."""
+
+    def __init__(self, arena: Arena) -> None:
+        self._arena = arena
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._stories: dict[str, Story] = {}
+        self.requests: list[dict[str, Any]] = []
+        self.findings: dict[str, None] = {}
+        self.lists = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(30)
+
+    @property
+    def stories(self) -> list[Story]:
+        """The newest story of each schedule that was ever seen."""
+        return list(self._stories.values())
+
+    def look(self) -> list[Story]:
+        """List every schedule and Job once, check them, and return the schedules that are there."""
+        arena = self._arena
+        jobs, schedules, requests = arena.read(JOBS), arena.read(SCHEDULED_JOBS), arena.read(REQUESTS)
+        if jobs is None or schedules is None or requests is None:
+            return []
+        self.lists += 1
+        self.requests = requests["items"]
+        arena.record.poll()
+        arena.record.take_list(jobs["items"])
+        stories = [read_story(item) for item in schedules["items"] if _is_plain(item)]
+        self._stories |= {story.uid: story for story in stories}
+        for finding in [f for story in stories for f in check_story(story)]:
+            self.findings[finding] = None
+        for finding in count_crowds(jobs["items"], stories):
+            self.findings[finding] = None
+        return stories
+
+    def _run(self) -> None:
+        looks = 0
+        while not self._stop.wait(RECORD_SECONDS):
+            self._arena.record.poll()
+            looks += 1
+            if looks % LOOKS_BETWEEN_LISTS == 0:
+                self.look()
+
+
+def _is_plain(item: dict[str, Any]) -> bool:
+    """Tell whether a schedule has slots that count: poison has none."""
+    return NEVER not in (item["metadata"].get("labels") or {})

@@ -1,0 +1,123 @@
+"""What runs while things break: namespaces, schedules of every policy, and objects that are poison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from operators import JsonObject, build_scheduled_job, build_template
+
+STEADY, TIGHT, FLEETING, POISONED = "chaos-steady", "chaos-tight", "chaos-fleeting", "chaos-poisoned"
+"""Left alone; given quotas; deleted and made again; full of objects that are wrong."""
+
+NAMESPACES = (STEADY, TIGHT, FLEETING, POISONED)
+HISTORY = {"successful": 1, "failed": 1}
+NEVER = "chaos-never-runs"
+FAILS = {"devcluster.local/simulate": "Failed"}
+
+
+def build_schedules(ns: str) -> list[JsonObject]:
+    """Build the ScheduledJobs of a namespace."""
+    builders = {
+        STEADY: _build_steady,
+        TIGHT: _build_tight,
+        FLEETING: _build_fleeting,
+        POISONED: _build_healthy,
+    }
+    return [one | {"metadata": {**one["metadata"], "namespace": ns}} for one in builders[ns]()]
+
+
+def _build_steady() -> list[JsonObject]:
+    return [
+        _every(1, "allow", concurrency={"policy": "Allow"}),
+        _at_seconds(
+            2, "cron-all", concurrency={"policy": "Allow"}, catchUp={"policy": "All", "maxRuns": 100}
+        ),
+        _every(1, "forbid", takes="2.5s"),
+        _every(2, "queue", takes="2.5s", concurrency={"policy": "Queue", "maxQueued": 3}),
+        _every(3, "replace", takes="4s", concurrency={"policy": "Replace"}),
+        _every(2, "forbid-two", takes="3s", concurrency={"policy": "Forbid", "maxInstances": 2}),
+        _every(2, "none", concurrency={"policy": "Allow"}, catchUp={"policy": "None", "graceSeconds": 5}),
+        _every(4, "latest", catchUp={"policy": "Latest", "graceSeconds": 5}),
+        _every(6, "failing", fails=True, concurrency={"policy": "Allow"}, retry=_retry(2, 1)),
+        _at_seconds(4, "failing-forbid", fails=True, retry=_retry(1, 0)),
+    ]
+
+
+def _build_tight() -> list[JsonObject]:
+    return [
+        _every(2, "allow", concurrency={"policy": "Allow"}),
+        _every(2, "none", concurrency={"policy": "Allow"}, catchUp={"policy": "None", "graceSeconds": 5}),
+        _at_seconds(3, "all", concurrency={"policy": "Allow"}, catchUp={"policy": "All", "graceSeconds": 5}),
+        _every(3, "forbid"),
+    ]
+
+
+def _build_fleeting() -> list[JsonObject]:
+    return [
+        _every(2, "allow", concurrency={"policy": "Allow"}),
+        _every(4, "failing", fails=True, retry=_retry(1, 1)),
+    ]
+
+
+def _build_healthy() -> list[JsonObject]:
+    return [_every(2, "healthy", concurrency={"policy": "Allow"})]
+
+
+def build_poison(round_: int) -> list[JsonObject]:
+    """Build ScheduledJobs that the API server takes and that can never run."""
+    bad: dict[str, JsonObject] = {
+        "cron": build_scheduled_job("x", {"cron": "61 * * * *"}),
+        "zone": build_scheduled_job("x", {"cron": "0 9 * * *", "timeZone": "right/Europe/Berlin"}),
+        "args": build_scheduled_job("x", {"interval": {"seconds": 1}}, args={"data": "x" * 200_000}),
+        "function": build_scheduled_job(
+            "x", {"interval": {"seconds": 1}}, taskFunctionRef={"name": "nobody"}
+        ),
+        "never": build_scheduled_job("x", {"cron": "0 0 30 2 *"}),
+        "template": _every(2, "x"),
+    }
+    del bad["template"]["spec"]["template"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    return [
+        manifest | {"metadata": {"name": f"{name}-{round_}", "namespace": POISONED, "labels": _mark(name)}}
+        for name, manifest in bad.items()
+    ]
+
+
+def _mark(name: str) -> dict[str, str]:
+    """Mark what has no slots that count; one with a bad template has, and they are skipped."""
+    return {} if name == "template" else {NEVER: "true"}
+
+
+def build_request(name: str, scheduled_job: str) -> JsonObject:
+    """Build a ScheduledJobRun: somebody asks for a run of a schedule of the steady namespace."""
+    return {
+        "apiVersion": "sundial.dev/v1alpha1",
+        "kind": "ScheduledJobRun",
+        "metadata": {"name": name, "namespace": STEADY},
+        "spec": {"scheduledJobName": scheduled_job, "requestedBy": "chaos"},
+    }
+
+
+def build_quota(limits: dict[str, str]) -> JsonObject:
+    """Build a quota of the tight namespace."""
+    metadata = {"name": "chaos", "namespace": TIGHT}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": limits}}
+
+
+def _every(seconds: int, name: str, *, takes: str = "0.5s", fails: bool = False, **spec: Any) -> JsonObject:
+    return _build({"interval": {"seconds": seconds}}, name, takes, FAILS if fails else {}, spec)
+
+
+def _at_seconds(step: int, name: str, *, takes: str = "0.5s", fails: bool = False, **spec: Any) -> JsonObject:
+    return _build({"cron": f"*/{step} * * * * *"}, name, takes, FAILS if fails else {}, spec)
+
+
+def _build(
+    schedule: JsonObject, name: str, takes: str, annotations: dict[str, str], spec: JsonObject
+) -> JsonObject:
+    delay = {"pod-complete.stage.kwok.x-k8s.io/delay": takes}
+    template = build_template(["true"], **delay, **annotations)
+    return build_scheduled_job(name, schedule, template=template, history=HISTORY, **spec)
+
+
+def _retry(count: int, seconds: int) -> JsonObject:
+    return {"count": count, "delaySeconds": seconds}
