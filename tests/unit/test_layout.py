@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import operator
 import tomllib
 from pathlib import Path
@@ -37,3 +38,17 @@ def test_every_package_of_a_source_root_is_shipped_and_checked() -> None:
     )
     names = {package.name for package in packages}
     assert names == set(settings["mypy"]["packages"]) == set(settings["importlinter"]["root_packages"])
+
+
+def test_queries_are_only_in_repositories_the_mirror_and_the_database_package() -> None:
+    makers = {"select", "insert", "update", "delete", "text"}
+    api = ROOT / "api" / "sundial_api"
+    elsewhere = {
+        str(path.relative_to(api))
+        for path in api.rglob("*.py")
+        if path.name != "repository.py" and path.parent.name not in ("db", "mirror")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy")
+        if makers & {alias.name for alias in node.names}
+    }
+    assert not elsewhere
