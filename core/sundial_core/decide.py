@@ -91,7 +91,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     ended = view.memory.ending | {ending.job.uid for ending in ends}
     unsettled = asked.find_unsettled(view.asked)
     settled = [job for job in view.jobs if job.run_id not in unsettled]
-    choice = choose_deletable(settled, stored, view.plan, limits, now)
+    choice = choose_deletable(settled, stored, view.plan, limits, now, view.pods)
     return Decision(
         starts=tuple(_build_attempts(view, placed.starts)),
         served=placed.served,

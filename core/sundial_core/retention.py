@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from sundial_core.corrections import is_contradicted
+from sundial_core.mirrored import Mirrored
 from sundial_core.model import History
 from sundial_core.plans import Plan, Problem
-from sundial_core.runs import ObservedJob, Phase, Trigger
+from sundial_core.runs import ObservedJob, ObservedPod, Phase, Trigger
 from sundial_core.stored import Stored
 
 
@@ -27,28 +29,42 @@ class Limits:
 
     `tombstone` is the floor: so long a finished Job keeps its name from being used again; `capped_tombstone`
     is that of Jobs beyond a cap. A schedule keeps `most_finished`; `excess` are the UIDs of those of its Jobs
-    that are beyond the installation's cap.
+    that are beyond the installation's cap. What is not `mirrored` stays, but for a cap; None: nobody mirrors.
     """
 
     tombstone: timedelta
     capped_tombstone: timedelta = timedelta(seconds=120)
     most_finished: int = 100
     excess: frozenset[str] = frozenset()
+    mirrored: Mirrored | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The Jobs that may be deleted now, by UID the cap that some are beyond, and when the next one may."""
+    """The Jobs that may be deleted now, by UID the cap that some are beyond, and when the next one may.
+
+    `awaits_mirror`: more might go if the database had them.
+    """
 
     jobs: tuple[ObservedJob, ...] = ()
     next_at: datetime | None = None
     capped: Mapping[str, Cap] = field(default_factory=dict)
+    awaits_mirror: bool = False
+
+
+PodsOf = Mapping[str, tuple[ObservedPod, ...]]
+NO_PODS: PodsOf = MappingProxyType({})
 
 
 def choose_deletable(
-    jobs: Collection[ObservedJob], stored: Stored, plan: Plan | Problem, limits: Limits, now: datetime
+    jobs: Collection[ObservedJob],
+    stored: Stored,
+    plan: Plan | Problem,
+    limits: Limits,
+    now: datetime,
+    pods: PodsOf = NO_PODS,
 ) -> Choice:
-    """Choose the Jobs that may be deleted.
+    """Choose the Jobs that may be deleted; `pods` are those of each Job, by its UID.
 
     All Jobs of a run go together, once its outcome is stored and the floor has passed. Of a schedule with a
     problem how many its user wants is not known: it keeps them all, up to the caps.
@@ -57,13 +73,21 @@ def choose_deletable(
     surplus = [] if isinstance(plan, Problem) else _find_surplus(ended, plan.spec.history)
     finished = sum(job.released_at is not None for job in jobs)
     capped = _find_capped(ended, finished, limits)
-    going = list(_find_going(ended, {_id(run) for run in surplus}, capped, limits, now))
+    unmirrored = {_id(run) for run in ended if not _is_mirrored(run, limits, pods)}
+    going = list(_find_going(ended, {_id(run) for run in surplus} - unmirrored, capped, limits, now))
     due = [one for one in going if one.at <= now]
     return Choice(
         jobs=tuple(job for one in due for job in one.run if not job.is_deleting),
         next_at=min((one.at for one in going if one.at > now), default=None),
         capped={job.uid: one.cap for one in due if one.cap for job in one.run},
+        awaits_mirror=any(_id(run) in unmirrored for run in surplus),
     )
+
+
+def _is_mirrored(run: list[ObservedJob], limits: Limits, pods: PodsOf) -> bool:
+    """Tell whether the database has all of a run, or nobody mirrors."""
+    mirrored = limits.mirrored
+    return mirrored is None or all(mirrored.has(job, pods.get(job.uid, ())) for job in run)
 
 
 @dataclass(frozen=True, slots=True)

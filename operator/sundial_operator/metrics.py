@@ -66,6 +66,7 @@ class Metrics:
                 ("watch_restarts", "How often a watch had to begin again."),
                 ("scheduled_jobs", "ScheduledJobs in the store."),
                 ("jobs", "Jobs in the store."),
+                ("schedules_awaiting_mirror", "ScheduledJobs with Jobs kept until the database has them."),
                 ("fence", "1 while the API server's fence refuses Jobs of an older term."),
             )
         }

@@ -28,6 +28,7 @@ from sundial_operator.caps import InstallationCap
 from sundial_operator.creates import JobCreator
 from sundial_operator.effects import Effects
 from sundial_operator.metrics import Metrics
+from sundial_operator.mirrors import MirrorWatch
 from sundial_operator.observed import Observed
 from sundial_operator.settings import Settings
 from sundial_operator.tracks import Track
@@ -76,6 +77,7 @@ class Reconciler:
         self.observed = Observed(self.wake, self._lose, metrics)
         most = installation.settings.most_finished_jobs_in_all
         self.cap = InstallationCap(self.observed.finished, most, self.wake)
+        self.mirror = MirrorWatch(client, installation.settings.namespace, self.wake)
         creator = JobCreator(client, installation.describe_creator, installation.find_circumstances)
         self._effects = Effects(client, writer, creator, self.observed, self.agenda, metrics)
         self._asking = Asking(client, writer, self.agenda, self.observed)
@@ -130,13 +132,13 @@ class Reconciler:
             log.warning("an instant of the future was reset", namespace=job.ns, name=job.name)
         track.remember(decision)
         self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
+        self.mirror.note(uid, decision.deletes)
         self._effects.apply(track, job, decision)
         self._asking.apply(asked, decision.asked)
 
     def _find_limits(self, uid: str) -> Limits:
-        limits = self._installation.find_limits()
-        excess = self.cap.find_excess(uid)
-        return replace(limits, excess=excess) if excess else limits
+        excess, mirrored = self.cap.find_excess(uid), self.mirror.find()
+        return replace(self._installation.find_limits(), excess=excess, mirrored=mirrored)
 
     async def _give_way(self) -> None:
         """Let requests be sent; what has only changed gives way to waiting starts, but never for good."""

@@ -229,6 +229,7 @@ class Runtime:
         )
         self._spawn(functions.run())
         self._spawn(self._reconciler.cap.run())
+        self._spawn(self._reconciler.mirror.run())
         settings = self._settings
         sweep = MemberSweep(self._client, settings.namespace, settings.installation, settings.member_seconds)
         self._spawn(sweep.run())
@@ -269,6 +270,7 @@ class Runtime:
         watch("watch_restarts", lambda: sum(reflector.restarts for reflector in self._watches))
         watch("scheduled_jobs", lambda: len(self.stores.schedules))
         watch("jobs", lambda: len(self.stores.jobs))
+        watch("schedules_awaiting_mirror", lambda: self._reconciler.mirror.waiting)
         watch("fence", lambda: float(self._fence.state is FenceState.OK))
 
     def _check_watches(self) -> Check:

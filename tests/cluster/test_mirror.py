@@ -8,6 +8,7 @@ from typing import Any
 from mirrors import Comparison, MirrorProcess, Rows
 from operators import Starter, Sundial, build_scheduled_job
 
+from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
 
 EVERY_SECOND = {"interval": {"seconds": 1}}
@@ -59,3 +60,26 @@ def test_the_operator_can_read_how_far_the_mirror_is(mirror: MirrorProcess, comp
 
 def _find(items: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
     return next((item for item in items if item["metadata"]["name"] == name), None)
+
+
+def test_finished_jobs_stay_until_they_are_mirrored(
+    cluster: Cluster, namespace: str, start_operator: Starter
+) -> None:
+    lease = json.dumps(_build_lease(jobs=0, pods=0))
+    cluster.kubectl("apply", "-n", namespace, "-f", "-", input=lease)
+    sundial = start_operator(SUNDIAL_TOMBSTONE_SECONDS="1")
+    sundial.apply(build_scheduled_job("kept", EVERY_SECOND, concurrency=ALLOW, history={"successful": 0}))
+    run_for_a_while(sundial, "kept", slots=3)
+    until(lambda: "sundial_schedules_awaiting_mirror 1.0" in sundial.health("/metrics")[1], 20)
+    assert len(sundial.jobs("kept")) >= 3
+    sundial.apply(_build_lease(jobs=2**62, pods=2**62))
+    until(lambda: not sundial.jobs("kept"), 30)
+
+
+def _build_lease(**mirrored: int) -> dict[str, Any]:
+    said = json.dumps({name: str(version) for name, version in mirrored.items()})
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "sundial-mirror", "annotations": {"sundial.dev/mirrored-until": said}},
+    }
