@@ -26,6 +26,7 @@ CREATED_HEADERS = {
     "Content-Type": JSON,
     "Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
 }
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 REQUEST_TIMEOUT_SECONDS = 15.0
 CONNECTIONS = 64
@@ -103,6 +104,11 @@ class KubeClient:
     async def list_page(self, path: str, query: Mapping[str, str]) -> JsonObject:
         """Read one page of a collection."""
         return await self._request("GET", path, query=query, timeout=60.0)
+
+    async def list_metadata_page(self, path: str, query: Mapping[str, str]) -> JsonObject:
+        """Read one page of a collection, of each object its metadata only."""
+        headers = {"Accept": METADATA_LIST}
+        return await self._request("GET", path, query=query, headers=headers, timeout=60.0)
 
     async def create(self, resource: Resource, ns: str, manifest: JsonObject | bytes) -> JsonObject:
         """Create an object."""

@@ -53,6 +53,12 @@ class Metrics:
             ["cap"],
             registry=registry,
         )
+        self.lost_by_watch = Counter(
+            "sundial_changes_lost_by_watch",
+            "Objects whose change or end no watch had told when they were listed again, by kind.",
+            ["kind"],
+            registry=registry,
+        )
         self._gauges = {
             name: Gauge(f"sundial_{name}", text, registry=registry)
             for name, text in (

@@ -26,6 +26,7 @@ from sundial_kube.election import Elector, Seat
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import load_configuration
 from sundial_kube.reflector import Reflector
+from sundial_kube.relist import Relist
 from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS, TASK_FUNCTIONS
 from sundial_operator.agenda import read_clock
 from sundial_operator.circumstances import CircumstanceWatch
@@ -36,6 +37,7 @@ from sundial_operator.members import Membership, MemberSweep
 from sundial_operator.metrics import Metrics
 from sundial_operator.permissions import PatchRefusals, find_missing, list_needed
 from sundial_operator.reconcile import Installation, Reconciler
+from sundial_operator.relists import Relists
 from sundial_operator.settings import Settings
 from sundial_operator.writer import Writer
 
@@ -47,10 +49,6 @@ LOST = 3
 """The exit status of a process that lost the leadership."""
 
 WAIT_SECONDS = 1.0
-RELIST_SECONDS = 600.0
-"""How often our own kinds are listed again, to repair what a watch can lose."""
-
-
 LONGEST_SILENCE_SECONDS = 300.0
 """A watch gets a bookmark a minute and is begun anew after 150 s of silence; this long means a defect."""
 
@@ -77,6 +75,10 @@ class Runtime:
         self._metrics = Metrics()
         self._lag = LoopLag()
         self._stage = Check(False, "starting")
+        self._live: dict[str, Callable[[], Check]] = {
+            "loop": self._lag.check,
+            "watches": self._check_watches,
+        }
         self._ready: dict[str, Callable[[], Check]] = {
             "operator": lambda: self._stage,
             "fence": self._check_fence,
@@ -130,7 +132,7 @@ class Runtime:
     async def _serve_health(self) -> None:
         server = HealthServer(
             self._metrics,
-            live={"loop": self._lag.check, "watches": self._check_watches},
+            live=self._live,
             ready=self._ready,
         )
         self._exits.push_async_callback(server.stop)
@@ -200,6 +202,15 @@ class Runtime:
         ]
         for reflector in self._own_kinds:
             await self._list(reflector)
+        self._relists = Relists(
+            [
+                Relist(client, TASK_FUNCTIONS, self.stores.functions, ns),
+                Relist(client, SCHEDULED_JOBS, self.stores.schedules, ns),
+                Relist(client, SCHEDULED_JOB_RUNS, self.stores.asked, ns),
+            ],
+            self._metrics,
+        )
+        self._live["own kinds"] = self._relists.check
         for watch in self._watches:
             self._spawn(watch.run())
         for watch in self._watches:
@@ -221,18 +232,7 @@ class Runtime:
             await self._list(reflector)
         self._stage = Check(True, f"leading in term {self._read_term()}")
         log.info("leading", term=self._read_term(), instance=self.instance)
-        self._spawn(self._reconciler.agenda.run())
-        self._spawn(self._relist())
-        self._spawn(self._fence.run())
-        functions = FunctionReports(
-            self._client, self._writer, self.stores.functions, self.stores.function_index
-        )
-        self._spawn(functions.run())
-        self._spawn(self._reconciler.cap.run())
-        self._spawn(self._reconciler.mirror.run())
-        settings = self._settings
-        sweep = MemberSweep(self._client, settings.namespace, settings.installation, settings.member_seconds)
-        self._spawn(sweep.run())
+        self._spawn_leading()
         await self._reconciler.run()
 
     async def _list(self, reflector: Reflector) -> None:
@@ -240,6 +240,19 @@ class Runtime:
         while not await try_list(reflector):
             await self._await_permissions()
             await asyncio.sleep(WAIT_SECONDS)
+
+    def _spawn_leading(self) -> None:
+        """Begin what only a leader does, besides deciding."""
+        client, settings = self._client, self._settings
+        sweep = MemberSweep(client, settings.namespace, settings.installation, settings.member_seconds)
+        reports = FunctionReports(client, self._writer, self.stores.functions, self.stores.function_index)
+        self._spawn(self._reconciler.agenda.run())
+        self._spawn(self._reconciler.cap.run())
+        self._spawn(self._reconciler.mirror.run())
+        self._spawn(self._relists.run())
+        self._spawn(self._fence.run())
+        self._spawn(reports.run())
+        self._spawn(sweep.run())
 
     async def _await_permissions(self) -> None:
         needed = list(list_needed(self._settings.namespace, self._settings.watch_namespace or None))
@@ -291,15 +304,6 @@ class Runtime:
         if not task.cancelled():
             log.error("a part of the operator ended", error=repr(task.exception()))
             self.failed.set()
-
-    async def _relist(self) -> None:
-        while True:
-            await asyncio.sleep(RELIST_SECONDS)
-            for reflector in self._own_kinds:
-                try:
-                    await reflector.list_consistently()
-                except Exception as error:  # noqa: BLE001 - the next one will do
-                    log.warning("listing again failed", error=repr(error))
 
 
 def end_process(reason: str) -> None:
