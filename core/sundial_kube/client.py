@@ -30,7 +30,9 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 MERGE_PATCH = "application/merge-patch+json"
 REQUEST_TIMEOUT_SECONDS = 15.0
 CONNECTIONS = 64
-ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+SELF_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 WATCH_READ_SECONDS = 150.0
 """A watch that is silent for longer is dead: bookmarks come about once a minute."""
 
@@ -134,9 +136,9 @@ class KubeClient:
         query = {"dryRun": "All"}
         await self._request("POST", resource.path(ns), query=query, data=orjson.dumps(manifest))
 
-    async def review_access(self, review: JsonObject) -> JsonObject:
-        """Ask whether we may do something; a SelfSubjectAccessReview changes nothing."""
-        return await self._request("POST", ACCESS_REVIEWS, data=orjson.dumps(review))
+    async def review(self, path: str, review: JsonObject) -> JsonObject:
+        """Ask who somebody is or what they may do: a review is posted and changes nothing."""
+        return await self._request("POST", path, data=orjson.dumps(review))
 
     async def patch(self, resource: Resource, ns: str, name: str, patch: JsonObject) -> JsonObject:
         """Merge-patch an object; the patch carries the resourceVersion that guards it."""

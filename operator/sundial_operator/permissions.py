@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sundial_core.model import JsonObject
 from sundial_core.refusals import is_permission_missing
-from sundial_kube.client import KubeClient
+from sundial_kube.client import SELF_ACCESS_REVIEWS, KubeClient
 from sundial_kube.errors import ApiError
 from sundial_kube.resources import (
     CONFIG_MAPS,
@@ -102,7 +102,9 @@ class PatchRefusals:
 async def find_missing(client: KubeClient, needed: Iterable[Permission]) -> list[Permission]:
     """Ask the API server about each permission; raises ApiError, ApiUnreachable."""
     needed = list(needed)
-    answers = await asyncio.gather(*(client.review_access(_build_review(one)) for one in needed))
+    answers = await asyncio.gather(
+        *(client.review(SELF_ACCESS_REVIEWS, _build_review(one)) for one in needed)
+    )
     return [
         one
         for one, answer in zip(needed, answers, strict=True)

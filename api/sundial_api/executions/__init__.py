@@ -1,0 +1,1 @@
+"""Runs and what became of them: lists, one, cancel."""

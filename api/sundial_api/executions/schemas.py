@@ -1,0 +1,56 @@
+"""What answers about executions look like."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sundial_api.wire import Instant, WireModel
+
+
+class ScheduledJobExecutionRead(WireModel):
+    """A run and what became of it."""
+
+    id: UUID
+    job_id: UUID
+    celery_task_id: str | None = None
+    status: str
+    """pending, running, success, failed or timeout."""
+    started_at: Instant
+    completed_at: Instant | None = None
+    duration_seconds: float | None = None
+    result: dict[str, Any] | None = None
+    error_message: str | None = None
+    triggered_by: str
+    """scheduler, manual or api."""
+    triggered_by_user_id: UUID | None = None
+    namespace: str
+    phase: str
+    """The state in the cluster's words, such as Waiting between two attempts."""
+    reason: str | None = None
+    scheduled_for: Instant | None = None
+    attempt: int
+    requested_by: str | None = None
+
+
+class ScheduledJobExecutionDetail(ScheduledJobExecutionRead):
+    """A run with all that is known of it."""
+
+    error_traceback: str | None = None
+    scheduler_instance_id: UUID | None = None
+    job_name: str | None = None
+    pod_name: str | None = None
+    node: str | None = None
+    exit_code: int | None = None
+    request_reason: str | None = None
+    attempts: list[dict[str, Any]]
+    """Each attempt with its own times, Job, Pod, node, exit code and reason."""
+
+
+class ScheduledJobExecutionListResponse(WireModel):
+    """A page of executions, newest first."""
+
+    executions: list[ScheduledJobExecutionRead]
+    total: int
+    next_cursor: str | None = None
+    """Where this page ended, for `cursor`; none on the last page."""

@@ -1,0 +1,1 @@
+"""Schedules as the frontend sees them: list, create, edit, toggle, trigger."""

@@ -1,0 +1,154 @@
+"""What requests and answers about jobs look like; the limits hold for what is written, never for answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from sundial_api.executions.schemas import ScheduledJobExecutionRead
+from sundial_api.task_functions.schemas import SchedulerJobTypeRead, TaskFunctionRead
+from sundial_api.wire import Instant, WireModel
+
+Name = Annotated[str, Field(min_length=2, max_length=200)]
+Description = Annotated[str, Field(max_length=1000)]
+MaxInstances = Annotated[int, Field(ge=1, le=10)]
+TimeoutSeconds = Annotated[int, Field(ge=30, le=3600)]
+RetryCount = Annotated[int, Field(ge=0, le=10)]
+RetryDelaySeconds = Annotated[int, Field(ge=0, le=3600)]
+Namespace = Annotated[str, Field(max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+
+
+class ScheduledJobCreate(WireModel):
+    """A job to be made."""
+
+    name: Name
+    description: Description | None = None
+    task_function_id: int
+    job_type_id: int
+    schedule_config: dict[str, Any] = Field(default_factory=dict)
+    """interval, cron or once, by jobTypeId: `{"hours": 1}`, `{"hour": 9, "day_of_week": "mon-fri"}`,
+    `{"expression": "0 9 * * 1-5"}` or `{"at": "2026-12-01T08:00:00Z"}`."""
+    task_args: dict[str, Any] | None = None
+    max_instances: MaxInstances = 1
+    timeout_seconds: TimeoutSeconds = 300
+    retry_count: RetryCount = 3
+    retry_delay_seconds: RetryDelaySeconds = 60
+    is_enabled: bool = True
+    time_zone: str | None = Field(default=None, max_length=64)
+    """The IANA zone in which cron is read; the installation's when left out."""
+    namespace: Namespace | None = None
+    """Only the task function's; the same when left out."""
+
+
+class ScheduledJobUpdate(WireModel):
+    """What is to be changed of a job: any part of it.
+
+    The limits hold for values that differ from the stored ones; `JobLimits` has them.
+    """
+
+    name: str | None = None
+    description: str | None = None
+    task_function_id: int | None = None
+    job_type_id: int | None = None
+    schedule_config: dict[str, Any] | None = None
+    task_args: dict[str, Any] | None = None
+    max_instances: int | None = None
+    timeout_seconds: int | None = None
+    retry_count: int | None = None
+    retry_delay_seconds: int | None = None
+    is_enabled: bool | None = None
+    time_zone: str | None = None
+    namespace: str | None = None
+
+
+class JobLimits(WireModel):
+    """The limits of values that are changed."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: Name | None = None
+    description: Description | None = None
+    max_instances: MaxInstances | None = None
+    timeout_seconds: TimeoutSeconds | None = None
+    retry_count: RetryCount | None = None
+    retry_delay_seconds: RetryDelaySeconds | None = None
+    time_zone: Annotated[str, Field(max_length=64)] | None = None
+
+
+class ScheduledJobToggle(WireModel):
+    """Whether a job is to be enabled."""
+
+    is_enabled: bool
+
+
+class ScheduledJobRead(WireModel):
+    """A job."""
+
+    id: UUID
+    name: str
+    description: str | None = None
+    task_function_id: int
+    job_type_id: int
+    schedule_config: dict[str, Any]
+    task_args: dict[str, Any] | None = None
+    max_instances: int
+    timeout_seconds: int
+    retry_count: int
+    retry_delay_seconds: int
+    is_enabled: bool
+    """Neither suspended nor paused."""
+    is_paused: bool
+    """A pause is in effect."""
+    next_run_time: Instant | None = None
+    last_run_time: Instant | None = None
+    last_status: str | None = None
+    """success, failed, running, or none before the first run."""
+    created_at: Instant
+    updated_at: Instant
+    created_by: UUID | None = None
+    updated_by: UUID | None = None
+    namespace: str
+    resource_name: str
+    time_zone: str
+    schedule_text: str | None = None
+    """The schedule in words."""
+    is_ready: bool | None = None
+    """Whether the operator has accepted the job; none until it has seen it."""
+    ready_reason: str | None = None
+    ready_message: str | None = None
+    concurrency_policy: str
+    active_count: int
+    queued_count: int
+    consecutive_failures: int
+
+
+class ScheduledJobDetail(ScheduledJobRead):
+    """A job with what belongs to it."""
+
+    task_function: TaskFunctionRead
+    job_type: SchedulerJobTypeRead
+    recent_executions: list[ScheduledJobExecutionRead]
+
+
+class ScheduledJobListResponse(WireModel):
+    """A page of jobs; the counts are over all jobs."""
+
+    jobs: list[ScheduledJobRead]
+    total: int
+    enabled_count: int
+    disabled_count: int
+    running_count: int
+    next_cursor: str | None = None
+
+
+class ScheduledJobTriggered(WireModel):
+    """A run that was asked for."""
+
+    job_id: UUID
+    execution_id: UUID
+    celery_task_id: str | None = None
+    message: str
+    execution: ScheduledJobExecutionRead
+    job: ScheduledJobRead

@@ -1,0 +1,34 @@
+"""What the answer about the installation looks like."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sundial_api.jobs.schemas import ScheduledJobRead
+from sundial_api.wire import Instant, WireModel
+
+
+class SchedulerInstanceRead(WireModel):
+    """A replica of the operator."""
+
+    id: UUID
+    hostname: str
+    pid: int
+    is_leader: bool
+    leader_since: Instant | None = None
+    last_heartbeat: Instant
+    started_at: Instant
+    version: str
+
+
+class SchedulerStatusResponse(WireModel):
+    """How the installation stands."""
+
+    is_running: bool
+    """Whether a replica leads and was heard of lately."""
+    leader_instance: SchedulerInstanceRead | None = None
+    total_jobs: int
+    enabled_jobs: int
+    running_jobs: int
+    next_scheduled_job: ScheduledJobRead | None = None
+    instances: list[SchedulerInstanceRead]

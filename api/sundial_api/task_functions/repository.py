@@ -1,0 +1,70 @@
+"""Which task functions and job types does the database have?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sundial_api.db.rows import fetch_all, fetch_first
+from sundial_api.db.tables import INLINE_FUNCTION, SchedulerJobType, TaskFunction
+from sundial_api.paging import Page
+
+FUNCTIONS = TaskFunction.__table__
+TYPES = SchedulerJobType.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFilter:
+    """Which functions are wanted; None is any."""
+
+    is_active: bool | None = None
+    ns: str | None = None
+
+
+async def list_functions(
+    connection: AsyncConnection, wanted: FunctionFilter, page: Page
+) -> Sequence[RowMapping]:
+    """List live functions by name."""
+    query = (
+        select(FUNCTIONS)
+        .where(_where(wanted))
+        .order_by(FUNCTIONS.c.name, FUNCTIONS.c.id)
+        .offset(page.offset)
+        .limit(page.size)
+    )
+    return await fetch_all(connection, query)
+
+
+async def count_functions(connection: AsyncConnection, wanted: FunctionFilter) -> int:
+    """Count the functions that match."""
+    return await connection.scalar(select(func.count()).select_from(FUNCTIONS).where(_where(wanted))) or 0
+
+
+async def find_function(connection: AsyncConnection, function_id: int) -> RowMapping | None:
+    """Find a function by its number, deleted ones included."""
+    query = select(FUNCTIONS).where(FUNCTIONS.c.id == function_id)
+    return await fetch_first(connection, query)
+
+
+async def list_job_types(connection: AsyncConnection) -> Sequence[RowMapping]:
+    """List the kinds of schedules."""
+    query = select(TYPES).where(TYPES.c.is_active).order_by(TYPES.c.id)
+    return await fetch_all(connection, query)
+
+
+async def find_job_type(connection: AsyncConnection, type_id: int) -> RowMapping | None:
+    """Find a kind of schedule."""
+    return await fetch_first(connection, select(TYPES).where(TYPES.c.id == type_id))
+
+
+def _where(wanted: FunctionFilter) -> ColumnElement[bool]:
+    """Leave out what is deleted, and the function that stands for templates."""
+    clauses: list[ColumnElement[bool]] = [FUNCTIONS.c.deleted_at.is_(None), FUNCTIONS.c.id != INLINE_FUNCTION]
+    if wanted.is_active is not None:
+        clauses.append(FUNCTIONS.c.is_active == wanted.is_active)
+    if wanted.ns is not None:
+        clauses.append(FUNCTIONS.c.namespace == wanted.ns)
+    return and_(*clauses)

@@ -1,0 +1,44 @@
+"""What answers about task functions and job types look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sundial_api.wire import Instant, WireModel
+
+
+class TaskFunctionRead(WireModel):
+    """Something that can be run."""
+
+    id: int
+    name: str
+    display_name: str
+    description: str | None = None
+    handler_path: str
+    handler_type: str
+    """celery_task, async_function or container."""
+    queue: str | None = None
+    default_timeout_seconds: int
+    is_active: bool
+    is_system: bool
+    created_at: Instant
+    namespace: str
+    resource_name: str
+    parameters_schema: dict[str, Any] | None = None
+    """A JSON Schema of the arguments."""
+
+
+class TaskFunctionListResponse(WireModel):
+    """A page of task functions."""
+
+    task_functions: list[TaskFunctionRead]
+    total: int
+
+
+class SchedulerJobTypeRead(WireModel):
+    """A kind of schedule: 1 interval, 2 cron, 3 once."""
+
+    id: int
+    name: str
+    display_name: str
+    description: str | None = None
