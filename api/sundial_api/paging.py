@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Response
+from pydantic import BaseModel, Field
 
 from sundial_api.errors import Invalid
 from sundial_core.instants import format_instant, parse_instant
@@ -39,16 +40,32 @@ class Position:
     id: UUID
 
 
-PageNumber = Annotated[int, Query(ge=1, le=1_000_000_000, description="The page, from 1.")]
-CursorText = Annotated[
+class PageQuery(BaseModel):
+    """Which page is wanted; a list gives `per_page` its own default."""
+
+    page: int = Field(1, ge=1, le=1_000_000_000, description="The page, from 1.")
+    per_page: int = Field(20, ge=1, le=100, description="How many rows a page has.")
+
+    @property
+    def wanted(self) -> Page:
+        """The page that is wanted."""
+        return Page(self.page, self.per_page)
+
+
+class CursorQuery(PageQuery):
+    """Which page is wanted of a list that can be read on at any depth."""
+
+    cursor: str | None = Field(
+        None, max_length=200, description="`nextCursor` of the page before; then `page` is ignored."
+    )
+
+
+NamespaceName = Annotated[
     str | None,
-    Query(max_length=200, description="Where the page before ended (`nextCursor`); instead of `page`."),
+    Field(
+        None, max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", description="Only of this namespace."
+    ),
 ]
-
-
-def per_page(default: int) -> object:
-    """Build the parameter `per_page` with a default."""
-    return Query(default, ge=1, le=100, description="How many rows a page has.")
 
 
 def describe_page(response: Response, page: Page, total: int) -> None:

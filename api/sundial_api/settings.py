@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+import ipaddress
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sundial_core.zones import load_zone
 
 
 class DatabaseSettings(BaseSettings):
@@ -33,5 +39,58 @@ class DatabaseSettings(BaseSettings):
     history_runs: int = Field(50_000, ge=1, description="How many ended executions a job keeps at most.")
 
 
+class AuthMode(StrEnum):
+    """How callers are identified."""
+
+    NONE = "none"
+    OIDC = "oidc"
+    KUBERNETES = "kubernetes"
+
+
 class Settings(DatabaseSettings):
     """What an installation of the API sets; the same for all its replicas."""
+
+    host: str = Field("127.0.0.1", description="Where the API listens.")
+    port: int = Field(8000, ge=0, le=65535, description="On which port.")
+    auth: AuthMode = Field(
+        AuthMode.KUBERNETES, description="none (loopback only), oidc, or kubernetes (TokenReview)."
+    )
+    token_audience: str = Field(
+        "", description="The audience that a cluster's token must have; empty means the API server's."
+    )
+    oidc_issuer: str = Field("", description="The OpenID provider: the https URL of its issuer.")
+    oidc_audience: str = Field("", description="The audience that a provider's token must have.")
+    oidc_name_claim: str = Field("sub", description="The claim with the name that roles speak of.")
+    oidc_groups_claim: str = Field("groups", description="The claim with the names of groups.")
+    namespace: str = Field("default", description="The namespace of jobs that name no other.")
+    time_zone: str = Field("UTC", description="The IANA zone of jobs that name no other.")
+    instance_seconds: float = Field(
+        60.0, gt=0, description="How long after its last heartbeat a replica counts as running."
+    )
+
+    @model_validator(mode="after")
+    def check_auth(self) -> Self:
+        """Check that everybody who can reach the API is identified."""
+        if self.auth is AuthMode.NONE and not is_loopback(self.host):
+            raise ValueError(
+                "SUNDIAL_API_AUTH=none is for loopback only; set SUNDIAL_API_HOST=127.0.0.1,"
+                " or SUNDIAL_API_AUTH to oidc or kubernetes"
+            )
+        if self.auth is AuthMode.OIDC and not (self.oidc_issuer and self.oidc_audience):
+            raise ValueError("SUNDIAL_API_AUTH=oidc needs SUNDIAL_API_OIDC_ISSUER and _OIDC_AUDIENCE")
+        return self
+
+    @field_validator("time_zone")
+    @classmethod
+    def check_zone(cls, zone: str) -> str:
+        """Check that the zone exists."""
+        load_zone(zone)
+        return zone
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
+from sundial_api.paging import CursorQuery, NamespaceName
 from sundial_api.wire import Instant, WireModel
+
+
+class ExecutionStatus(StrEnum):
+    """Where an execution stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+
+
+class JobExecutionQuery(CursorQuery):
+    """Which executions of a job are wanted."""
+
+    per_page: int = Field(50, ge=1, le=100, description="How many rows a page has.")
+    status: ExecutionStatus | None = Field(None, description="Only those in this state.")
+
+
+class ExecutionQuery(JobExecutionQuery):
+    """Which executions are wanted."""
+
+    job_id: UUID | None = Field(None, description="Only those of this job, deleted ones included.")
+    namespace: NamespaceName = None
 
 
 class ScheduledJobExecutionRead(WireModel):

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
+from sundial_api.paging import CursorQuery, NamespaceName
 from sundial_api.task_functions.schemas import SchedulerJobTypeRead, TaskFunctionRead
 from sundial_api.wire import Instant, WireModel
 
@@ -18,6 +19,15 @@ TimeoutSeconds = Annotated[int, Field(ge=30, le=3600)]
 RetryCount = Annotated[int, Field(ge=0, le=10)]
 RetryDelaySeconds = Annotated[int, Field(ge=0, le=3600)]
 Namespace = Annotated[str, Field(max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+
+
+class JobQuery(CursorQuery):
+    """Which jobs are wanted."""
+
+    name: str | None = Field(None, max_length=253, description="A part of the name, in any case.")
+    is_enabled: bool | None = Field(None, description="Only enabled jobs, or only the others.")
+    task_function_id: int | None = Field(None, description="Only jobs of this task function.")
+    namespace: NamespaceName = None
 
 
 class ScheduledJobCreate(WireModel):

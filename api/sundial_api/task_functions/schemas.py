@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
+from sundial_api.paging import NamespaceName, PageQuery
 from sundial_api.wire import Instant, WireModel
+
+
+class TaskFunctionQuery(PageQuery):
+    """Which task functions are wanted."""
+
+    per_page: int = Field(50, ge=1, le=100, description="How many rows a page has.")
+    is_active: bool | None = Field(None, description="Only those that new jobs may use, or only the others.")
+    namespace: NamespaceName = None
 
 
 class TaskFunctionRead(WireModel):

@@ -1,0 +1,60 @@
+"""What do endpoints need? A connection, the cluster, the caller, and what the caller may do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from sundial_api.access import Access, Action
+from sundial_api.auth import Authenticator, Caller
+from sundial_api.settings import Settings
+from sundial_kube.client import KubeClient
+from sundial_kube.resources import Resource
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a running API consists of; made when it starts."""
+
+    settings: Settings
+    engine: AsyncEngine
+    client: KubeClient
+    authenticator: Authenticator
+    access: Access
+
+
+def find_parts(request: Request) -> Parts:
+    """Find the parts of the API that serves a request."""
+    return cast(Parts, request.app.state.parts)
+
+
+async def connect(request: Request) -> AsyncIterator[AsyncConnection]:
+    """Open one transaction for one request."""
+    async with find_parts(request).engine.begin() as connection:
+        yield connection
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The caller together with what decides about its rights."""
+
+    caller: Caller
+    access: Access
+
+    async def require(self, verb: str, resource: Resource, ns: str | None) -> None:
+        """Check that the caller may do something, in one namespace or (None) in all; raises Problem 403."""
+        await self.access.require(self.caller, Action(verb, resource, ns or ""))
+
+
+def find_visitor(request: Request) -> Visitor:
+    """Find who asks."""
+    return Visitor(cast(Caller, request.state.caller), find_parts(request).access)
+
+
+Connection = Annotated[AsyncConnection, Depends(connect)]
+Asking = Annotated[Visitor, Depends(find_visitor)]
+Running = Annotated[Parts, Depends(find_parts)]

@@ -1,0 +1,43 @@
+"""GET /executions and GET /executions/{id}."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from sundial_api.deps import Asking, Connection
+from sundial_api.executions import service
+from sundial_api.executions.repository import ExecutionFilter
+from sundial_api.executions.schemas import (
+    ExecutionQuery,
+    ScheduledJobExecutionDetail,
+    ScheduledJobExecutionListResponse,
+)
+from sundial_api.paging import describe_page
+from sundial_kube.resources import SCHEDULED_JOBS
+
+router = APIRouter(tags=["executions"])
+
+
+@router.get("/executions")
+async def list_executions(
+    response: Response, connection: Connection, visitor: Asking, query: Annotated[ExecutionQuery, Query()]
+) -> ScheduledJobExecutionListResponse:
+    """List executions of all jobs, deleted ones included, newest first."""
+    await visitor.require("list", SCHEDULED_JOBS, query.namespace)
+    wanted = ExecutionFilter(query.job_id, query.status, query.namespace)
+    answer = await service.list_executions(connection, wanted, query)
+    describe_page(response, query.wanted, answer.total)
+    return answer
+
+
+@router.get("/executions/{execution_id}")
+async def get_execution(
+    execution_id: UUID, connection: Connection, visitor: Asking
+) -> ScheduledJobExecutionDetail:
+    """Get an execution with all its attempts."""
+    row = await service.get_execution(connection, execution_id)
+    await visitor.require("get", SCHEDULED_JOBS, row["namespace"])
+    return ScheduledJobExecutionDetail.model_validate(row)

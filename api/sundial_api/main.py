@@ -1,0 +1,106 @@
+"""Starts the API: settings, connections, the routes under one prefix, and uvicorn around it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+import structlog
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from pydantic import ValidationError
+
+from sundial_api.access import Access, ClusterRoles, Everything
+from sundial_api.auth import Anonymous, Authenticator, ClusterTokens, Provider, ProviderTokens
+from sundial_api.db.engine import build_engine
+from sundial_api.deps import Parts
+from sundial_api.errors import install_handlers
+from sundial_api.executions.endpoints import router as executions
+from sundial_api.gate import Gate
+from sundial_api.jobs.endpoints import router as jobs
+from sundial_api.settings import AuthMode, Settings
+from sundial_api.status.endpoints import router as status
+from sundial_api.task_functions.endpoints import router as task_functions
+from sundial_kube.client import KubeClient
+from sundial_kube.login import load_configuration
+
+log = structlog.get_logger()
+
+PREFIX = "/api/v1/scheduler"
+
+
+def build_application(settings: Settings) -> FastAPI:
+    """Build the ASGI application; it connects when it starts."""
+
+    @asynccontextmanager
+    async def live(application: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as exits:
+            application.state.parts = await _assemble(settings, exits)
+            yield
+
+    application = FastAPI(
+        title="Sundial",
+        description="Jobs on a schedule in Kubernetes: the API of the frontend.",
+        lifespan=live,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+    )
+    application.add_middleware(Gate, find_authenticator=lambda: application.state.parts.authenticator)
+    install_handlers(application)
+    routes = APIRouter(prefix=PREFIX)
+    for router in (task_functions, jobs, executions, status):
+        routes.include_router(router)
+    application.include_router(routes)
+    return application
+
+
+async def _assemble(settings: Settings, exits: AsyncExitStack) -> Parts:
+    engine = build_engine(settings)
+    exits.push_async_callback(engine.dispose)
+    configuration = await load_configuration()
+    client = await exits.enter_async_context(KubeClient(configuration, user_agent="sundial-api"))
+    authenticator = await _build_authenticator(settings, client, exits)
+    access: Access = Everything() if settings.auth is AuthMode.NONE else ClusterRoles(client)
+    return Parts(settings, engine, client, authenticator, access)
+
+
+async def _build_authenticator(
+    settings: Settings, client: KubeClient, exits: AsyncExitStack
+) -> Authenticator:
+    if settings.auth is AuthMode.NONE:
+        return Anonymous()
+    if settings.auth is AuthMode.KUBERNETES:
+        return ClusterTokens(client, settings.token_audience)
+    session = await exits.enter_async_context(aiohttp.ClientSession())
+    provider = Provider(
+        settings.oidc_issuer, settings.oidc_audience, settings.oidc_name_claim, settings.oidc_groups_claim
+    )
+    return ProviderTokens(provider, session)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the API as a command."""
+    fields = "\n".join(
+        f"  SUNDIAL_API_{name.upper():25} {field.description}"
+        for name, field in Settings.model_fields.items()
+    )
+    parser = argparse.ArgumentParser(
+        prog="sundial-api",
+        description="Serve the scheduler's REST API. Logs in by KUBECONFIG, else as its Pod.",
+        epilog=f"environment variables:\n{fields}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args(arguments)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"SUNDIAL_API_{str(e['loc'][0]).upper()}: {e['msg']}" if e["loc"] else e["msg"]
+            for e in error.errors()
+        )
+        sys.exit(f"sundial-api: {problems}")
+    uvicorn.run(build_application(settings), host=settings.host, port=settings.port, log_config=None)

@@ -1,0 +1,44 @@
+"""GET /status."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from sundial_api.deps import Asking, Connection, Running
+from sundial_api.jobs import repository as jobs
+from sundial_api.jobs.schemas import ScheduledJobRead
+from sundial_api.paging import NamespaceName
+from sundial_api.status import repository
+from sundial_api.status.schemas import SchedulerInstanceRead, SchedulerStatusResponse
+from sundial_kube.resources import SCHEDULED_JOBS
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/status")
+async def get_status(
+    connection: Connection,
+    visitor: Asking,
+    parts: Running,
+    namespace: Annotated[NamespaceName, Query()] = None,
+) -> SchedulerStatusResponse:
+    """Tell how the installation stands."""
+    await visitor.require("list", SCHEDULED_JOBS, namespace)
+    since = datetime.now(UTC) - timedelta(seconds=parts.settings.instance_seconds)
+    found = await repository.list_instances(connection, since)
+    instances = [SchedulerInstanceRead.model_validate(row) for row in found]
+    leader = next((one for one in instances if one.is_leader), None)
+    counts = await jobs.count_jobs(connection, namespace)
+    following = await jobs.find_next(connection, namespace)
+    return SchedulerStatusResponse(
+        is_running=leader is not None,
+        leader_instance=leader,
+        total_jobs=counts.enabled + counts.disabled,
+        enabled_jobs=counts.enabled,
+        running_jobs=counts.running,
+        next_scheduled_job=ScheduledJobRead.model_validate(following) if following else None,
+        instances=instances,
+    )

@@ -1,0 +1,42 @@
+"""GET /task-functions and GET /job-types."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from sundial_api.deps import Asking, Connection
+from sundial_api.paging import describe_page
+from sundial_api.task_functions import repository
+from sundial_api.task_functions.repository import FunctionFilter
+from sundial_api.task_functions.schemas import (
+    SchedulerJobTypeRead,
+    TaskFunctionListResponse,
+    TaskFunctionQuery,
+    TaskFunctionRead,
+)
+from sundial_kube.resources import TASK_FUNCTIONS
+
+router = APIRouter(tags=["task functions"])
+
+
+@router.get("/task-functions")
+async def list_task_functions(
+    response: Response, connection: Connection, visitor: Asking, query: Annotated[TaskFunctionQuery, Query()]
+) -> TaskFunctionListResponse:
+    """List what can be run, by name."""
+    await visitor.require("list", TASK_FUNCTIONS, query.namespace)
+    wanted = FunctionFilter(query.is_active, query.namespace)
+    total = await repository.count_functions(connection, wanted)
+    rows = await repository.list_functions(connection, wanted, query.wanted)
+    describe_page(response, query.wanted, total)
+    return TaskFunctionListResponse(
+        task_functions=[TaskFunctionRead.model_validate(row) for row in rows], total=total
+    )
+
+
+@router.get("/job-types")
+async def list_job_types(connection: Connection) -> list[SchedulerJobTypeRead]:
+    """List the kinds of schedules."""
+    return [SchedulerJobTypeRead.model_validate(row) for row in await repository.list_job_types(connection)]
