@@ -62,9 +62,7 @@ class CursorQuery(PageQuery):
 
 NamespaceName = Annotated[
     str | None,
-    Field(
-        None, max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", description="Only of this namespace."
-    ),
+    Field(max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", description="Only of this namespace."),
 ]
 
 

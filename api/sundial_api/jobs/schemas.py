@@ -24,7 +24,9 @@ Namespace = Annotated[str, Field(max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-
 class JobQuery(CursorQuery):
     """Which jobs are wanted."""
 
-    name: str | None = Field(None, max_length=253, description="A part of the name, in any case.")
+    name: str | None = Field(
+        None, max_length=253, pattern=r"^[^\x00]*$", description="A part of the name, in any case."
+    )
     is_enabled: bool | None = Field(None, description="Only enabled jobs, or only the others.")
     task_function_id: int | None = Field(None, description="Only jobs of this task function.")
     namespace: NamespaceName = None

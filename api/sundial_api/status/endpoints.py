@@ -10,9 +10,8 @@ from fastapi import APIRouter, Query
 from sundial_api.deps import Asking, Connection, Running
 from sundial_api.jobs import repository as jobs
 from sundial_api.jobs.schemas import ScheduledJobRead
-from sundial_api.paging import NamespaceName
 from sundial_api.status import repository
-from sundial_api.status.schemas import SchedulerInstanceRead, SchedulerStatusResponse
+from sundial_api.status.schemas import SchedulerInstanceRead, SchedulerStatusResponse, StatusQuery
 from sundial_kube.resources import SCHEDULED_JOBS
 
 router = APIRouter(tags=["status"])
@@ -23,16 +22,16 @@ async def get_status(
     connection: Connection,
     visitor: Asking,
     parts: Running,
-    namespace: Annotated[NamespaceName, Query()] = None,
+    query: Annotated[StatusQuery, Query()],
 ) -> SchedulerStatusResponse:
     """Tell how the installation stands."""
-    await visitor.require("list", SCHEDULED_JOBS, namespace)
+    await visitor.require("list", SCHEDULED_JOBS, query.namespace)
     since = datetime.now(UTC) - timedelta(seconds=parts.settings.instance_seconds)
     found = await repository.list_instances(connection, since)
     instances = [SchedulerInstanceRead.model_validate(row) for row in found]
     leader = next((one for one in instances if one.is_leader), None)
-    counts = await jobs.count_jobs(connection, namespace)
-    following = await jobs.find_next(connection, namespace)
+    counts = await jobs.count_jobs(connection, query.namespace)
+    following = await jobs.find_next(connection, query.namespace)
     return SchedulerStatusResponse(
         is_running=leader is not None,
         leader_instance=leader,

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from pydantic import BaseModel
+
 from sundial_api.jobs.schemas import ScheduledJobRead
+from sundial_api.paging import NamespaceName
 from sundial_api.wire import Instant, WireModel
+
+
+class StatusQuery(BaseModel):
+    """Of which jobs the status is wanted."""
+
+    namespace: NamespaceName = None
 
 
 class SchedulerInstanceRead(WireModel):
