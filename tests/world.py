@@ -23,6 +23,7 @@ from sundial_core.manifests import Creator
 from sundial_core.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, parse_job
+from sundial_core.starts import read_run
 from sundial_core.stored import parse_stored
 from sundial_core.views import View
 from sundial_kube.errors import ApiError, ApiUnreachable
@@ -144,6 +145,8 @@ class Cluster:
         job = self.jobs[name]
         if patch["metadata"]["resourceVersion"] != job["metadata"]["resourceVersion"]:
             raise ApiError(409, "Conflict", "the object has been modified")
+        if patch["metadata"]["annotations"][names.ENDED] == "Replaced":
+            assert self.item["status"].get("queued"), "a run is ended for a slot that nobody has stored"
         job |= merge({"metadata": job["metadata"], "spec": job["spec"]}, patch)
         self._touch_job(job)
         if "spec" in patch and not job["status"]:
@@ -289,6 +292,7 @@ class Process:
             self.listen()
         jobs = tuple(self.jobs.values())
         self.track.forget_created(jobs)
+        self.track.stored_status = self.job.status
         self.track.forget_stored(parse_stored(self.job.status))
         if self.track.plan is None or self.track.plan_key != (self.job.generation, "", 0):
             self.track.adopt_plan((self.job.generation, "", 0), build_plan(self.job))
@@ -378,7 +382,7 @@ class Process:
 
     def _lose(self, job: ObservedJob) -> None:
         now = self.cluster.now
-        self.track.lost[job.run_id] = runs.build_lost_run(runs.build_run(job, (), now), now)
+        self.track.lose(job, read_run(job, (), now), now)
 
     def _patch(self, status: dict[str, Any]) -> None:
         """Patch as `Effects` does; the answer is taken at once unless it is lost."""

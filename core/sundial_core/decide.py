@@ -137,10 +137,9 @@ def _observe_runs(view: View, moment: Moment, open_ends: Iterable[NextAttempt]) 
     known |= view.memory.lost
     following = {one.after.run_id: one for one in open_ends}
     for run_id, job in runs.find_newest_attempts(view.jobs).items():
-        pods = view.pods.get(job.uid, ())
-        run = runs.build_run(job, pods, moment.now)
+        run = starts.read_run(job, view.pods.get(job.uid, ()), moment.now)
         if run_id not in following:
-            known[run_id] = endings.explain_end(starts.explain_deadline(run, job, pods), job)
+            known[run_id] = run
         elif is_stopped(job, moment.hold) and run_id not in view.memory.landing:
             known[run_id] = endings.stop_retries(run)
         else:

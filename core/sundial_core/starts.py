@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from sundial_core.conditions import Reason
-from sundial_core.endings import Ending
+from sundial_core.endings import Ending, explain_end
 from sundial_core.model import JsonObject
 from sundial_core.refusals import trim_message
-from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run
+from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run, build_run
 
 NOT_STARTED = "no container started in time"
 
@@ -45,6 +45,11 @@ def find_refusal(events: Iterable[JsonObject]) -> str:
         return NOT_STARTED
     newest = max(refused, key=_last_seen)
     return trim_message(f"FailedCreate: {newest.get('message', '')}")
+
+
+def read_run(job: ObservedJob, pods: tuple[ObservedPod, ...], now: datetime) -> Run:
+    """Read a run from its newest attempt, with what ended that early or kept it from starting."""
+    return explain_end(explain_deadline(build_run(job, pods, now), job, pods), job)
 
 
 def explain_deadline(run: Run, job: ObservedJob, pods: tuple[ObservedPod, ...]) -> Run:

@@ -161,7 +161,9 @@ class Effects:
             patch = build_ending_patch(await self._explain(ending))
             self._observed.jobs.put(await self._client.patch(JOBS, job.ns, job.name, patch))
         except (ApiError, ApiUnreachable, NotLeading) as error:
-            log.warning("ending a run failed", job=job.name, reason=ending.reason, error=str(error))
+            is_stale = isinstance(error, ApiError) and error.status in (404, 409)
+            if not is_stale:
+                log.warning("ending a run failed", job=job.name, reason=ending.reason, error=str(error))
             self._look_again(track, RETRY_AFTER)
         finally:
             track.ending.discard(job.uid)

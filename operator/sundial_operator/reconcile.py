@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import structlog
 
-from sundial_core import runs
 from sundial_core.circumstances import Circumstances
 from sundial_core.decide import decide
 from sundial_core.manifests import Creator
@@ -19,6 +18,7 @@ from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem, compile_plan
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob
+from sundial_core.starts import read_run
 from sundial_core.stored import parse_stored
 from sundial_core.views import View
 from sundial_kube.client import KubeClient
@@ -193,7 +193,7 @@ class Reconciler:
             now = read_clock()
             track.deleting.discard(job.uid)
             pods = self.observed.pods_of([job]).get(job.uid, ())
-            track.lose(job, runs.build_run(job, pods, now), now)
+            track.lose(job, read_run(job, pods, now), now)
 
     def _drop(self, uid: str) -> None:
         track = self._tracks.pop(uid, None)

@@ -283,6 +283,11 @@ def test_whose_place_is_taken(
     assert replaces(25, *jobs, queued=queued, limit=limit) == [(slot, "Replaced") for slot in expected]
 
 
+def test_no_run_is_ended_for_a_slot_that_is_not_stored() -> None:
+    decision = see(30, ACTIVE, queued=[], spec=REPLACE)
+    assert (list_queued(decision), decision.endings) == ([30], ())
+
+
 def test_a_run_between_attempts_gives_its_place_too() -> None:
     spec = {"concurrency": {"policy": "Replace"}, "retry": {"count": 1, "delaySeconds": 300}}
     decision = see(25, build_observed(10, "Failed"), spec=spec)
