@@ -85,7 +85,7 @@ def test_a_run_that_turns_up_is_not_ended_and_its_end_counts() -> None:
     job = build_scheduled_job(build_spec(**NONE), status=miss())
     ended = build_observed(30, "Complete", created=80)
     decision = look(job, LATE, (ended,), Memory(judged_until=at(95)))
-    assert (decision.endings, decision.deletes) == ((), ())
+    assert (decision.endings, decision.deletes.jobs) == ((), ())
     assert "30 Started Succeeded" in read_verdicts(decision.status)
 
 
