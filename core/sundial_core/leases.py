@@ -72,10 +72,14 @@ def sight(known: Sighting | None, lease: Lease, now: float) -> Sighting:
     return Sighting(lease, now)
 
 
-def decide_move(sighting: Sighting, now: float) -> Move:
-    """Take a Lease that was released, or that has not changed for its whole duration."""
+def decide_move(sighting: Sighting, now: float, identity: str) -> Move:
+    """Take a Lease that was released, or that has not changed for its whole duration.
+
+    One that names the candidate was taken by its own request, whose answer was lost: no need to wait.
+    """
     has_expired = now - sighting.seen_at >= sighting.lease.duration
-    return Move.TAKE if not sighting.lease.holder or has_expired else Move.WAIT
+    is_free = has_expired or sighting.lease.holder in ("", identity)
+    return Move.TAKE if is_free else Move.WAIT
 
 
 def build_lease_spec(identity: str, timing: Timing, transitions: int, now: datetime) -> JsonObject:

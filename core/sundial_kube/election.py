@@ -152,7 +152,7 @@ class Elector:
             return await self._create_lease(client, sent_at, now)
         self.holder = found.holder
         self._sighting = sight(self._sighting, found, read_boot_clock())
-        if decide_move(self._sighting, read_boot_clock()) is Move.WAIT:
+        if decide_move(self._sighting, read_boot_clock(), self._seat.identity) is Move.WAIT:
             return None
         spec = build_lease_spec(self._seat.identity, self._timing, found.transitions + 1, now)
         return await self._write_lease(client, found, spec)

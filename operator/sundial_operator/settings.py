@@ -71,12 +71,12 @@ class Settings(BaseSettings):
 
     @property
     def timing(self) -> Timing:
-        """How the Lease is kept; a request takes at most a third of the renew deadline."""
+        """How the Lease is kept; a request takes at most half of the renew deadline."""
         return Timing(
             duration=float(self.lease_seconds),
             renew_deadline=self.renew_deadline_seconds,
             retry=self.renew_period_seconds,
-            request=min(3.0, self.renew_deadline_seconds / 3),
+            request=min(3.0, self.renew_deadline_seconds / 2),
         )
 
     @property

@@ -18,6 +18,7 @@ from sundial_core.leases import (
 )
 
 HELD = Lease(holder="a", duration=15.0, transitions=1, resource_version="7")
+OWN = Lease(holder="candidate", duration=15.0, transitions=1, resource_version="7")
 RELEASED = Lease(holder="", duration=1.0, transitions=1, resource_version="8")
 
 
@@ -28,12 +29,13 @@ RELEASED = Lease(holder="", duration=1.0, transitions=1, resource_version="8")
         pytest.param(HELD, 14.9, Move.WAIT, id="not yet expired"),
         pytest.param(HELD, 15.0, Move.TAKE, id="expired"),
         pytest.param(RELEASED, 0.0, Move.TAKE, id="released"),
+        pytest.param(OWN, 0.0, Move.TAKE, id="taken by a request that got no answer"),
     ],
 )
 def test_a_lease_is_taken_when_released_or_unchanged_for_its_duration(
     lease: Lease, age: float, move: Move
 ) -> None:
-    assert decide_move(Sighting(lease, 100.0), 100.0 + age) is move
+    assert decide_move(Sighting(lease, 100.0), 100.0 + age, "candidate") is move
 
 
 def test_an_unchanged_lease_keeps_its_first_sighting() -> None:
