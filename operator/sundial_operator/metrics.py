@@ -64,7 +64,7 @@ class Metrics:
             for name, text in (
                 ("leader", "1 while this process leads."),
                 ("term", "The newest term of this process."),
-                ("clock_skew_seconds", "The local clock less the API server's."),
+                ("clock_skew_seconds", "By how much the local clock is at least ahead of the API server's."),
                 ("clock_trusted", "1 while the local clock is at most 60 s off: otherwise nothing starts."),
                 ("held", "1 while all starts of the installation are held."),
                 ("queue_depth", "Writes that wait for their turn or are under way."),
@@ -72,6 +72,7 @@ class Metrics:
                 ("watch_restarts", "How often a watch had to begin again."),
                 ("scheduled_jobs", "ScheduledJobs in the store."),
                 ("jobs", "Jobs in the store."),
+                ("finished_jobs", "Finished Jobs in the store, which the installation's cap is about."),
                 ("schedules_awaiting_mirror", "ScheduledJobs with Jobs kept until the database has them."),
                 ("fence", "1 while the API server's fence refuses Jobs of an older term."),
             )

@@ -283,6 +283,7 @@ class Runtime:
         watch("watch_restarts", lambda: sum(reflector.restarts for reflector in self._watches))
         watch("scheduled_jobs", lambda: len(self.stores.schedules))
         watch("jobs", lambda: len(self.stores.jobs))
+        watch("finished_jobs", lambda: len(self.stores.finished))
         watch("schedules_awaiting_mirror", lambda: self._reconciler.mirror.waiting)
         watch("fence", lambda: float(self._fence.state is FenceState.OK))
 
