@@ -12,8 +12,11 @@ import orjson
 from sundial_core import names
 from sundial_core.attempts import NextAttempt
 from sundial_core.instants import format_instant
+from sundial_core.leases import format_micro_time
 from sundial_core.model import JsonObject
+from sundial_core.objects import ScheduledJob
 from sundial_core.runs import Trigger
+from sundial_core.transitions import Transition
 
 DISRUPTION_POLICY = {
     "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
@@ -263,3 +266,36 @@ def _with_environment(containers: Iterable[JsonObject], environment: list[JsonOb
         | {"env": environment + [e for e in container.get("env") or () if e.get("name") not in ours]}
         for container in containers
     ]
+
+
+def build_event_name(name: str, now: datetime) -> str:
+    """Name an Event: the object's name and the time in hexadecimal microseconds."""
+    return f"{name}.{int(now.timestamp() * 1_000_000):x}"
+
+
+def build_event(job: ScheduledJob, transition: Transition, name: str, now: datetime) -> JsonObject:
+    """Build the Event (events.k8s.io/v1) of a transition."""
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": job.ns},
+        "eventTime": format_micro_time(now),
+        "reportingController": "sundial.dev/operator",
+        "reportingInstance": "sundial-operator",
+        "action": "Decide",
+        "reason": transition.reason,
+        "note": transition.note,
+        "type": transition.notice.value,
+        "regarding": {
+            "apiVersion": "sundial.dev/v1alpha1",
+            "kind": "ScheduledJob",
+            "namespace": job.ns,
+            "name": job.name,
+            "uid": job.uid,
+        },
+    }
+
+
+def build_event_series(count: int, now: datetime) -> JsonObject:
+    """Build the patch that says that the same has happened again."""
+    return {"series": {"count": count, "lastObservedTime": format_micro_time(now)}}

@@ -5,7 +5,7 @@ Their Jobs are created with all others, in `effects`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
@@ -106,5 +106,5 @@ class Asking:
             self._agenda.set(Key(Task.STATUS, uid), None)
 
 
-def ignore(old: Mapping[str, object], new: Mapping[str, object]) -> None:
+def ignore(request: ScheduledJobRun, status: JsonObject) -> None:
     """Take no notice of what was stored: runs are counted by their ScheduledJob."""

@@ -12,6 +12,7 @@ import structlog
 from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
 from sundial_core.endings import Ending, build_ending_patch, is_ending
+from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJob
 from sundial_core.retention import Choice
 from sundial_core.runs import ObservedJob, Run, build_lost_run, parse_job
@@ -20,6 +21,7 @@ from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import EVENTS, JOBS, SCHEDULED_JOBS
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
+from sundial_operator.announcer import Announcer
 from sundial_operator.creates import Created, JobCreator, Postponed, Refused, find_back_off
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
@@ -50,7 +52,8 @@ class Effects:
         self._creator = creator
         self._observed = observed
         self._agenda = agenda
-        source = Source(SCHEDULED_JOBS, observed.schedules, metrics.count_stored)
+        announcer = Announcer(client, writer, metrics)
+        source = Source(SCHEDULED_JOBS, observed.schedules, announcer.note_stored)
         self._statuses = Statuses(client, writer, agenda, observed.wake, source)
 
     def apply(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
@@ -111,10 +114,15 @@ class Effects:
         if isinstance(result, Created):
             track.creates.pop(slot, None)
             self._observed.jobs.put(result.job)
-            self._metrics.lateness.observe((read_clock() - create.due_at).total_seconds())
+            self._note_start(create)
         else:
             track.conclude(slot, result.judgement)
         self._look_again(track)
+
+    def _note_start(self, create: Create) -> None:
+        now = read_clock()
+        self._metrics.lateness.observe((now - create.due_at).total_seconds())
+        log_start(create, now)
 
     async def _retry(self, track: Track, run_id: str) -> None:
         create = track.retries.get(run_id)
@@ -130,6 +138,7 @@ class Effects:
             track.retries.pop(run_id, None)
         if isinstance(result, Created):
             self._observed.jobs.put(result.job)
+            log_start(create, read_clock())
         elif isinstance(result, Refused) and follows:
             track.fail_retry(follows.after, result.judgement, read_clock())
         elif isinstance(result, Refused):
@@ -204,3 +213,18 @@ class Effects:
             self._agenda.advance(Key(Task.LOOK, track.uid), read_clock() + after)
         else:
             self._observed.wake(track.uid)
+
+
+def log_start(create: Create, now: datetime) -> None:
+    """Log that an attempt was started."""
+    attempt = create.attempt
+    log.info(
+        "run started",
+        namespace=attempt.owner.ns,
+        name=attempt.owner.name,
+        slot=format_instant(attempt.slot) if attempt.slot else None,
+        run=attempt.run_id,
+        job=attempt.job_name,
+        attempt=attempt.attempt,
+        late_seconds=round((now - create.due_at).total_seconds(), 3),
+    )

@@ -34,6 +34,12 @@ class Metrics:
             "Slots that turned out to be started after another verdict was stored.",
             registry=registry,
         )
+        self.events_dropped = Counter(
+            "sundial_events_dropped",
+            "Events that were not written, by cause (behind, rate, failed).",
+            ["cause"],
+            registry=registry,
+        )
         self.results = Counter("sundial_runs", "Runs that ended, by result.", ["result"], registry=registry)
         self.reconcile = Histogram(
             "sundial_reconcile_seconds",

@@ -16,6 +16,7 @@ from sundial_kube.resources import (
     JOBS,
     LEADER_TERMS,
     LEASES,
+    NEW_EVENTS,
     PODS,
     SCHEDULED_JOB_RUNS,
     SCHEDULED_JOBS,
@@ -54,6 +55,8 @@ def list_needed(installation_ns: str, watched_ns: str | None) -> Iterator[Permis
         yield Permission(verb, PODS, watched_ns)
     yield Permission("get", CONFIG_MAPS, installation_ns)
     yield Permission("list", EVENTS, watched_ns)
+    for verb in ("create", "patch"):
+        yield Permission(verb, NEW_EVENTS, watched_ns)
     for resource in (LEASES, LEADER_TERMS):
         for verb in ("get", "create", "patch"):
             yield Permission(verb, resource, installation_ns)

@@ -74,8 +74,8 @@ class Reported(Protocol):
 
 
 V = TypeVar("V", bound=Reported)
-Note = Callable[[JsonObject, JsonObject], None]
-"""Called with the status before and the status that was stored."""
+Note = Callable[[V, JsonObject], None]
+"""Called with the object as it was before and the status that was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Source(Generic[V]):
 
     resource: Resource
     store: Store[V]
-    note_stored: Note
+    note_stored: Note[V]
 
 
 class Statuses(Generic[V]):
@@ -152,7 +152,7 @@ class Statuses(Generic[V]):
                 self._postpone(companion, item, str(error), error.retry_after)
         else:
             companion.patch_failures = 0
-            self._note_stored(item.status, answer.get("status") or {})
+            self._note_stored(item, answer.get("status") or {})
             self._store.put(answer)
 
     async def _reread(self, item: V) -> bool:

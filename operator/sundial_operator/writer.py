@@ -21,6 +21,7 @@ class Priority(IntEnum):
     START = 0
     STATUS = 1
     DELETE = 2
+    EVENT = 3
 
 
 class Writer:
