@@ -1,0 +1,149 @@
+"""Whatever is killed, the rows end up as the cluster is, and no history is lost that it still held.
+
+SUNDIAL_KILLS sets how many kills there are, SUNDIAL_OUTAGE_SECONDS how long Postgres stays away.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mirrors import Comparison, MirrorProcess, Rows
+from operators import Starter, Sundial, build_scheduled_job
+
+from sundial_api.db import migrations
+from sundial_api.db.engine import build_migration_engine
+from sundial_api.settings import DatabaseSettings
+from sundial_devcluster.cluster import Cluster
+from sundial_devcluster.polling import until
+from sundial_devcluster.postgres import Postgres, find_programs, make_postgres
+
+KILLS = int(os.environ.get("SUNDIAL_KILLS", "5"))
+OUTAGE_SECONDS = float(os.environ.get("SUNDIAL_OUTAGE_SECONDS", "10"))
+SEED = int(os.environ.get("SUNDIAL_SEED", "20261123"))
+LONGEST_PHASE = 2.0
+NAMES = ("one", "two", "three")
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """Give a migrated server that only this test uses, and may kill."""
+    server = make_postgres(find_programs())
+    server.create()
+    server.start()
+    try:
+        settings = DatabaseSettings(database_url=server.url())
+        migrations.upgrade(build_migration_engine(settings), "head", 60)
+        yield server
+    finally:
+        if server.is_running():
+            server.stop("immediate")
+        shutil.rmtree(server.folder)
+
+
+@pytest.fixture
+def rows(own_postgres: Postgres) -> Rows:
+    """Read the server that may be killed."""
+    return Rows(own_postgres.url())
+
+
+@pytest.fixture
+def busy(start_operator: Starter, mirror: MirrorProcess) -> Sundial:
+    """Give an operator whose schedules start three Jobs a second, and delete them soon."""
+    sundial = start_operator(SUNDIAL_TOMBSTONE_SECONDS="1")
+    for name in NAMES:
+        job = build_scheduled_job(
+            name, {"interval": {"seconds": 1}}, concurrency={"policy": "Allow"}, history={"successful": 1}
+        )
+        sundial.apply(job)
+    return sundial
+
+
+def settle_down(sundial: Sundial) -> None:
+    """Suspend the schedules, and wait until nothing is active any more."""
+    for name in NAMES:
+        sundial.patch(name, {"suspend": True})
+    for name in NAMES:
+        until(lambda name=name: sundial.status(name).get("activeCount") == 0, 60)  # type: ignore[misc]
+
+
+def let_pass(seconds: float) -> None:
+    """Let a phase of random length pass; what happens in it is the test."""
+    end = time.monotonic() + seconds
+    until(lambda: time.monotonic() > end, seconds + 10)
+
+
+def check_complete(rows: Rows) -> None:
+    """Check that no outcome and no slot was lost."""
+    assert rows.read("SELECT id FROM scheduled_job_executions WHERE reason = 'OutcomeUnknown'") == []
+    assert rows.read("SELECT count FROM scheduler_slots WHERE verdict = 'NotMirrored'") == []
+    assert rows.read("SELECT DISTINCT status FROM scheduled_job_executions") == ["success"]
+
+
+def kill_mirror(mirror: MirrorProcess) -> None:
+    mirror.end(signal.SIGKILL)
+    mirror.start()
+
+
+def kill_postgres(server: Postgres) -> None:
+    server.stop("immediate")
+    server.start()
+
+
+def test_kills_at_random_moments_lose_nothing(
+    own_postgres: Postgres, rows: Rows, mirror: MirrorProcess, busy: Sundial, comparison: Comparison
+) -> None:
+    dice = random.Random(SEED)
+    until(lambda: rows.read("SELECT count(*) FROM scheduled_job_executions")[0] > 0, 30)
+    for _ in range(KILLS):
+        let_pass(dice.uniform(0, LONGEST_PHASE))
+        if dice.random() < 0.6:
+            kill_mirror(mirror)
+        else:
+            kill_postgres(own_postgres)
+    settle_down(busy)
+    comparison.until_equal(60)
+    check_complete(rows)
+
+
+def count_started(sundial: Sundial) -> int:
+    counters = sundial.status("one").get("counters") or {"verdicts": {}}
+    return int(counters["verdicts"].get("started", 0))
+
+
+def test_an_outage_of_postgres_loses_nothing(
+    own_postgres: Postgres, rows: Rows, busy: Sundial, comparison: Comparison
+) -> None:
+    until(lambda: count_started(busy) > 0, 30)
+    own_postgres.stop("immediate")
+    before = count_started(busy)
+    let_pass(OUTAGE_SECONDS)
+    assert count_started(busy) > before
+    own_postgres.start()
+    settle_down(busy)
+    comparison.until_equal(60)
+    check_complete(rows)
+
+
+@pytest.fixture
+def second(cluster: Cluster, namespace: str, rows: Rows, tmp_path: Path) -> MirrorProcess:
+    """Give a second mirror of the same namespace, not started."""
+    return MirrorProcess(cluster, namespace, rows.url, tmp_path / "second.log")
+
+
+def test_a_second_mirror_takes_over(
+    rows: Rows, mirror: MirrorProcess, second: MirrorProcess, busy: Sundial, comparison: Comparison
+) -> None:
+    until(lambda: rows.read("SELECT count(*) FROM scheduled_job_executions")[0] > 0, 30)
+    second.start()
+    mirror.end(signal.SIGKILL)
+    settle_down(busy)
+    comparison.until_equal(60)
+    check_complete(rows)
+    assert second.end() == 0

@@ -1,0 +1,62 @@
+"""A cluster whose etcd is restored from an older state: resourceVersions go back, and the rows with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mirrors import Comparison, MirrorProcess, Rows
+from operators import build_scheduled_job
+
+from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes, start_cluster
+from sundial_devcluster.polling import until
+from sundial_devcluster.pytest_plugin import install_crds
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Give a control plane that only this test uses, and may restore."""
+    own = start_cluster(ClusterConfig(f"test-restore-{os.getpid()}", Nodes.NONE))
+    try:
+        install_crds(own, ROOT / "crds")
+        yield own
+    finally:
+        own.stop()
+
+
+def apply(cluster: Cluster, ns: str, name: str, **spec: object) -> None:
+    manifest = build_scheduled_job(name, {"cron": "@yearly"}, **spec)
+    cluster.kubectl("apply", "-n", ns, "-f", "-", input=json.dumps(manifest))
+
+
+def copy_etcd(cluster: Cluster, source: Path, target: Path) -> None:
+    """Put etcd's data from one folder into another while nothing runs that uses it."""
+    cluster.stop_component("kube-apiserver")
+    cluster.stop_component("etcd")
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+    cluster.start_component("etcd")
+    cluster.start_component("kube-apiserver")
+
+
+def test_a_restored_cluster_begins_an_epoch(
+    cluster: Cluster, namespace: str, mirror: MirrorProcess, rows: Rows, comparison: Comparison
+) -> None:
+    data, backup = cluster.folder / "etcd", cluster.folder / "backup"
+    apply(cluster, namespace, "kept", description="before")
+    copy_etcd(cluster, data, backup)
+    for number in range(20):
+        apply(cluster, namespace, "kept", description=f"lost {number}")
+    apply(cluster, namespace, "lost")
+    comparison.until_equal()
+    copy_etcd(cluster, backup, data)
+    until(lambda: rows.read("SELECT epoch FROM scheduler_mirror_state") == [2], 120)
+    comparison.until_equal()
+    live = "SELECT name, description FROM scheduled_jobs WHERE deleted_at IS NULL"
+    assert rows.read(live) == [("kept", "before")]
