@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import product
+from pathlib import Path
 
 import pytest
+import yaml
 
 from sundial_kube.errors import ApiError
-from sundial_operator.permissions import PatchRefusals
+from sundial_operator.permissions import PatchRefusals, list_needed
+
+ROOT = Path(__file__).parents[2]
 
 DENIED = ApiError(
     403,
@@ -45,3 +50,23 @@ async def test_only_missing_permission_counts(answers: list[ApiError | None], is
         refusals.observe(answer)
     assert refusals.is_counting == is_counting
     refusals.observe(None)
+
+
+def list_granted(path: Path) -> set[tuple[str, str, str]]:
+    """List what the roles of a file grant, as (group, resource, verb)."""
+    roles = [item for item in yaml.safe_load_all(path.read_text()) if "rules" in (item or {})]
+    return {
+        grant
+        for role in roles
+        for rule in role["rules"]
+        for grant in product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
+
+
+def test_the_roles_of_the_demo_grant_what_is_needed() -> None:
+    granted = list_granted(ROOT / "devcluster" / "sundial_demo" / "installation.yaml")
+    needed = {
+        (one.resource.group, "/".join(filter(None, (one.resource.plural, one.subresource))), one.verb)
+        for one in list_needed("sundial-system", None)
+    }
+    assert needed - granted == set()
