@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from serving import run_now
 from situations import UID, at, build_item, build_plan, build_spec
-from world import run_now
 
 from sundial_core import runs
 from sundial_core.attempts import NextAttempt

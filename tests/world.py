@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
+from requests_world import Asking, Requests
+from serving import floor, merge, run_now
 from situations import CREATED, UID, build_item, build_plan
 
 from sundial_core import names, runs
+from sundial_core.attempts import NextAttempt
 from sundial_core.circumstances import Circumstances
 from sundial_core.decide import Decision, decide
 from sundial_core.endings import Ending, build_ending_patch, is_ending
@@ -34,33 +36,10 @@ from sundial_operator.tracks import Create, Track
 TOMBSTONE = timedelta(seconds=60)
 LANDINGS = {"land late": timedelta(seconds=40), "land too late": timedelta(seconds=100)}
 LONG_AFTER = datetime.max.replace(tzinfo=CREATED.tzinfo)
-T = TypeVar("T")
 
 
 class Conflict(Exception):
     """The resourceVersion of a patch is not the stored one."""
-
-
-def floor(instant: datetime) -> datetime:
-    """Cut an instant to the second, as the API server does with the times that it writes."""
-    return instant.replace(microsecond=0)
-
-
-def merge(old: Any, patch: dict[str, Any]) -> dict[str, Any]:
-    """Apply a merge patch (RFC 7386): null removes a field, objects merge, all else replaces."""
-    merged = dict(old) if isinstance(old, dict) else {}
-    for name, value in patch.items():
-        merged[name] = merge(merged.get(name), value) if isinstance(value, dict) else value
-    return {name: value for name, value in merged.items() if value is not None}
-
-
-def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that waits for nothing."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
-    raise AssertionError("the coroutine waits")
 
 
 @dataclass
@@ -75,6 +54,7 @@ class Cluster:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     made: Counter[str] = field(default_factory=Counter)
     made_slots: dict[datetime, str] = field(default_factory=dict)
+    made_runs: dict[str, str] = field(default_factory=dict)
     results: dict[str, str] = field(default_factory=dict)
     landings: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
     are_landings_late: bool = False
@@ -85,6 +65,7 @@ class Cluster:
     stop_seconds: float = 2
 
     def __post_init__(self) -> None:
+        self.requests = Requests(self)
         self.item = build_item(self.spec)
         self._touch()
 
@@ -190,8 +171,10 @@ class Cluster:
             raise ApiError(409, "AlreadyExists", f"jobs.batch {name!r} already exists")
         self.version += 1
         self.made[name] += 1
-        slot = parse_instant(manifest["metadata"]["annotations"][names.SCHEDULED_FOR])
-        self.made_slots[slot] = name
+        labels, annotations = (manifest["metadata"][kind] for kind in ("labels", "annotations"))
+        self.made_runs[labels[names.RUN]] = name
+        if labels[names.TRIGGER] == "schedule":
+            self.made_slots[parse_instant(annotations[names.SCHEDULED_FOR])] = name
         plan = {"ends": self.now + timedelta(seconds=self.job_seconds), "result": self.job_result}
         metadata = manifest["metadata"] | {
             "uid": f"{name}-{self.version}",
@@ -251,6 +234,7 @@ class Process:
     def restart(self) -> None:
         """Forget everything and list."""
         self.track = Track(UID)
+        self.asking = Asking(self.cluster.requests)
         self.jobs: dict[str, ObservedJob] = {}
         self.wake_at: datetime | None = CREATED
         self.listen()
@@ -263,6 +247,7 @@ class Process:
             if uid not in seen:
                 self._lose(gone)
         self.jobs = seen
+        self.asking.listen()
 
     def pass_time(self, seconds: float) -> None:
         """Look whenever something is due, up to the end of that time."""
@@ -293,12 +278,14 @@ class Process:
         jobs = tuple(self.jobs.values())
         self.track.forget_created(jobs)
         self.track.stored_status = self.job.status
+        self.track.forget_answered(self.asking.seen)
         self.track.forget_stored(parse_stored(self.job.status))
         if self.track.plan is None or self.track.plan_key != (self.job.generation, "", 0):
             self.track.adopt_plan((self.job.generation, "", 0), build_plan(self.job))
         plan = self.track.plan
         assert plan is not None
-        view = View(self.job, plan, jobs, self.track.recall(), circumstances=self.circumstances)
+        memory = replace(self.track.recall(), asked=self.asking.decided)
+        view = View(self.job, plan, jobs, memory, circumstances=self.circumstances, asked=self.asking.seen)
         skew = self.circumstances.skew
         decision = decide(view, self.cluster.now + skew, Limits(TOMBSTONE))
         self.track.remember(decision)
@@ -322,6 +309,8 @@ class Process:
             self._create(slot)
         for following in decision.retries:
             self.track.begin_retry(self.job, following)
+        for attempt in decision.asked.starts if decision.asked else ():
+            self.track.begin_run(attempt, self.cluster.now)
         for run_id in list(self.track.retries):
             self._retry(self.track.retries[run_id])
         for ending in decision.endings:
@@ -336,6 +325,7 @@ class Process:
                 self.track.lost[run.run_id] = runs.build_lost_run(run, self.cluster.now)
         if self.track.wanted_status is not None and wanted_status is not None:
             self._patch(wanted_status)
+        self.asking.apply(decision.asked, self.status_mode)
 
     def _create(self, slot: datetime) -> None:
         creator = JobCreator(self.cluster, describe_creator, lambda: self.circumstances)  # type: ignore[arg-type]
@@ -348,24 +338,30 @@ class Process:
             self.track.conclude(slot, result.judgement)
 
     def _retry(self, create: Create) -> None:
-        """Create a run's next attempt as `Effects` does."""
-        assert create.follows is not None
-        previous = create.follows.after
-        item = self.cluster.jobs.get(previous.name)
-        if item is None or is_ending(parse_job(item)):
-            del self.track.retries[previous.run_id]
-            return
-        create.template = item
-        creator = JobCreator(self.cluster, lambda: Creator("team.x", "one", 1))  # type: ignore[arg-type]
+        """Create a run's next attempt, or its first one, as `Effects` does."""
+        run_id, follows = create.attempt.run_id, create.follows
+        if follows is not None:
+            item = self.cluster.jobs.get(follows.after.name)
+            if item is None or is_ending(parse_job(item)):
+                del self.track.retries[run_id]
+                return
+            create.template = item
+        creator = JobCreator(self.cluster, describe_creator, lambda: self.circumstances)  # type: ignore[arg-type]
         result = run_now(creator.create(create))
         if isinstance(result, Created):
             job = parse_job(result.job)
             self.jobs[job.uid] = job
             self.track.forget_created([job])
         elif isinstance(result, Refused):
-            del self.track.retries[previous.run_id]
-            self.track.fail_retry(previous, result.judgement, self.cluster.now)
-            self.cluster.results[previous.name] = "Failed"
+            del self.track.retries[run_id]
+            self._give_up(run_id, follows, result)
+
+    def _give_up(self, run_id: str, follows: NextAttempt | None, refused: Refused) -> None:
+        if follows is None:
+            self.track.rejected[run_id] = refused.judgement
+            return
+        self.track.fail_retry(follows.after, refused.judgement, self.cluster.now)
+        self.cluster.results[follows.after.name] = "Failed"
 
     def _end(self, ending: Ending) -> None:
         self.track.begin_ending(ending)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from serving import merge
 from situations import build_scheduled_job
-from world import merge
 
 from sundial_operator.statuses import build_patch
 

@@ -1,28 +1,21 @@
-"""Any story of users, crashes and trouble ends with one verdict and at most one Job a slot."""
+"""Any story of users, crashes and trouble ends with one verdict and at most one Job a slot, or a request."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from situations import CREATED, TEMPLATE
-from world import LONG_AFTER, TOMBSTONE, Cluster, Process, floor
+from situations import CREATED, TEMPLATE, at
+from stories import Era, Story, check_story, compile_spec
+from world import Cluster, Process
 
-from sundial_core.instants import format_instant, parse_instant
-from sundial_core.model import Schedule
-from sundial_core.schedule import CompiledSchedule, compile_schedule
+from sundial_core.instants import format_instant
 
 QUIET = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-MICROSECOND = timedelta(microseconds=1)
 
 schedules = st.one_of(
     st.integers(1, 10).map(lambda seconds: {"interval": {"seconds": seconds}}),
@@ -48,6 +41,14 @@ specs = st.fixed_dictionaries(
             }
         ),
     }
+)
+requests = st.fixed_dictionaries(
+    {},
+    optional={
+        "scheduledFor": st.sampled_from([-10, 10, 30, 35, 60]).map(lambda number: format_instant(at(number))),
+        "ignoreConcurrency": st.booleans(),
+        "ttlSecondsAfterFinished": st.integers(0, 20),
+    },
 )
 seconds = st.one_of(
     st.integers(1, 15_000).map(lambda milliseconds: milliseconds / 1000), st.integers(15, 100)
@@ -79,276 +80,11 @@ steps = st.one_of(
     st.tuples(st.just("pause"), st.sampled_from([None, "true", "rubbish", 3, 30]), seconds),
     st.tuples(st.just("edit"), schedules, seconds),
 )
-
-
-@dataclass
-class Era:
-    """A stretch of time in which a schedule was in force and runs were wanted: slots in (since, until]."""
-
-    schedule: CompiledSchedule
-    since: datetime
-    until: datetime = LONG_AFTER
-
-
-@dataclass
-class Story:
-    """Plays steps, and notes which slots count; `waived` are stretches in which a verdict is optional."""
-
-    cluster: Cluster
-    process: Process
-    eras: list[Era] = field(default_factory=list)
-    waived: list[tuple[datetime, datetime]] = field(default_factory=list)
-    paused: str | None = None
-    unheard_since: datetime | None = None
-    frozen_since: datetime | None = None
-
-    def play(self, step: tuple[Any, ...]) -> None:
-        """Play one step: the method of that name with its arguments, and then some time."""
-        name, *arguments, seconds = step
-        getattr(self, name)(*arguments)
-        self.process.pass_time(seconds)
-
-    def wait(self) -> None:
-        """Let only time pass."""
-
-    def be_away(self, seconds: float) -> None:
-        """Let time pass without a process."""
-        self.crash()
-        self.cluster.pass_to(self.cluster.now + timedelta(seconds=seconds))
-        self.crash()
-
-    def hear(self) -> None:
-        """Let news arrive again; what changed meanwhile could not be known."""
-        self.process.is_deaf = False
-        if self.unheard_since is not None:
-            self.waived.append((self.unheard_since, self.cluster.now))
-            self.unheard_since = None
-
-    def grow_deaf(self) -> None:
-        """Hold back all news."""
-        self.process.is_deaf = True
-
-    def meet_creates(self, mode: str) -> None:
-        """Say what becomes of creates from now on."""
-        self.cluster.create_mode = mode
-
-    def meet_statuses(self, mode: str) -> None:
-        """Say what becomes of status patches from now on."""
-        self.process.status_mode = mode
-
-    def plan_jobs(self, seconds: int, result: str) -> None:
-        """Say how Jobs end from now on."""
-        self.cluster.job_seconds, self.cluster.job_result = seconds, result
-
-    def cancel(self) -> None:
-        """Let a user cancel the newest Job's run."""
-        self.cluster.cancel()
-
-    def hold(self, by: str) -> None:
-        """Hold the starts of the installation, or let them go on."""
-        self.process.circumstances = replace(self.process.circumstances, held_by=by)
-
-    def set_clock(self, skew: int) -> None:
-        """Let the process's clock be off; what was changed while nothing was decided is known at the end."""
-        self.process.circumstances = replace(self.process.circumstances, skew=timedelta(seconds=skew))
-        if self.frozen_since is not None:
-            self.waived.append((self.frozen_since, self.cluster.now))
-        self.frozen_since = self.cluster.now if skew else None
-
-    def suspend(self, value: object) -> None:
-        """Let a user set spec.suspend."""
-        self.change(self.cluster.item["spec"] | {"suspend": value})
-
-    def suspend_for(self, seconds: float) -> None:
-        """Let a user suspend and resume."""
-        self.suspend(value=True)
-        self.process.pass_time(seconds)
-        self.suspend(value=False)
-
-    def pause(self, value: object) -> None:
-        """Let a user set or remove the pause annotation; a number is an end, in seconds from now."""
-        until = self.cluster.now + timedelta(seconds=value) if isinstance(value, int) else None
-        self.paused = format_instant(until) if until else value
-        self.change(self.cluster.item["spec"])
-
-    def edit(self, schedule: dict[str, Any]) -> None:
-        """Let a user change the schedule."""
-        self.change(self.cluster.item["spec"] | {"schedule": schedule})
-
-    def crash(self) -> None:
-        """Let the process die and its requests land or not; what it knew of changes not stored is lost."""
-        self.cluster.land(LONG_AFTER if self.cluster.version % 2 else self.cluster.now)
-        self.cluster.landings.clear()
-        stored = self.cluster.item["status"].get("cursor")
-        self.waived.append((parse_instant(stored) if stored else CREATED, self.cluster.changed))
-        self.hear()
-        self.process.restart()
-
-    def change(self, spec: dict[str, Any]) -> None:
-        """Let a user write the object; a process that runs has decided what was due before."""
-        self.process.look()
-        self.cluster.write_user_change(spec, self.paused)
-        now = self.cluster.now
-        self._end_era(now)
-        start = self._find_start(now)
-        if start is not None:
-            self.eras.append(Era(compile_spec(spec), start))
-        if self.process.is_deaf:
-            self.unheard_since = self.unheard_since or floor(now) - MICROSECOND
-        else:
-            self.process.look()
-
-    def settle(self) -> None:
-        """End all trouble, and let Jobs end and statuses be stored."""
-        self.cluster.create_mode, self.process.status_mode = "ok", "store"
-        self.hold("")
-        self.set_clock(0)
-        self.hear()
-        self.process.pass_time(70)
-        self.change(self.cluster.item["spec"] | {"suspend": True})
-        for _ in range(30):
-            self.process.pass_time(15)
-
-    def _find_start(self, now: datetime) -> datetime | None:
-        if self.cluster.item["spec"].get("suspend") or self.paused in ("true", "rubbish"):
-            return None
-        return max(floor(now), parse_instant(self.paused)) if self.paused else floor(now)
-
-    def _end_era(self, now: datetime) -> None:
-        if self.eras:
-            self.eras[-1].until = min(self.eras[-1].until, now)
-
-
-def compile_spec(spec: dict[str, Any]) -> CompiledSchedule:
-    """Compile the schedule of a spec."""
-    schedule = Schedule.model_validate(spec["schedule"])
-    return compile_schedule(schedule, name="team/tick", created_at=CREATED)
-
-
-def list_slots(story: Story) -> Iterator[datetime]:
-    """List the slots that counted."""
-    for era in story.eras:
-        until = min(era.until, story.cluster.now)
-        yield from era.schedule.latest_slots(min(era.since, until), until, 100_000)
-
-
-@dataclass
-class Verdicts:
-    """A status's `recentSlots`, by slot and as (first, last, count) ranges."""
-
-    entries: dict[datetime, dict[str, Any]]
-    ranges: list[tuple[datetime, datetime, int]]
-
-    def find_ranges(self, slot: datetime) -> int:
-        """Count the ranges that a slot is in."""
-        return sum(first <= slot <= last for first, last, _ in self.ranges)
-
-
-def read_verdicts(status: dict[str, Any]) -> Verdicts:
-    """Read a status's verdicts; a slot with two entries is an error."""
-    found = Verdicts({}, [])
-    for entry in status.get("recentSlots", []):
-        if "slot" in entry:
-            assert parse_instant(entry["slot"]) not in found.entries
-            found.entries[parse_instant(entry["slot"])] = entry
-        else:
-            span = parse_instant(entry["from"]), parse_instant(entry["to"]), entry["count"]
-            found.ranges.append(span)
-    return found
-
-
-def check_history(statuses: list[dict[str, Any]], cluster: Cluster) -> None:
-    """What was stored stays: cursor and effectiveFrom do not go back, starts and results do not change.
-
-    A verdict changes only for a slot whose Job has landed after all.
-    """
-    for old, new in pairwise(statuses):
-        check_queue(old, new)
-        assert parse_instant(old["cursor"]) <= parse_instant(new["cursor"])
-        assert parse_instant(old["effectiveFrom"]) <= parse_instant(new["effectiveFrom"])
-        now = read_verdicts(new)
-        for slot, entry in read_verdicts(old).entries.items():
-            if entry["verdict"] == "Started":
-                assert entry.items() <= now.entries[slot].items()
-            elif cluster.are_landings_late and now.entries.get(slot, {}).get("verdict") == "Started":
-                assert slot in cluster.made_slots
-            else:
-                assert now.entries.get(slot) == entry or now.find_ranges(slot) == 1
-
-
-def check_queue(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """A slot that waits has no verdict, and has one as soon as it does not wait any more."""
-    verdicts, waiting = read_verdicts(new), {entry["slot"] for entry in new.get("queued", [])}
-    for slot in waiting:
-        assert parse_instant(slot) <= parse_instant(new["cursor"])
-        assert parse_instant(slot) not in verdicts.entries
-        assert not verdicts.find_ranges(parse_instant(slot))
-    for entry in old.get("queued", []):
-        slot = parse_instant(entry["slot"])
-        assert entry["slot"] in waiting or (slot in verdicts.entries) + verdicts.find_ranges(slot) == 1
-
-
-def check_verdicts(story: Story, verdicts: Verdicts) -> None:
-    """Each slot that counts has one verdict, and no other slot has any."""
-    slots = set(list_slots(story))
-    optional = list_waived(story)
-    for slot in slots - optional:
-        assert (slot in verdicts.entries) + verdicts.find_ranges(slot) == 1, (slot, "has not one verdict")
-    assert set(verdicts.entries) <= slots | optional
-    for first, last, count in verdicts.ranges:
-        inside = {slot for slot in slots | optional if first <= slot <= last} - set(verdicts.entries)
-        assert len(inside - optional) <= count <= len(inside)
-
-
-def check_jobs(story: Story, verdicts: Verdicts) -> None:
-    """At most one Job was ever made for a slot; it is the slot's verdict, and its end the result."""
-    cluster = story.cluster
-    assert set(cluster.made.values()) <= {1}
-    assert {slot for slot, e in verdicts.entries.items() if e["verdict"] == "Started"} == set(
-        cluster.made_slots
-    )
-    for slot, name in cluster.made_slots.items():
-        assert verdicts.entries[slot]["result"] == cluster.results[name]
-    concurrency = cluster.spec["concurrency"]
-    is_free = concurrency["policy"] == "Allow" or cluster.are_landings_late
-    assert is_free or cluster.most_active <= concurrency["maxInstances"]
-
-
-def check_deletes(process: Process) -> None:
-    """A Job is deleted only after its outcome was stored and the floor has passed."""
-    for job, status, now in process.deleted:
-        assert job.slot is not None
-        assert "result" in read_verdicts(status).entries[job.slot]
-        assert job.run_id not in [entry["runId"] for entry in status.get("active", [])]
-        assert job.slot <= parse_instant(status["cursor"])
-        assert job.released_at is not None
-        assert job.released_at + TOMBSTONE <= now
-
-
-def check_counters(status: dict[str, Any]) -> None:
-    """The counters say what the entries say."""
-    seen: Counter[tuple[str, str]] = Counter()
-    for entry in status.get("recentSlots", []):
-        is_start = entry["verdict"] == "Started"
-        seen[entry["verdict"].lower(), "" if is_start else entry["reason"]] += entry.get("count", 1)
-    counted = status.get("counters", {}).get("verdicts", {})
-    reasons = {
-        (verdict, r): n for verdict in ("skipped", "missed") for r, n in counted.get(verdict, {}).items()
-    }
-    started = {("started", ""): counted["started"]} if "started" in counted else {}
-    assert reasons | started == dict(seen)
-
-
-def list_waived(story: Story) -> set[datetime]:
-    """List the slots whose verdict is optional, of every schedule that there ever was."""
-    every = {era.schedule.source: era.schedule for era in story.eras}.values()
-    return {
-        slot
-        for since, until in story.waived
-        if since < until
-        for schedule in every
-        for slot in schedule.latest_slots(since, until, 100_000)
-    }
+asking = st.one_of(
+    st.tuples(st.just("ask"), requests, seconds),
+    st.tuples(st.just("ask"), requests, st.just(0)),
+    st.tuples(st.just("withdraw"), st.integers(0, 5), seconds),
+)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -356,6 +92,19 @@ def list_waived(story: Story) -> set[datetime]:
 def test_each_slot_that_counts_ends_in_one_verdict(
     spec: dict[str, Any], script: list[tuple[Any, ...]]
 ) -> None:
+    play(spec, script)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(spec=specs, script=st.lists(st.one_of(asking, steps), min_size=3, max_size=15))
+def test_each_run_that_is_asked_for_starts_once_and_ends_with_a_status(
+    spec: dict[str, Any], script: list[tuple[Any, ...]]
+) -> None:
+    play(spec, script)
+
+
+def play(spec: dict[str, Any], script: list[tuple[Any, ...]]) -> None:
+    """Play a story from its first step to a calm end, and check what is left."""
     cluster = Cluster(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sundial_operator.creates.read_clock", lambda: cluster.now)
@@ -366,16 +115,3 @@ def test_each_slot_that_counts_ends_in_one_verdict(
             story.play(step)
         story.settle()
     check_story(story)
-
-
-def check_story(story: Story) -> None:
-    """Check everything that must hold after a story."""
-    status = story.cluster.item["status"]
-    assert "queued" not in status
-    verdicts = read_verdicts(status)
-    check_history(story.cluster.statuses, story.cluster)
-    check_verdicts(story, verdicts)
-    check_jobs(story, verdicts)
-    check_deletes(story.process)
-    check_counters(status)
-    assert story.process.track.wanted_status is None
