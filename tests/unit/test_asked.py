@@ -467,3 +467,71 @@ def test_a_suspended_schedule_retries_what_a_person_asked_for() -> None:
     parent = build_parent(suspend=True, retry={"count": 1, "delaySeconds": 0})
     decision = ask(build_request(status=STARTED), now=20, jobs=(ended("Failed"),), job=parent)
     assert [one.number for one in decision.retries] == [2]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_shown", "expected"),
+    [
+        pytest.param(complete(STARTED), True, 1, id="both have its end"),
+        pytest.param(STARTED, True, 0, id="its own status does not"),
+        pytest.param(complete(STARTED), False, 0, id="the schedule's does not"),
+    ],
+)
+def test_its_jobs_stay_until_its_end_is_stored(status: dict[str, Any], is_shown: Any, expected: int) -> None:
+    entry = {"runId": RUN_UID, "verdict": "Started", "trigger": "manual", "startedAt": format_instant(at(12))}
+    stored = {
+        "cursor": format_instant(at(0)),
+        "recentSlots": [entry | {"result": "Succeeded"}] if is_shown else [],
+    }
+    parent = build_parent(status=stored, history={"successful": 0}, suspend=True)
+    decision = ask(build_request(status=status), now=2000, jobs=(ended(),), job=parent)
+    assert len(decision.deletes.jobs) == expected
+
+
+def test_the_jobs_of_one_that_was_deleted_go_like_others() -> None:
+    entry = {"runId": RUN_UID, "verdict": "Started", "trigger": "manual", "startedAt": format_instant(at(12))}
+    stored = {"cursor": format_instant(at(0)), "recentSlots": [entry | {"result": "Succeeded"}]}
+    parent = build_parent(status=stored, history={"successful": 0}, suspend=True)
+    assert len(ask(now=2000, jobs=(ended(),), job=parent).deletes.jobs) == 1
+
+
+def test_the_schedule_shows_it_but_no_slot() -> None:
+    decision = ask(build_request(status=STARTED), now=20, jobs=(ended(),))
+    assert decision.status is not None
+    (entry,) = decision.status["recentSlots"]
+    assert (entry["trigger"], entry["runId"], entry["result"]) == ("manual", RUN_UID, "Succeeded")
+    assert (decision.status["lastResult"], decision.status["lastRunTime"]) == (
+        "Succeeded",
+        format_instant(at(12)),
+    )
+    assert decision.status["cursor"] == format_instant(at(0))
+    assert "counters" not in decision.status
+    assert "lastScheduleTime" not in decision.status
+
+
+def test_what_was_shown_is_not_counted_again() -> None:
+    first = ask(now=20, jobs=(ended("Failed"),)).status
+    again = ask(now=30, jobs=(ended("Failed"),), job=build_parent(status=first)).status
+    assert (first or {})["consecutiveFailures"] == (again or {})["consecutiveFailures"] == 1
+
+
+def test_its_entry_stays_as_long_as_its_jobs() -> None:
+    def slots(count: int) -> list[dict[str, Any]]:
+        said = {"verdict": "Missed", "reason": "TooLate"}
+        return [said | {"slot": format_instant(at(600 * n))} for n in range(count, 0, -1)]
+
+    shown = (ask(now=20, jobs=(ended(),)).status or {})["recentSlots"]
+    stored = {
+        "cursor": format_instant(at(18_000)),
+        "effectiveFrom": format_instant(at(0)),
+        "recentSlots": [*slots(30), *shown],
+    }
+    for jobs, expected in (((ended(),), 1), ((), 0)):
+        status = ask(now=18_001, jobs=jobs, job=build_parent(status=stored)).status or {}
+        assert sum("runId" in entry for entry in status["recentSlots"]) == expected
+
+
+def test_a_manual_run_does_not_hide_missed_slots() -> None:
+    job = build_observed(None, **build_run_marks(created=700))
+    status = ask(now=701, jobs=(job,), job=build_parent(status=ask(now=700).status)).status
+    assert read_condition(status, "MissedRuns") == ("True", "SlotsMissed")

@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from requested import build_request_item
 from situations import UID, at, build_item
 
 from sundial_core.instants import format_instant, parse_instant
-from sundial_core.objects import Pause, parse_pause, parse_scheduled_job, parse_task_function
+from sundial_core.objects import (
+    Pause,
+    parse_pause,
+    parse_scheduled_job,
+    parse_scheduled_job_run,
+    parse_task_function,
+)
 
 
 def field(time: float | None, subresource: str | None = None) -> dict[str, Any]:
@@ -111,3 +118,19 @@ def test_instants_go_there_and_back(text: str, written: str) -> None:
 def test_what_is_no_instant(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_instant(text)
+
+
+def test_a_scheduled_job_run_is_read() -> None:
+    item = build_request_item({"reason": "x"}, labels={"velero.io/restore-name": "x"})
+    request = parse_scheduled_job_run(item)
+    assert (request.ns, request.name, request.parent_name) == ("team", "now", "tick")
+    assert (request.is_restored, request.is_managed, request.is_deleting) == (True, False, False)
+    assert (request.resource_version, request.created_at, request.status) == (30, at(12), {})
+
+
+@pytest.mark.parametrize("mark", ["uid", "resourceVersion", "namespace", "name", "creationTimestamp"])
+def test_what_is_no_scheduled_job_run_is_not_read(mark: str) -> None:
+    item = build_request_item()
+    del item["metadata"][mark]
+    with pytest.raises(KeyError):
+        parse_scheduled_job_run(item)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import CronFields, DstPolicy, Interval, Schedule
 from sundial_core.schedule import CompiledSchedule, ScheduleError, compile_schedule
 
@@ -325,3 +326,27 @@ def test_counting_and_the_newest_agree_with_walking(
     assert schedule.slots_after(after, min(len(every), 50)) == every[:50]
     middle = after + timedelta(hours=hours / 2)
     assert schedule.count_slots(after, middle) + schedule.count_slots(middle, until) == len(every)
+
+
+@pytest.mark.parametrize(
+    ("instant", "is_slot", "before"),
+    [
+        ("2026-01-01T09:00:00Z", True, "2025-12-31T09:00:00Z"),
+        ("2026-01-01T09:00:00.5Z", False, "2026-01-01T09:00:00Z"),
+        ("2026-01-01T08:59:59Z", False, "2025-12-31T09:00:00Z"),
+        ("2025-12-01T09:00:00Z", True, None),
+        ("2025-11-30T09:00:00Z", False, None),
+        ("0001-01-01T00:00:00Z", False, None),
+        ("2030-01-01T00:00:00Z", False, "2026-02-01T09:00:00Z"),
+        ("9999-12-31T23:59:59Z", False, None),
+    ],
+)
+def test_whether_an_instant_is_a_slot_and_which_is_before(
+    instant: str, is_slot: object, before: str | None
+) -> None:
+    window = {"startsAt": "2025-12-01T00:00:00Z", "endsAt": "2026-02-01T10:00:00Z"}
+    spec = Schedule.model_validate({"cron": "0 9 * * *"} | window)
+    schedule = compile_schedule(spec, name="a/b", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    found = schedule.previous_slot(parse_instant(instant))
+    assert schedule.is_slot(parse_instant(instant)) is is_slot
+    assert (format_instant(found) if found else None) == before

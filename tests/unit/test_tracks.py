@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from requested import RUN_UID, ask, build_request, build_run_marks
 from situations import (
     UID,
     at,
@@ -169,3 +170,44 @@ def test_a_status_that_waits_to_be_stored_is_remembered() -> None:
 def test_a_restart_forgets_and_finds_the_same_again() -> None:
     decision = look(build_scheduled_job(), 20, (build_observed(10),), Track(UID).recall())
     assert read_verdicts(decision.status) == ["10 Started", "20 Skipped AlreadyActive"]
+
+
+def build_asked_track() -> Track:
+    """Build the track of a schedule one of whose runs was asked for and is being created."""
+    track = build_track(5)
+    (attempt,) = ask(build_request()).asked.starts  # type: ignore[union-attr]
+    track.begin_run(attempt, at(13))
+    return track
+
+
+def test_a_run_that_was_asked_for_is_created_as_it_was_decided() -> None:
+    track = build_asked_track()
+    assert track.recall().retrying == {RUN_UID}
+    assert track.retries[RUN_UID].due_at == at(13)
+    track.forget_created([build_observed(None, **build_run_marks())])
+    assert track.recall().retrying == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_kept"),
+    [
+        pytest.param((build_request(),), True, id="still wanted"),
+        pytest.param((), False, id="deleted"),
+        pytest.param((build_request(is_deleting=True),), False, id="being deleted"),
+    ],
+)
+def test_deleting_one_that_waits_cancels_it(asked: Any, is_kept: Any) -> None:
+    track = build_asked_track()
+    track.rejected[RUN_UID] = skipped(10)
+    track.forget_answered(asked)
+    assert (RUN_UID in track.retries) is (RUN_UID in track.rejected) is is_kept
+
+
+@pytest.mark.parametrize(("results", "is_kept"), [((), True), ((RUN_UID,), False)])
+def test_a_lost_run_that_was_asked_for_stays_until_its_result_is_stored(results: Any, is_kept: Any) -> None:
+    track = build_track()
+    run = build_lost_run(build_run(build_observed(None, **build_run_marks()), (), at(14)), at(14))
+    track.lost[run.run_id] = run
+    entries = [{"runId": uid, "result": "Cancelled", "verdict": "Started"} for uid in results]
+    track.forget_stored(build_stored(99, recentSlots=entries))
+    assert (run.run_id in track.recall().lost) is is_kept
