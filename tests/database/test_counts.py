@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+from uuid import UUID
 
 import pytest
 from rows import execution_row, numbered, running_row
@@ -14,8 +15,12 @@ from sqlalchemy.pool import NullPool
 from sundial_api.db.bookkeeping import ExecutionCount
 from sundial_api.db.engine import read_url
 from sundial_api.db.tables import ScheduledJobExecution
+from sundial_devcluster.polling import until
 
 Execution = ScheduledJobExecution
+BLOCKED = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 def read_counts(connection: Connection) -> dict[tuple[str, str], int]:
@@ -90,20 +95,26 @@ def engine(fresh_database: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def write_batch(engine: Engine, writer: int) -> None:
-    """Write rows of three jobs in an order that differs between writers, each batch one statement."""
-    for batch in range(10):
-        jobs = [1, 2, 3] if writer % 2 else [3, 2, 1]
-        rows = [
-            execution_row(writer * 1000 + batch * 10 + job, job_id=numbered(job), status=status)
-            for job, status in zip(jobs, ("success", "failed", "timeout"), strict=True)
-        ]
-        with engine.begin() as connection:
-            connection.execute(insert(Execution).values(rows))
+def write(connection: Connection, first: int, jobs: list[UUID]) -> None:
+    """Write an execution of each job in one statement."""
+    rows = [execution_row(first + number, job_id=job) for number, job in enumerate(jobs)]
+    connection.execute(insert(Execution).values(rows))
 
 
-def test_writers_at_the_same_time_neither_lose_counts_nor_block_each_other_for_good(engine: Engine) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda writer: write_batch(engine, writer), range(4)))
+def write_all(engine: Engine, jobs: list[UUID]) -> None:
+    with engine.begin() as connection:
+        write(connection, 1000, jobs)
+
+
+def test_a_statement_that_waits_for_the_first_job_holds_none_of_the_others(engine: Engine) -> None:
+    first, *others = jobs = sorted(numbered(number) for number in range(40))
+    other_writer = Thread(target=write_all, args=(engine, [*others, first]))
+    with engine.begin() as connection, engine.connect() as watcher:
+        watcher.execution_options(isolation_level="AUTOCOMMIT")
+        write(connection, 1, [first])
+        other_writer.start()
+        until(lambda: watcher.scalar(BLOCKED) == 1)
+        write(connection, 2, others)
+    other_writer.join()
     with engine.connect() as connection:
-        assert sum(read_counts(connection).values()) == 4 * 10 * 3
+        assert read_counts(connection) == {(str(job), "success"): 2 for job in jobs}

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from rows import execution_row
-from sqlalchemy import insert, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sundial_api.db.engine import UnusableUrl, build_engine, read_url
-from sundial_api.db.tables import ScheduledJobExecution
 from sundial_api.settings import DatabaseSettings
 
 
@@ -75,11 +73,9 @@ async def _ask(engine: AsyncEngine) -> int:
 
 async def test_an_error_does_not_show_the_values(fresh_engine: AsyncEngine) -> None:
     async with fresh_engine.connect() as connection:
-        with pytest.raises(IntegrityError) as caught:
-            await connection.execute(
-                insert(ScheduledJobExecution).values(execution_row(status="no", error_message="s3cret"))
-            )
-    assert "s3cret" not in str(caught.value).split("DETAIL")[0]
+        with pytest.raises(DBAPIError, match="division by zero") as caught:
+            await connection.execute(text("SELECT CAST(:value AS text), 1 / 0"), {"value": "s3cret"})
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
