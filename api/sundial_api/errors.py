@@ -31,12 +31,19 @@ class Problem(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-class Invalid(Problem):
-    """A value that cannot be used: 422 with its place, such as ("body", "scheduleConfig", "hours")."""
+class Invalids(Problem):
+    """Values that cannot be used: 422 with a place, a message and a type for each."""
 
-    def __init__(self, loc: tuple[str | int, ...], message: str, kind: str = "value_error") -> None:
-        super().__init__(422, message)
-        self.errors = [{"loc": list(loc), "msg": message, "type": kind}]
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(422, "; ".join(str(one["msg"]) for one in errors))
+        self.errors = errors
+
+
+class Invalid(Invalids):
+    """One value that cannot be used, with its place, such as ("body", "scheduleConfig", "hours")."""
+
+    def __init__(self, loc: tuple[str | int, ...], message: str) -> None:
+        super().__init__([{"loc": list(loc), "msg": message, "type": "value_error"}])
 
 
 def install_handlers(application: FastAPI) -> None:
@@ -53,7 +60,7 @@ def install_handlers(application: FastAPI) -> None:
 
 async def _answer_problem(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    detail: Any = error.errors if isinstance(error, Invalid) else error.detail
+    detail: Any = error.errors if isinstance(error, Invalids) else error.detail
     return JSONResponse({"detail": detail}, error.status, headers=error.headers)
 
 

@@ -20,6 +20,7 @@ from sundial_api.deps import Parts
 from sundial_api.errors import install_handlers
 from sundial_api.executions.endpoints import router as executions
 from sundial_api.gate import Gate
+from sundial_api.jobs.endpoints import previews
 from sundial_api.jobs.endpoints import router as jobs
 from sundial_api.settings import AuthMode, Settings
 from sundial_api.status.endpoints import router as status
@@ -52,7 +53,7 @@ def build_application(settings: Settings) -> FastAPI:
     application.add_middleware(Gate, find_authenticator=lambda: application.state.parts.authenticator)
     install_handlers(application)
     routes = APIRouter(prefix=PREFIX)
-    for router in (task_functions, jobs, executions, status):
+    for router in (task_functions, previews, jobs, executions, status):
         routes.include_router(router)
     application.include_router(routes)
     return application

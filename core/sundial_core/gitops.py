@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-MARK_PREFIXES = (
-    "argocd.argoproj.io/",
-    "kustomize.toolkit.fluxcd.io/",
-    "helm.toolkit.fluxcd.io/",
-    "meta.helm.sh/",
-    "helm.sh/",
-)
-"""Labels and annotations that these tools set on what they apply."""
+KEEPERS = {
+    "argocd.argoproj.io/": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/": "Flux",
+    "helm.toolkit.fluxcd.io/": "Flux",
+    "meta.helm.sh/": "Helm",
+    "helm.sh/": "Helm",
+}
+"""Whose the labels and annotations are that these tools set on what they apply, by their prefixes."""
 
 INSTANCE = "app.kubernetes.io/instance"
 """The label by which Argo CD tracks objects unless told otherwise."""
@@ -21,10 +21,15 @@ MANAGER = "app.kubernetes.io/managed-by"
 
 def is_managed(labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
     """Tell whether an object bears the marks of such a tool; in doubt it does."""
-    if INSTANCE in labels or labels.get(MANAGER) == "Helm":
-        return True
-    return _has_mark(labels) or _has_mark(annotations)
+    return find_keeper(labels, annotations) is not None
 
 
-def _has_mark(keys: Iterable[str]) -> bool:
-    return any(key.startswith(MARK_PREFIXES) for key in keys)
+def find_keeper(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str | None:
+    """Name the tool that looks after an object, if one does."""
+    marks = [*labels, *annotations]
+    for prefix, keeper in KEEPERS.items():
+        if any(mark.startswith(prefix) for mark in marks):
+            return keeper
+    if labels.get(MANAGER) == "Helm":
+        return "Helm"
+    return "Argo CD" if INSTANCE in labels else None

@@ -28,6 +28,7 @@ CREATED_HEADERS = {
 }
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 REQUEST_TIMEOUT_SECONDS = 15.0
 CONNECTIONS = 64
 SELF_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -144,6 +145,12 @@ class KubeClient:
         """Merge-patch an object; the patch carries the resourceVersion that guards it."""
         return await self._write("PATCH", resource.path(ns, name), patch, MERGE_PATCH)
 
+    async def patch_json(
+        self, resource: Resource, ns: str, name: str, operations: list[JsonObject]
+    ) -> JsonObject:
+        """Patch an object by the operations of RFC 6902, which can also write null."""
+        return await self._write("PATCH", resource.path(ns, name), operations, JSON_PATCH)
+
     async def patch_status(self, resource: Resource, ns: str, name: str, patch: JsonObject) -> JsonObject:
         """Merge-patch the status; the patch carries the resourceVersion that guards it."""
         path = resource.path(ns, name, "status")
@@ -161,7 +168,7 @@ class KubeClient:
         return await self._write("DELETE", resource.path(ns, name), options)
 
     async def _write(
-        self, method: str, path: str, body: JsonObject | bytes, content_type: str = JSON
+        self, method: str, path: str, body: JsonObject | list[JsonObject] | bytes, content_type: str = JSON
     ) -> JsonObject:
         self._gate()
         data = body if isinstance(body, bytes) else orjson.dumps(body)

@@ -1,4 +1,4 @@
-"""GET /executions and GET /executions/{id}."""
+"""GET /executions, GET /executions/{id} and POST /executions/{id}/cancel."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from sundial_api.deps import Asking, Connection
+from sundial_api.deps import Asking, Connection, Running
 from sundial_api.executions import service
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import (
     ExecutionQuery,
     ScheduledJobExecutionDetail,
     ScheduledJobExecutionListResponse,
+    ScheduledJobExecutionRead,
 )
+from sundial_api.jobs.triggers import RunStarter
 from sundial_api.paging import describe_page
 from sundial_kube.resources import SCHEDULED_JOBS
 
@@ -41,3 +43,9 @@ async def get_execution(
     row = await service.get_execution(connection, execution_id)
     await visitor.require("get", SCHEDULED_JOBS, row["namespace"])
     return ScheduledJobExecutionDetail.model_validate(row)
+
+
+@router.post("/executions/{execution_id}/cancel")
+async def cancel_execution(execution_id: UUID, parts: Running, visitor: Asking) -> ScheduledJobExecutionRead:
+    """End a run: its Pods are stopped, and it ends as failed."""
+    return await RunStarter(parts, visitor).cancel(execution_id)

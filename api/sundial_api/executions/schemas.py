@@ -82,3 +82,21 @@ class ScheduledJobExecutionListResponse(WireModel):
     total: int
     next_cursor: str | None = None
     """Where this page ended, for `cursor`; none on the last page."""
+
+
+class SlotRead(WireModel):
+    """Slots in a row that started no run, with the one verdict that they share."""
+
+    first_slot: Instant
+    last_slot: Instant
+    count: int
+    verdict: str
+    """Skipped, Missed or NotMirrored."""
+    reason: str
+    message: str | None = None
+
+
+class SlotListResponse(WireModel):
+    """A page of slots, newest first."""
+
+    slots: list[SlotRead]

@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 
-from sundial_api.deps import Asking, Connection
+from sundial_api.deps import Asking, Connection, Running
 from sundial_api.executions import service as executions
-from sundial_api.executions.repository import ExecutionFilter
-from sundial_api.executions.schemas import JobExecutionQuery, ScheduledJobExecutionListResponse
+from sundial_api.executions.repository import ExecutionFilter, list_slots
+from sundial_api.executions.schemas import (
+    JobExecutionQuery,
+    ScheduledJobExecutionListResponse,
+    SlotListResponse,
+    SlotRead,
+)
 from sundial_api.jobs import service
+from sundial_api.jobs.previews import PreviewRequest, PreviewResponse, preview
 from sundial_api.jobs.repository import JobFilter
-from sundial_api.jobs.schemas import JobQuery, ScheduledJobDetail, ScheduledJobListResponse
-from sundial_api.paging import describe_page
+from sundial_api.jobs.schemas import (
+    JobQuery,
+    ScheduledJobCreate,
+    ScheduledJobDetail,
+    ScheduledJobListResponse,
+    ScheduledJobRead,
+    ScheduledJobToggle,
+    ScheduledJobTriggered,
+    ScheduledJobUpdate,
+)
+from sundial_api.jobs.triggers import RunStarter
+from sundial_api.jobs.writes import JobWriter
+from sundial_api.paging import PageQuery, describe_page
 from sundial_kube.resources import SCHEDULED_JOBS
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
+previews = APIRouter(tags=["jobs"])
+
+IfMatch = Annotated[
+    str | None, Header(max_length=1000, description="The ETag that the job must still have; else 412.")
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1, max_length=200, description="A repeat within 24 hours gives what the first one made."
+    ),
+]
 
 
 @router.get("")
@@ -57,3 +86,69 @@ async def list_job_executions(
     answer = await executions.list_executions(connection, ExecutionFilter(job_id, query.status), query)
     describe_page(response, query.wanted, answer.total)
     return answer
+
+
+@router.get("/{job_id}/slots")
+async def list_job_slots(
+    job_id: UUID, connection: Connection, visitor: Asking, query: Annotated[PageQuery, Query()]
+) -> SlotListResponse:
+    """List the slots of a job that started no run, newest first."""
+    row = await service.find_job(connection, job_id)
+    await visitor.require("get", SCHEDULED_JOBS, row["namespace"])
+    rows = await list_slots(connection, job_id, query.wanted)
+    return SlotListResponse(slots=[SlotRead.model_validate(one) for one in rows])
+
+
+@router.post("", status_code=201)
+async def create_job(
+    body: Annotated[ScheduledJobCreate, Body()],
+    parts: Running,
+    visitor: Asking,
+    idempotency_key: IdempotencyKey = None,
+) -> ScheduledJobRead:
+    """Create a job."""
+    return await JobWriter(parts, visitor).create(body, idempotency_key)
+
+
+@router.put("/{job_id}")
+async def update_job(
+    job_id: UUID,
+    body: Annotated[ScheduledJobUpdate, Body()],
+    parts: Running,
+    visitor: Asking,
+    if_match: IfMatch = None,
+) -> ScheduledJobRead:
+    """Change any part of a job; what is left out stays."""
+    return await JobWriter(parts, visitor).update(job_id, body, if_match)
+
+
+@router.put("/{job_id}/status")
+async def toggle_job(
+    job_id: UUID,
+    body: Annotated[ScheduledJobToggle, Body()],
+    parts: Running,
+    visitor: Asking,
+    if_match: IfMatch = None,
+) -> ScheduledJobRead:
+    """Enable or disable a job."""
+    return await JobWriter(parts, visitor).toggle(job_id, body.is_enabled, if_match)
+
+
+@router.delete("/{job_id}", status_code=204)
+async def delete_job(job_id: UUID, parts: Running, visitor: Asking, if_match: IfMatch = None) -> None:
+    """Delete a job; its executions stay listed."""
+    await JobWriter(parts, visitor).delete(job_id, if_match)
+
+
+@router.post("/{job_id}/trigger")
+async def trigger_job(
+    job_id: UUID, parts: Running, visitor: Asking, idempotency_key: IdempotencyKey = None
+) -> ScheduledJobTriggered:
+    """Start a run now."""
+    return await RunStarter(parts, visitor).trigger(job_id, idempotency_key)
+
+
+@previews.post("/preview")
+async def preview_schedule(body: Annotated[PreviewRequest, Body()], parts: Running) -> PreviewResponse:
+    """Tell what a schedule would do: in words, its next slots, and what is odd about it."""
+    return preview(body, parts.settings.time_zone, datetime.now(UTC))

@@ -1,0 +1,25 @@
+"""What is answered about a job that the database does not have yet? The same, read from the object."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sundial_api.jobs.schemas import ScheduledJobRead
+from sundial_api.mirror.schedules import DEFAULT_TIMEOUT_SECONDS, read_schedule
+from sundial_core.instants import parse_instant
+from sundial_core.model import JsonObject
+
+
+def describe_unstored(item: JsonObject, function_id: int, now: datetime) -> ScheduledJobRead:
+    """Describe a job by its object, as it stands at `now`."""
+    row = read_schedule(item, epoch=0).row
+    until = row.paused_until
+    is_paused = until is not None and (until == "infinity" or parse_instant(until) > now)
+    fields = asdict(row) | {
+        "task_function_id": function_id,
+        "timeout_seconds": row.own_timeout_seconds or DEFAULT_TIMEOUT_SECONDS,
+        "is_paused": is_paused,
+        "is_enabled": not row.suspended and not is_paused,
+    }
+    return ScheduledJobRead.model_validate(fields)

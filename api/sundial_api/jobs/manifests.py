@@ -1,0 +1,165 @@
+"""What does a job of the frontend look like as a resource, and what does an edit change of it?
+
+Values in, values out: the contract's fields on one side, raw JSON of ScheduledJobs on the other.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import jsonpatch
+
+from sundial_api.schedule_config import KINDS
+from sundial_core import names
+from sundial_core.instants import format_instant
+from sundial_core.model import JsonObject
+from sundial_kube.resources import SCHEDULED_JOB_RUNS, SCHEDULED_JOBS
+
+CREATED_BY = "sundial.dev/created-by"
+UPDATED_BY = "sundial.dev/updated-by"
+UPDATED_AT = "sundial.dev/updated-at"
+PAUSE_MARKS = (names.PAUSED, names.PAUSED_BY, names.PAUSED_REASON)
+
+LONGEST_SLUG = 41
+RUN_SECONDS = 3600
+"""How long a ScheduledJobRun of the API stays after its end; with an Idempotency-Key:"""
+REPEATABLE_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes, and when."""
+
+    uid: UUID
+    name: str
+    now: datetime
+
+    def sign(self) -> dict[str, str]:
+        """Build the marks of a change."""
+        return {UPDATED_BY: str(self.uid), UPDATED_AT: format_instant(self.now.replace(microsecond=0))}
+
+
+def build_scheduled_job(ns: str, name: str, spec: JsonObject, author: Author) -> JsonObject:
+    """Build a new ScheduledJob."""
+    marks = {CREATED_BY: str(author.uid)} | author.sign()
+    return {
+        "apiVersion": SCHEDULED_JOBS.api_version,
+        "kind": SCHEDULED_JOBS.kind,
+        "metadata": {"namespace": ns, "name": name, "annotations": marks},
+        "spec": spec,
+    }
+
+
+def build_run(job: JsonObject, name: str, author: Author, seconds: int) -> JsonObject:
+    """Build a ScheduledJobRun that somebody asks for; it is deleted so many seconds after its end."""
+    return {
+        "apiVersion": SCHEDULED_JOB_RUNS.api_version,
+        "kind": SCHEDULED_JOB_RUNS.kind,
+        "metadata": {
+            "namespace": job["metadata"]["namespace"],
+            "name": name,
+            "annotations": {CREATED_BY: str(author.uid)},
+        },
+        "spec": {
+            "scheduledJobName": job["metadata"]["name"],
+            "source": "manual",
+            "requestedBy": author.name[:253],
+            "ttlSecondsAfterFinished": seconds,
+        },
+    }
+
+
+def build_slug(text: str) -> str:
+    """Build the readable part of a resource's name: ASCII letters, digits and dashes, else `job`."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:LONGEST_SLUG].strip("-")
+    return slug or "job"
+
+
+def build_keyed_name(prefix: str, *parts: str) -> str:
+    """Build a name that is the same for the same parts: namespace, caller and Idempotency-Key."""
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return f"{prefix}-{digest[:32]}"
+
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "name": ("displayName",),
+    "description": ("description",),
+    "task_args": ("args",),
+    "max_instances": ("concurrency", "maxInstances"),
+    "timeout_seconds": ("timeoutSeconds",),
+    "retry_count": ("retry", "count"),
+    "retry_delay_seconds": ("retry", "delaySeconds"),
+    "time_zone": ("schedule", "timeZone"),
+}
+"""Where the contract's fields are in a spec."""
+
+
+def write_fields(spec: JsonObject, values: Mapping[str, Any]) -> JsonObject:
+    """Write the contract's fields into a copy of a spec; None removes one."""
+    written: JsonObject = copy.deepcopy(spec)
+    for field, value in values.items():
+        *outer, last = FIELDS[field]
+        place = written
+        for name in outer:
+            place = place.setdefault(name, {})
+        if value is None:
+            place.pop(last, None)
+        else:
+            place[last] = value
+    return written
+
+
+def write_schedule(spec: JsonObject, schedule: JsonObject) -> JsonObject:
+    """Write when a job runs; zone, clock-change policy and window stay, an interval keeps its anchor."""
+    old = spec.get("schedule") or {}
+    kept = {name: value for name, value in old.items() if name not in KINDS}
+    anchor = {"anchor": old["anchor"]} if "interval" in schedule and "anchor" in old else {}
+    return spec | {"schedule": kept | anchor | schedule}
+
+
+def enable(item: JsonObject) -> JsonObject:
+    """Clear suspension and pause of a copy of a ScheduledJob."""
+    changed: JsonObject = copy.deepcopy(item)
+    changed["spec"].pop("suspend", None)
+    annotations = changed["metadata"].get("annotations") or {}
+    changed["metadata"]["annotations"] = {
+        name: value for name, value in annotations.items() if name not in PAUSE_MARKS
+    }
+    return changed
+
+
+def suspend(item: JsonObject) -> JsonObject:
+    """Suspend a copy of a ScheduledJob."""
+    changed: JsonObject = copy.deepcopy(item)
+    changed["spec"]["suspend"] = True
+    return changed
+
+
+def pause(item: JsonObject, author: Author) -> JsonObject:
+    """Pause a copy of a ScheduledJob by its annotation, which GitOps tools leave alone."""
+    changed: JsonObject = copy.deepcopy(item)
+    marks = {names.PAUSED: "true", names.PAUSED_BY: author.name, names.PAUSED_REASON: "disabled in the API"}
+    changed["metadata"]["annotations"] = (changed["metadata"].get("annotations") or {}) | marks
+    return changed
+
+
+def sign(item: JsonObject, author: Author) -> JsonObject:
+    """Note in a copy of a ScheduledJob who changed it last."""
+    metadata = item["metadata"] | {"annotations": (item["metadata"].get("annotations") or {}) | author.sign()}
+    return item | {"metadata": metadata}
+
+
+def build_operations(old: JsonObject, new: JsonObject) -> list[JsonObject]:
+    """Build the JSON patch of an edit, guarded by the resourceVersion that it was made from."""
+    operations: list[JsonObject] = jsonpatch.make_patch(old, new).patch
+    version = old["metadata"]["resourceVersion"]
+    return [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}, *operations]

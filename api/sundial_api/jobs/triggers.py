@@ -1,0 +1,168 @@
+"""How does somebody start a run now, and end one? By a ScheduledJobRun, and by a mark on the Job."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+
+from sundial_api.deps import Parts, Visitor
+from sundial_api.errors import Problem
+from sundial_api.executions import repository as executions
+from sundial_api.executions import service as execution_service
+from sundial_api.executions.repository import ExecutionFilter
+from sundial_api.executions.schemas import ScheduledJobExecutionRead
+from sundial_api.jobs import manifests, repository, service
+from sundial_api.jobs.manifests import Author
+from sundial_api.jobs.refusals import translate_refusal
+from sundial_api.jobs.schemas import ScheduledJobRead, ScheduledJobTriggered
+from sundial_api.jobs.writes import check_repeat
+from sundial_api.mirror.answers import take_answers
+from sundial_api.mirror.batches import Kind
+from sundial_api.mirror.words import OPEN_STATUSES
+from sundial_core import names
+from sundial_core.conditions import ConditionType
+from sundial_core.model import ConcurrencyPolicy, JsonObject
+from sundial_kube.errors import ApiError
+from sundial_kube.resources import JOBS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarter:
+    """Starts and ends runs for one caller."""
+
+    parts: Parts
+    visitor: Visitor
+
+    async def trigger(self, job_id: UUID, key: str | None) -> ScheduledJobTriggered:
+        """Ask for a run now; a repeat with the same key gives the one that is there.
+
+        Raises Problem 404; 409 when the job is not enabled or its concurrency rule would skip the run.
+        """
+        async with self.parts.engine.begin() as connection:
+            row = await service.find_job(connection, job_id)
+            wanted = [ExecutionFilter(job_id, status) for status in OPEN_STATUSES]
+            active = sum([await executions.count_executions(connection, one) for one in wanted])
+        ns: str = row["namespace"]
+        await self.visitor.require("create", SCHEDULED_JOB_RUNS, ns)
+        job = await self._read_job(row)
+        author = Author(self.visitor.caller.uid, self.visitor.caller.name, datetime.now(UTC))
+        name = self._name_run(row, key)
+        known = await self._find_known(ns, name, author.now) if key is not None else None
+        if known is None:
+            check_may_start(row, active)
+            seconds = manifests.RUN_SECONDS if key is None else manifests.REPEATABLE_SECONDS
+            known = await self._create(ns, manifests.build_run(job, name, author, seconds))
+        return await self._describe(job_id, job, known)
+
+    async def cancel(self, execution_id: UUID) -> ScheduledJobExecutionRead:
+        """End a run: its Pods are stopped, its Job stays as the record.
+
+        Raises Problem 404, and 409 when it has ended.
+        """
+        async with self.parts.engine.begin() as connection:
+            row = await execution_service.get_execution(connection, execution_id)
+        ns: str = row["namespace"]
+        await self.visitor.require("patch", SCHEDULED_JOBS, ns)
+        if row["status"] not in OPEN_STATUSES:
+            raise Problem(409, f"this execution has ended: {row['status']}")
+        job_name = row["job_name"] or await self._cancel_waiting(row)
+        if job_name:
+            await self._mark(ns, job_name)
+        return ScheduledJobExecutionRead.model_validate(row)
+
+    async def _read_job(self, row: RowMapping) -> JsonObject:
+        try:
+            job = await self.parts.client.get(SCHEDULED_JOBS, row["namespace"], row["resource_name"])
+        except ApiError as error:
+            raise translate_refusal(error) from error
+        if job["metadata"]["uid"] != str(row["id"]):
+            raise Problem(404, "there is no job of that id any more")
+        return job
+
+    def _name_run(self, row: RowMapping, key: str | None) -> str:
+        name = str(row["resource_name"])[:40].rstrip("-")
+        if key is None:
+            return f"{name}-{secrets.token_hex(5)}"
+        return manifests.build_keyed_name(
+            "run", row["namespace"], str(self.visitor.caller.uid), str(row["id"]), key
+        )
+
+    async def _find_known(self, ns: str, name: str, now: datetime) -> JsonObject | None:
+        try:
+            known = await self.parts.client.get(SCHEDULED_JOB_RUNS, ns, name)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise translate_refusal(error) from error
+        check_repeat(known, now)
+        return known
+
+    async def _create(self, ns: str, manifest: JsonObject) -> JsonObject:
+        """Create the ScheduledJobRun; of two requests with one key the second takes the first one's."""
+        try:
+            return await self.parts.client.create(SCHEDULED_JOB_RUNS, ns, manifest)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise translate_refusal(error) from error
+            return await self.parts.client.get(SCHEDULED_JOB_RUNS, ns, manifest["metadata"]["name"])
+
+    async def _describe(self, job_id: UUID, job: JsonObject, run: JsonObject) -> ScheduledJobTriggered:
+        answers = [(Kind.SCHEDULED_JOB, job), (Kind.SCHEDULED_JOB_RUN, run)]
+        async with self.parts.engine.begin() as connection:
+            await take_answers(connection, answers, datetime.now(UTC))
+            row = await repository.find_job(connection, job_id)
+            execution = await execution_service.get_execution(connection, UUID(run["metadata"]["uid"]))
+        if row is None:
+            raise Problem(404, "there is no job of that id any more")
+        return ScheduledJobTriggered(
+            job_id=job_id,
+            execution_id=execution["id"],
+            celery_task_id=execution["celery_task_id"],
+            message=f"{row['name']} was started",
+            execution=ScheduledJobExecutionRead.model_validate(execution),
+            job=ScheduledJobRead.model_validate(row),
+        )
+
+    async def _cancel_waiting(self, row: RowMapping) -> str | None:
+        """Withdraw a run that waits for a place; one that has started meanwhile names its Job."""
+        if row["run_name"] is None:
+            raise Problem(409, "this run has no Job yet; try again in a moment")
+        ns, name = row["namespace"], row["run_name"]
+        try:
+            run = await self.parts.client.get(SCHEDULED_JOB_RUNS, ns, name)
+            if has_started(run):
+                return (run.get("status") or {}).get("jobName")
+            await self.parts.client.delete(SCHEDULED_JOB_RUNS, ns, name, str(row["id"]))
+        except ApiError as error:
+            raise translate_refusal(error) from error
+        return None
+
+    async def _mark(self, ns: str, job_name: str) -> None:
+        try:
+            await self.parts.client.patch(
+                JOBS, ns, job_name, {"metadata": {"annotations": {names.CANCEL: "true"}}}
+            )
+        except ApiError as error:
+            raise translate_refusal(error) from error
+
+
+def check_may_start(row: RowMapping, active: int) -> None:
+    """Check that the concurrency rule would start one more run; raises Problem 409."""
+    if not row["is_enabled"]:
+        raise Problem(409, "the job is disabled; enable it first")
+    policy = row["concurrency_policy"]
+    if policy in (ConcurrencyPolicy.ALLOW, ConcurrencyPolicy.REPLACE):
+        return
+    places = row["max_instances"] + (row["max_queued"] if policy == ConcurrencyPolicy.QUEUE else 0)
+    if active + row["queued_count"] >= places:
+        raise Problem(409, f"already running: {active} active, {row['max_instances']} allowed")
+
+
+def has_started(run: JsonObject) -> bool:
+    """Tell whether a ScheduledJobRun has its first Job."""
+    conditions = (run.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == ConditionType.STARTED and c["status"] == "True" for c in conditions)
