@@ -1,12 +1,13 @@
-"""The API on a real database, without a cluster: for tests of what it reads."""
+"""The API on a real database, with or without a cluster: for tests of what it reads and writes."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import httpx
+from kubernetes.aio import client, config
 
 from sundial_api.access import Everything
 from sundial_api.auth import Anonymous
@@ -14,17 +15,31 @@ from sundial_api.db.engine import build_engine
 from sundial_api.deps import Parts
 from sundial_api.main import PREFIX, build_application
 from sundial_api.settings import Settings
+from sundial_devcluster.cluster import Cluster
+from sundial_kube.client import KubeClient
 
 
 @asynccontextmanager
 async def serve_reads(database: str, **how: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the API; `how` replaces parts of it, such as the authenticator."""
-    settings = Settings(database_url=database, auth="none")
+    """Give a client of an API without a cluster; `how` replaces parts of it, such as the authenticator."""
+    settings = Settings(database_url=database, auth="none", time_zone="Africa/Cairo")
     application = build_application(settings)
     engine = build_engine(settings)
     parts: dict[str, Any] = {"client": None, "authenticator": Anonymous(), "access": Everything()}
-    application.state.parts = Parts(settings, engine, **cast(Any, parts | how))
+    application.state.parts = Parts(settings, engine, **(parts | how))
     transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=f"http://api{PREFIX}") as client:
-        yield client
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://api{PREFIX}") as caller:
+        yield caller
     await engine.dispose()
+
+
+@asynccontextmanager
+async def serve(cluster: Cluster, database: str, **how: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of an API on a cluster."""
+    configuration = client.Configuration()
+    await config.load_kube_config(str(cluster.kubeconfig), client_configuration=configuration)
+    async with (
+        KubeClient(configuration, user_agent="sundial-api") as kube,
+        serve_reads(database, **({"client": kube} | how)) as caller,
+    ):
+        yield caller

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 from sqlalchemy import RowMapping
 
 from sundial_api.db.tables import INLINE_FUNCTION
@@ -160,7 +161,7 @@ def _find_schedule(schedule: JsonObject, body: ScheduledJobUpdate) -> JsonObject
 
 def _check_limits(changed: Mapping[str, Any]) -> None:
     try:
-        JobLimits.model_validate(changed)
+        JobLimits.model_validate({to_camel(field): value for field, value in changed.items()})
     except ValidationError as error:
         raise Invalids(
             [{"loc": ["body", *one["loc"]], "msg": one["msg"], "type": one["type"]} for one in error.errors()]

@@ -113,7 +113,7 @@ class JobWriter:
                 raise translate_refusal(error) from error
         try:
             async with self.parts.engine.begin() as connection:
-                await take_deletion(connection, Kind.SCHEDULED_JOB, item, datetime.now(UTC))
+                await take_deletion(connection, Kind.SCHEDULED_JOB, after(item), datetime.now(UTC))
         except SQLAlchemyError as error:
             log.warning("a deletion is not in the database yet", kind=type(error).__name__)
 
@@ -222,6 +222,12 @@ def check_repeat(item: JsonObject, now: datetime) -> None:
     created_at = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
     if now - created_at > REPEAT_WITHIN:
         raise Problem(409, "this Idempotency-Key was used more than 24 hours ago; use another one")
+
+
+def after(item: JsonObject) -> JsonObject:
+    """Give an object's state at its deletion, whose answer has no version: the one after the last known."""
+    version = str(int(item["metadata"]["resourceVersion"]) + 1)
+    return item | {"metadata": item["metadata"] | {"resourceVersion": version}}
 
 
 def _find_keeper(item: JsonObject) -> str | None:
