@@ -14,6 +14,7 @@ import structlog
 
 from sundial_core.circumstances import Circumstances, Trust
 from sundial_core.conditions import Reason
+from sundial_core.instants import format_instant
 from sundial_core.manifests import Attempt, Creator
 from sundial_core.model import CatchUpPolicy, JsonObject
 from sundial_core.refusals import Refusal, classify_refusal, trim_message
@@ -91,7 +92,7 @@ class JobCreator:
             return _try_later(create)
         except ApiUnreachable as error:
             create.unanswered_at = read_clock()
-            log.warning("creating a Job got no answer", job=attempt.job_name, error=str(error))
+            log.warning("creating a Job got no answer", **describe(attempt), error=str(error))
             return _try_later(create)
         except ApiError as error:
             return await self._judge_refusal(create, error)
@@ -126,7 +127,7 @@ class JobCreator:
             return await self._give_up(create, Verdict.SKIPPED, Reason.REJECTED, error.message)
         if refusal is Refusal.NAMESPACE_GONE:
             return Postponed(read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS))
-        log.warning("creating a Job was refused", job=create.attempt.job_name, error=str(error))
+        log.warning("creating a Job was refused", **describe(create.attempt), error=str(error))
         if read_clock() >= find_deadline(create):
             return await self._give_up(create, Verdict.MISSED, Reason.CREATE_FAILED, error.message)
         create.is_refused = create.unanswered_at is None
@@ -155,6 +156,18 @@ class JobCreator:
         except ApiError as error:
             is_absent = error.status == 404
             return _refuse(create, verdict, reason, message) if is_absent else _try_later(create)
+
+
+def describe(attempt: Attempt) -> dict[str, object]:
+    """Name an attempt in the log, with the fields that all lines about runs have."""
+    return {
+        "namespace": attempt.owner.ns,
+        "name": attempt.owner.name,
+        "slot": format_instant(attempt.slot) if attempt.slot else None,
+        "run": attempt.run_id,
+        "job": attempt.job_name,
+        "attempt": attempt.attempt,
+    }
 
 
 def find_deadline(create: Create) -> datetime:

@@ -12,7 +12,6 @@ import structlog
 from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
 from sundial_core.endings import Ending, build_ending_patch, is_ending
-from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJob
 from sundial_core.retention import Choice
 from sundial_core.runs import ObservedJob, Run, build_lost_run, parse_job
@@ -22,7 +21,7 @@ from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import EVENTS, JOBS, SCHEDULED_JOBS
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.announcer import Announcer
-from sundial_operator.creates import Created, JobCreator, Postponed, Refused, find_back_off
+from sundial_operator.creates import Created, JobCreator, Postponed, Refused, describe, find_back_off
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
 from sundial_operator.statuses import Source, Statuses
@@ -172,7 +171,8 @@ class Effects:
         except (ApiError, ApiUnreachable, NotLeading) as error:
             is_stale = isinstance(error, ApiError) and error.status in (404, 409)
             if not is_stale:
-                log.warning("ending a run failed", job=job.name, reason=ending.reason, error=str(error))
+                fields = {"namespace": job.ns, "run": job.run_id, "job": job.name, "reason": ending.reason}
+                log.warning("ending a run failed", **fields, error=str(error))
             self._look_again(track, RETRY_AFTER)
         finally:
             track.ending.discard(job.uid)
@@ -191,7 +191,8 @@ class Effects:
         except (ApiError, ApiUnreachable, NotLeading) as error:
             is_gone = isinstance(error, ApiError) and error.status in (404, 409)
             if not is_gone and not isinstance(error, NotLeading):  # a shut gate would fill the log: all wait
-                log.warning("deleting a finished Job failed", job=job.name, error=str(error))
+                fields = {"namespace": job.ns, "run": job.run_id, "job": job.name}
+                log.warning("deleting a finished Job failed", **fields, error=str(error))
             track.deleting.discard(job.uid)
             self._look_again(track, RETRY_AFTER)
 
@@ -217,14 +218,5 @@ class Effects:
 
 def log_start(create: Create, now: datetime) -> None:
     """Log that an attempt was started."""
-    attempt = create.attempt
-    log.info(
-        "run started",
-        namespace=attempt.owner.ns,
-        name=attempt.owner.name,
-        slot=format_instant(attempt.slot) if attempt.slot else None,
-        run=attempt.run_id,
-        job=attempt.job_name,
-        attempt=attempt.attempt,
-        late_seconds=round((now - create.due_at).total_seconds(), 3),
-    )
+    late_seconds = round((now - create.due_at).total_seconds(), 3)
+    log.info("run started", **describe(create.attempt), late_seconds=late_seconds)
