@@ -25,6 +25,8 @@ DISRUPTION_POLICY = {
 
 
 ATTEMPT_VARIABLE = "SUNDIAL_ATTEMPT"
+POD_MARKS = (names.SCHEDULED_FOR, names.ATTEMPT)
+"""Of the Job's annotations those that its Pods have too; the API server pays for each one, twice a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def build_job(attempt: Attempt, template: JsonObject, creator: Creator) -> JsonO
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": DISRUPTION_POLICY,
             "template": {
-                "metadata": _marked(pod.get("metadata") or {}, labels, annotations),
+                "metadata": _marked(pod.get("metadata") or {}, labels, _pick_pod_marks(annotations)),
                 "spec": _pod_spec(pod.get("spec") or {}, build_environment(attempt)),
             },
         },
@@ -141,7 +143,7 @@ def build_retry_job(previous: JsonObject, following: NextAttempt, name: str, cre
             "template": {
                 "metadata": {
                     "labels": _without_controllers(pod["metadata"]["labels"]),
-                    "annotations": _renewed(pod["metadata"]["annotations"], marks),
+                    "annotations": _renewed(pod["metadata"]["annotations"], _pick_pod_marks(marks)),
                 },
                 "spec": _with_attempt(pod["spec"], following.number),
             }
@@ -197,6 +199,10 @@ def _without_controllers(labels: Mapping[str, str]) -> dict[str, str]:
         for key, value in labels.items()
         if not key.startswith("batch.kubernetes.io/") and key not in ("controller-uid", "job-name")
     }
+
+
+def _pick_pod_marks(annotations: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in annotations.items() if key in POD_MARKS}
 
 
 def _renewed(annotations: Mapping[str, str], marks: Mapping[str, str]) -> dict[str, str]:

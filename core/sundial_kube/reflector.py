@@ -1,6 +1,6 @@
-"""Keeps a store equal to a collection at the API server: one stream of initial state, then changes.
+"""Keeps a store equal to a collection at the API server: a list, then a watch from there.
 
-Uses streaming lists (watch-list); where the API server has them switched off, a paged list and a watch.
+Uses streaming lists (watch-list), and paged ones where the API server has those switched off.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 import structlog
@@ -96,61 +96,48 @@ class Reflector:
         return time.monotonic() - self._heard_at
 
     async def list_consistently(self) -> None:
-        """Replace the store's content by a list that is at least as new as this call.
+        """Replace the store's content by a list at least as new as this call; `run` goes on from there.
 
         Raises ApiError; ApiUnreachable also for a list that expired while it came.
         """
         try:
-            await self._take_initial_events(await_changes=None)
+            self._resource_version = await self._list_stream()
         except Expired as error:
             raise ApiUnreachable(f"the list of {self._resource.plural} has expired") from error
         except ApiError as error:
             if not _is_watch_list_refusal(error):
                 raise
-            await self._list_pages()
+            self._resource_version = await self._list_pages()
+        self.synced.set()
 
     async def _follow(self) -> None:
-        if self._resource_version is not None:
-            await self._watch_changes()
-            return
-        try:
-            await self._take_initial_events(await_changes=self._changes)
-        except ApiError as error:
-            if not _is_watch_list_refusal(error):
-                raise
-            self._resource_version = await self._list_pages()
-            self.synced.set()
+        if self._resource_version is None:
+            await self.list_consistently()
+        await self._watch_changes()
 
-    async def _take_initial_events(self, await_changes: Any) -> None:
+    async def _list_stream(self) -> str:
         query = self._query() | {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        listed: set[str] = set()
         async with self._client.stream(self._path, query) as lines:
-            listed: set[str] = set()
             async for kind, item in _events(lines):
                 if kind == "BOOKMARK" and _ends_initial_events(item):
-                    self._store.retain(listed, int(item["metadata"]["resourceVersion"]))
-                    break
+                    resource_version: str = item["metadata"]["resourceVersion"]
+                    self._store.retain(listed, int(resource_version))
+                    return resource_version
                 listed.add(item["metadata"]["uid"])
                 self._store.put(item)
-            else:
-                raise ApiUnreachable(f"the list of {self._resource.plural} ended early")
-            if await_changes is not None:
-                self._resource_version = item["metadata"]["resourceVersion"]
-                self.synced.set()
-                await await_changes(lines)
+        raise ApiUnreachable(f"the list of {self._resource.plural} ended early")
 
     async def _watch_changes(self) -> None:
         query = self._query() | {"resourceVersion": str(self._resource_version)}
         async with self._client.stream(self._path, query) as lines:
-            await self._changes(lines)
-
-    async def _changes(self, lines: AsyncIterator[bytes]) -> None:
-        async for kind, item in _events(lines):
-            self._heard_at = time.monotonic()
-            self._resource_version = item["metadata"]["resourceVersion"]
-            if kind == "DELETED":
-                self._store.remove(item)
-            elif kind != "BOOKMARK":
-                self._store.put(item)
+            async for kind, item in _events(lines):
+                self._heard_at = time.monotonic()
+                self._resource_version = item["metadata"]["resourceVersion"]
+                if kind == "DELETED":
+                    self._store.remove(item)
+                elif kind != "BOOKMARK":
+                    self._store.put(item)
 
     async def _list_pages(self) -> str:
         query = {"limit": PAGE_SIZE} | ({"labelSelector": self._selector} if self._selector else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from sundial_operator.settings import Settings
 log = structlog.get_logger()
 
 WATCH_STOP_SECONDS = 2.0
+YOUNG_OBJECTS = 50_000
+"""How many objects are made before Python looks for cycles: what is listed is many, and has none."""
 
 
 async def run_operator(settings: Settings) -> int:
@@ -123,4 +126,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         problems = "; ".join(f"SUNDIAL_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         sys.exit(f"sundial-operator: {problems}")
     configure_logs(settings.log_format)
+    gc.set_threshold(YOUNG_OBJECTS)
     sys.exit(asyncio.run(run_operator(settings)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import uuid
@@ -192,16 +193,16 @@ class Runtime:
         ns = self._settings.watch_namespace or None
         selector = names.SCHEDULED_JOB_UID  # of any installation: what one has started, the next one adopts
         self._watches = [
+            Reflector(client, SCHEDULED_JOBS, self.stores.schedules, ns=ns),
             Reflector(client, JOBS, self.stores.jobs, selector=selector, ns=ns),
             Reflector(client, PODS, self.stores.pods, selector=selector, ns=ns),
         ]
         self._own_kinds = [
             Reflector(client, TASK_FUNCTIONS, self.stores.functions, ns=ns),
-            Reflector(client, SCHEDULED_JOBS, self.stores.schedules, ns=ns),
             Reflector(client, SCHEDULED_JOB_RUNS, self.stores.asked, ns=ns),
         ]
-        for reflector in self._own_kinds:
-            await self._list(reflector)
+        await self._list_all()
+        gc.freeze()
         self._relists = Relists(
             [
                 Relist(client, TASK_FUNCTIONS, self.stores.functions, ns),
@@ -213,8 +214,6 @@ class Runtime:
         self._live["own kinds"] = self._relists.check
         for watch in self._watches:
             self._spawn(watch.run())
-        for watch in self._watches:
-            await watch.synced.wait()
         log.info("listed", schedules=len(self.stores.schedules), jobs=len(self.stores.jobs))
 
     async def _campaign(self) -> None:
@@ -228,12 +227,14 @@ class Runtime:
         self._elector.start()
         await self._elected.wait()
         await asyncio.sleep(SETTLE_SECONDS)
-        for reflector in [*self._own_kinds, *self._watches]:
-            await self._list(reflector)
+        await self._list_all()
         self._stage = Check(True, f"leading in term {self._read_term()}")
         log.info("leading", term=self._read_term(), instance=self.instance)
         self._spawn_leading()
         await self._reconciler.run()
+
+    async def _list_all(self) -> None:
+        await asyncio.gather(*map(self._list, [*self._own_kinds, *self._watches]))
 
     async def _list(self, reflector: Reflector) -> None:
         """List a kind, as soon as we are let: an API server that begins forbids everything for a moment."""

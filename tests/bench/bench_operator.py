@@ -93,7 +93,8 @@ async def run_operator(kubeconfig: Path, log: Path, **settings: str) -> AsyncIte
 
     Raises OperatorEnded when the block fails because the operator has ended.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SUNDIAL_")}
+    left_out = ("SUNDIAL_", "PYTHONDONTWRITEBYTECODE")  # an installed operator is compiled
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     environment |= {"KUBECONFIG": str(kubeconfig), "SUNDIAL_HEALTH_PORT": "0"} | settings
     logged_before = log.stat().st_size if log.exists() else 0
     with log.open("ab") as output:

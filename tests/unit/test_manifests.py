@@ -74,9 +74,9 @@ def test_annotations() -> None:
     }
 
 
-def test_a_pod_has_the_marks_of_its_job() -> None:
-    metadata = build()["metadata"]
-    assert pod_of(build())["metadata"] == {key: metadata[key] for key in ("labels", "annotations")}
+def test_a_pod_has_the_labels_of_its_job_and_the_marks_that_people_look_for() -> None:
+    marks = {"sundial.dev/scheduled-for": "2026-01-01T00:00:10Z", "sundial.dev/attempt": "1"}
+    assert pod_of(build())["metadata"] == {"labels": build()["metadata"]["labels"], "annotations": marks}
 
 
 def test_a_job_belongs_to_its_schedule() -> None:

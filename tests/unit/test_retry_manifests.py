@@ -38,9 +38,8 @@ def build_stored() -> dict[str, Any]:
 def test_only_what_counts_attempts_differs() -> None:
     expected = build_job(FIRST, TEMPLATE, NEXT)
     expected["metadata"]["name"] = "tick-next"
-    marks = {names.ATTEMPT: "2", names.RETRIES_USED: "1"}
-    for metadata in (expected["metadata"], expected["spec"]["template"]["metadata"]):
-        metadata["annotations"] = metadata["annotations"] | marks
+    expected["metadata"]["annotations"] |= {names.ATTEMPT: "2", names.RETRIES_USED: "1"}
+    expected["spec"]["template"]["metadata"]["annotations"] |= {names.ATTEMPT: "2"}
     for container in expected["spec"]["template"]["spec"]["containers"]:
         entry = next(e for e in container["env"] if e["name"] == "SUNDIAL_ATTEMPT")
         container["env"] = [{**e, "value": "2"} if e is entry else e for e in container["env"]]
