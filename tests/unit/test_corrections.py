@@ -89,6 +89,13 @@ def test_a_run_that_turns_up_is_not_ended_and_its_end_counts() -> None:
     assert "30 Started Succeeded" in read_verdicts(decision.status)
 
 
+def test_a_run_that_turns_up_is_kept_until_the_status_has_it() -> None:
+    spec = build_spec(**NONE, history={"successful": 0})
+    job = build_scheduled_job(spec, status=miss())
+    ended = build_observed(30, "Complete", created=80)
+    assert look(job, 5000, (ended,), Memory(judged_until=at(5000))).deletes.jobs == ()
+
+
 def test_a_run_that_turns_up_takes_a_place() -> None:
     spec = build_spec(catchUp={"policy": "None"})
     status = look(build_scheduled_job(spec, status=look_first()), 55).status

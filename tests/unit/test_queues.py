@@ -199,6 +199,7 @@ def test_what_drops_a_slot_that_waits(how: dict[str, Any], now: float, expected:
     decision = see(now, ACTIVE, **how)
     assert list_judgements(decision) == expected
     assert list_queued(decision) == ([] if expected else [20])
+    assert read_verdicts(decision.status) == ["10 Started", *expected]
 
 
 def test_the_end_of_the_schedule_drops_what_waits() -> None:
@@ -275,6 +276,11 @@ REPLACED = {names.ENDED: "Replaced", names.TIMEOUT: "300"}
             [build_observed(12), build_observed(10, marks=REPLACED)], [20], 2, [], id="one is ending for it"
         ),
         pytest.param([build_observed(12), ACTIVE], [20], 1, [10, 12], id="more than the limit is now"),
+        pytest.param(
+            [build_observed(12), build_observed(10, marks=REPLACED)],
+            *([20, 21], 2, [12]),
+            id="the oldest that is not ending",
+        ),
     ],
 )
 def test_whose_place_is_taken(
