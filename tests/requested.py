@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from situations import LIMITS, UID, at, build_plan, build_scheduled_job, build_spec
+from situations import LIMITS, UID, at, build_observed, build_plan, build_scheduled_job, build_spec
 
 from sundial_core import names
 from sundial_core.decide import Decision, decide
@@ -112,3 +112,18 @@ def complete(status: dict[str, Any], when: float = 20) -> dict[str, Any]:
     since = {"lastTransitionTime": format_instant(at(when)), "reason": "x"}
     over = since | {"type": "Complete", "status": "True"}
     return {"result": "Failed"} | status | {"conditions": [over]}
+
+
+RUNNING = build_observed(None, run_id="other", trigger="manual", created=1)
+"""The Job of another manual run that is active."""
+
+SEEN = {"scheduledJobUid": UID, "reason": "CreateFailed"}
+"""The status of one that was seen and has not started."""
+
+MANUAL = build_observed(None, **build_run_marks())
+"""The Job of the run, active."""
+
+
+def ended(condition: str = "Complete", **how: Any) -> ObservedJob:
+    """Build the Job of the run as it has ended."""
+    return build_observed(None, condition, **build_run_marks(ended=18, **how))
