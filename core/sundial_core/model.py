@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
 from sundial_core.cel import Refusal, Rule, exactly_one, validations
-from sundial_core.fields import OBJECT_NAME, WEEK_SECONDS, FreeObject, JobTemplate, JsonObject, Model
+from sundial_core.fields import OBJECT_NAME, SHARED, WEEK_SECONDS, FreeObject, JobTemplate, JsonObject, Model
 from sundial_core.schedule_spec import CronFields, DstPolicy, Interval, Schedule
 
 __all__ = [
@@ -174,7 +175,9 @@ class ScheduledJobSpec(Model):
     args: FreeObject | None = Field(default=None, json_schema_extra={"maxProperties": 64})
     """Arguments as a JSON object of at most 64 KiB. The container finds it in the environment variable
     SUNDIAL_ARGS."""
-    concurrency: Concurrency = Field(default_factory=Concurrency, json_schema_extra={"default": {}})
+    concurrency: Annotated[Concurrency, SHARED] = Field(
+        default_factory=Concurrency, json_schema_extra={"default": {}}
+    )
     """How many runs may be active at the same time, and what happens to a slot beyond that."""
     timeout_seconds: int | None = Field(default=None, ge=1, le=WEEK_SECONDS)
     """How many seconds an attempt may take, scheduling and image pulling included. When left out it is
@@ -182,11 +185,11 @@ class ScheduledJobSpec(Model):
     start_timeout_seconds: int | None = Field(default=None, ge=1, le=WEEK_SECONDS)
     """How many seconds a Pod may take until it starts. When left out it is the smaller of 600 and 80 % of the
     timeout. It must be less than the timeout."""
-    retry: Retry = Field(default_factory=Retry, json_schema_extra={"default": {}})
+    retry: Annotated[Retry, SHARED] = Field(default_factory=Retry, json_schema_extra={"default": {}})
     """How often and how late a failed run is tried again."""
-    catch_up: CatchUp = Field(default_factory=CatchUp, json_schema_extra={"default": {}})
+    catch_up: Annotated[CatchUp, SHARED] = Field(default_factory=CatchUp, json_schema_extra={"default": {}})
     """What happens to slots that could not start on time, for example because the cluster was down."""
-    history: History = Field(default_factory=History, json_schema_extra={"default": {}})
+    history: Annotated[History, SHARED] = Field(default_factory=History, json_schema_extra={"default": {}})
     """How many ended runs keep their Jobs in the cluster, for kubectl logs and describe."""
 
 

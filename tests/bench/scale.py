@@ -37,7 +37,7 @@ from sundial_devcluster.polling import until_async
 NS = "scale"
 PATIENCE_SECONDS = 600
 SETTLE_SECONDS = 10
-KEPT_JOBS = {"SUNDIAL_FINISHED_JOBS": "100000", "SUNDIAL_FINISHED_JOBS_PER_SCHEDULE": "1000"}
+KEPT_JOBS = {"SUNDIAL_MOST_FINISHED_JOBS": "1000", "SUNDIAL_MOST_FINISHED_JOBS_IN_ALL": "100000"}
 """The caps would delete the finished Jobs that this bench wants to have."""
 
 
