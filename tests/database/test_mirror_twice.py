@@ -21,7 +21,7 @@ from sundial_core.instants import format_instant
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SLOTS = range(10, 130, 10)
 SHOWN = (
-    "SELECT id, status, reason, exit_code, attempt, pod_name, completed_at FROM scheduled_job_executions",
+    "SELECT id, status, reason, exit_code, attempts, completed_at FROM scheduled_job_executions",
     "SELECT job_id, first_slot, last_slot, count, verdict FROM scheduler_slots",
     "SELECT job_id, status, count FROM scheduler_execution_counts WHERE count > 0",
     "SELECT id, resource_version, active_count, deleted_at FROM scheduled_jobs",

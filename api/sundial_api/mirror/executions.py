@@ -6,7 +6,7 @@ Pure: equal facts give an equal row, whatever their order (architecture, "The mi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sundial_api.mirror.facts import OLDEST, Asked, Fact, Identity, JobPart, PodPart, Told, Version
@@ -301,7 +301,7 @@ def _dump_part(part: JobPart | PodPart | Asked | Told | None) -> JsonObject | No
 
 def _dump_sources(execution: Execution) -> JsonObject:
     return {
-        "identity": asdict(execution.identity),
+        "identity": {name: getattr(execution.identity, name) for name in Identity.__slots__},
         "asked": _dump_part(execution.asked),
         "told": _dump_part(execution.told),
     }

@@ -159,6 +159,7 @@ class Session:
         self._metrics.sync_seconds.set(time.monotonic() - self._started_at)
         self._metrics.synced.set(1)
         self.synced.set()
+        self._beat_at = 0.0
         await self._close_gaps()
         log.info("mirrored all", seconds=round(time.monotonic() - self._started_at, 2))
 
