@@ -3,7 +3,7 @@ PYTHON ?= python3
 CLUSTER ?= auto
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-burst bench-plan bench-rate bench-scale bench-writes chaos clean
+.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -67,8 +67,14 @@ bench-rate: setup programs ## Measure lateness at 20 starts a second, and the ra
 bench-writes: setup programs ## Count the writes of a successful run (about 4 minutes)
 	$(PY) tests/bench/writes.py
 
+bench-mirror: setup programs ## Measure the mirror: first sync of 10,000 ScheduledJobs with 30,000 Jobs, lag (about 12 minutes)
+	$(PY) tests/bench/mirror.py
+
 bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
 	$(PY) tests/bench/plan.py
+
+mirror-kills: setup programs ## Kill the mirror and its Postgres 50 times, then compare rows and cluster (5 minutes)
+	SUNDIAL_KILLS=50 SUNDIAL_OUTAGE_SECONDS=120 $(PY) -m pytest tests/cluster/test_mirror_faults.py
 
 chaos: setup programs ## Kill, freeze, rob and cut off leaders, then check every slot (CHAOS_KILLS=100, CHAOS_SEED=any; 15 minutes)
 	PYTHONPATH=tests $(PY) -m chaos

@@ -20,9 +20,10 @@ async def run() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    engine = build_engine(DatabaseSettings())
+    settings = DatabaseSettings()
+    engine = build_engine(settings)
     async with KubeClient(await load_configuration(), user_agent="sundial-api") as client:
-        mirror = Mirror(engine, client, MirrorSettings().scope, REGISTRY)
+        mirror = Mirror(engine, client, MirrorSettings().scope, settings, REGISTRY)
         mirror.start()
         await stop.wait()
         await mirror.stop()

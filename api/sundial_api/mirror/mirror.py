@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -16,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sundial_api.mirror.feed import Scope
 from sundial_api.mirror.leader import hold_leadership
 from sundial_api.mirror.metrics import MirrorMetrics
-from sundial_api.mirror.session import Restored, Session
+from sundial_api.mirror.session import Restored, Role, Session
+from sundial_api.settings import DatabaseSettings
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 
@@ -42,17 +42,16 @@ class Mirror:
         engine: AsyncEngine,
         client: KubeClient,
         scope: Scope,
+        settings: DatabaseSettings,
         registry: CollectorRegistry,
-        read_clock: Callable[[], datetime] = read_clock,
     ) -> None:
+        self.instance = str(uuid.uuid4())
         self._engine = engine
         self._client = client
-        self._scope = scope
-        self._read_clock = read_clock
+        self._role = Role(scope, settings, self.instance, read_clock)
         self._metrics = MirrorMetrics(registry)
         self._task: asyncio.Task[None] | None = None
         self._session: Session | None = None
-        self.instance = str(uuid.uuid4())
 
     def start(self) -> None:
         """Begin; needs a running event loop."""
@@ -91,7 +90,5 @@ class Mirror:
         async with hold_leadership(self._engine) as connection:
             self._metrics.sessions.inc()
             log.info("mirroring", instance=self.instance)
-            self._session = Session(
-                connection, self._client, self._scope, self._metrics, self._read_clock, self.instance
-            )
+            self._session = Session(connection, self._client, self._role, self._metrics)
             await self._session.run()

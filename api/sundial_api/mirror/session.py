@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
@@ -18,9 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sundial_api.mirror import absences, store
 from sundial_api.mirror import statements as sql
 from sundial_api.mirror.batches import Absence, Kind, Value, reject_value, sort_values
+from sundial_api.mirror.chores import Chores
 from sundial_api.mirror.feed import RESOURCES, Change, Cut, Feed, Scope, is_reject
 from sundial_api.mirror.freshness import FreshnessLease
 from sundial_api.mirror.metrics import MirrorMetrics
+from sundial_api.settings import DatabaseSettings
 from sundial_core import names
 from sundial_core.conditions import Reason
 from sundial_kube.client import KubeClient
@@ -32,6 +35,8 @@ log = structlog.get_logger()
 BEAT_SECONDS = 10.0
 """How often the session says how far it is, to the database and to the operator."""
 
+CHORES_SECONDS = 60.0
+
 REFUSALS = (DataError, IntegrityError, InternalError, ProgrammingError)
 """What the database says of rows that it does not take; anything else ends the session."""
 
@@ -42,6 +47,16 @@ class Restored(Exception):
     """The cluster's store was restored from an older state: a new epoch has begun, list again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a mirror is told once: what to mirror, what to keep, who it is, and the time."""
+
+    scope: Scope
+    settings: DatabaseSettings
+    instance: str
+    read_clock: Clock
+
+
 class Session:
     """One time of being the active mirror."""
 
@@ -49,18 +64,18 @@ class Session:
         self,
         connection: AsyncConnection,
         client: KubeClient,
-        scope: Scope,
+        role: Role,
         metrics: MirrorMetrics,
-        read_clock: Clock,
-        instance: str,
     ) -> None:
         self._connection = connection
         self._client = client
-        self._scope = scope
         self._metrics = metrics
-        self._read_clock = read_clock
-        self._instance = instance
-        self._lease = FreshnessLease(client, scope.installation_ns, instance)
+        self._scope = role.scope
+        self._read_clock = role.read_clock
+        self._instance = role.instance
+        self._lease = FreshnessLease(client, role.scope.installation_ns, role.instance)
+        self._chores = Chores(connection, role.settings)
+        self._chores_at = 0.0
         self._unlisted = set(Kind)
         self._quarantined: set[str] = set()
         self._marks: dict[Kind, int] = {}
@@ -208,6 +223,7 @@ class Session:
         if is_synced:
             await self._close_gaps()
             self._start_renewal()
+            await self._do_chores()
         if (restarts := feed.count_restarts()) != self._restarts:
             self._restarts = restarts
             await self._check_epoch(feed.epoch)
@@ -219,6 +235,12 @@ class Session:
         except (ApiError, ApiUnreachable) as error:
             log.warning("waiting for the API server", error=str(error))
             self._restarts = -1
+
+    async def _do_chores(self) -> None:
+        """Do a round of chores every minute, and with each beat while there is a lot to delete."""
+        if time.monotonic() - self._chores_at >= CHORES_SECONDS:
+            has_more = await self._chores.run(self._read_clock())
+            self._chores_at = 0.0 if has_more else time.monotonic()
 
     def _start_renewal(self) -> None:
         """Renew the Lease beside the work: an API server that is away must not hold up rows."""

@@ -149,6 +149,29 @@ BURY_INSTANCES = text(
     "UPDATE scheduler_instances SET deleted_at = :now, is_leader = false WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 
+CHANNEL = "sundial_changes"
+NOTE_CHANGES = text(
+    "WITH noted AS (INSERT INTO scheduler_changes (jobs, executions)"
+    " VALUES (CAST(:jobs AS uuid[]), CAST(:executions AS uuid[])) RETURNING id)"
+    f" SELECT pg_notify('{CHANNEL}', CAST(id AS text)) FROM noted"
+)
+FORGET_CHANGES = text("DELETE FROM scheduler_changes WHERE at < :before")
+
+NEXT_JOBS = text("SELECT id FROM scheduled_jobs WHERE id > :after ORDER BY id LIMIT :limit")
+FIND_MISCOUNTED = text(
+    "SELECT DISTINCT job_id FROM (SELECT job_id, status, count(*) AS count FROM scheduled_job_executions"
+    "  WHERE job_id = ANY(CAST(:ids AS uuid[])) GROUP BY job_id, status) AS counted"
+    " FULL JOIN (SELECT * FROM scheduler_execution_counts"
+    "  WHERE job_id = ANY(CAST(:ids AS uuid[])) AND count <> 0) AS kept USING (job_id, status)"
+    " WHERE counted.count IS DISTINCT FROM kept.count"
+)
+FORGET_COUNTS = text("DELETE FROM scheduler_execution_counts WHERE job_id = ANY(CAST(:ids AS uuid[]))")
+COUNT_AGAIN = text(
+    "INSERT INTO scheduler_execution_counts (job_id, status, count)"
+    " SELECT job_id, status, count(*) FROM scheduled_job_executions"
+    " WHERE job_id = ANY(CAST(:ids AS uuid[])) GROUP BY job_id, status"
+)
+
 KEEP_QUARANTINED = text(
     "INSERT INTO scheduler_quarantine AS known (kind, key, namespace, resource_name, resource_version, epoch,"
     " document, error, first_seen, last_seen) SELECT kind, key, namespace, resource_name, resource_version,"
