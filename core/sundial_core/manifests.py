@@ -109,7 +109,8 @@ def build_job(attempt: Attempt, template: JsonObject, creator: Creator) -> JsonO
 def build_retry_job(previous: JsonObject, following: NextAttempt, name: str, creator: Creator) -> JsonObject:
     """Build the Job of the next attempt from that of the one before: an edit applies to later runs only.
 
-    What the API server and the Job controller added to it is left out, and so is what ended it early.
+    What the API server and the Job controller added to it is left out, and so is what ended it early. The
+    installation is the creator's, which may have adopted the run: another one's fence would refuse the Job.
     """
     marks = {
         names.ATTEMPT: str(following.number),
@@ -125,6 +126,7 @@ def build_retry_job(previous: JsonObject, following: NextAttempt, name: str, cre
         for field, value in spec.items()
         if field not in ("selector", "manualSelector", "suspend")
     }
+    installation = {names.INSTALLATION: creator.installation}
     timeout = metadata["annotations"].get(names.TIMEOUT)
     if timeout is not None:
         kept["activeDeadlineSeconds"] = int(timeout)
@@ -134,7 +136,7 @@ def build_retry_job(previous: JsonObject, following: NextAttempt, name: str, cre
         "metadata": {
             "name": name,
             "namespace": metadata["namespace"],
-            "labels": _without_controllers(metadata["labels"]),
+            "labels": _without_controllers(metadata["labels"]) | installation,
             "annotations": _renewed(metadata["annotations"], marks),
             "ownerReferences": metadata["ownerReferences"],
         },
@@ -142,7 +144,7 @@ def build_retry_job(previous: JsonObject, following: NextAttempt, name: str, cre
         | {
             "template": {
                 "metadata": {
-                    "labels": _without_controllers(pod["metadata"]["labels"]),
+                    "labels": _without_controllers(pod["metadata"]["labels"]) | installation,
                     "annotations": _renewed(pod["metadata"]["annotations"], _pick_pod_marks(marks)),
                 },
                 "spec": _with_attempt(pod["spec"], following.number),

@@ -14,7 +14,7 @@ from sundial_core.runs import Trigger
 RUN = names.build_run_id(UID, at(10))
 FIRST = Attempt(Owner("team", "tick", UID, 4), RUN, Trigger.SCHEDULE, at(10), at(0), 1, {"n": 1}, 77)
 FOLLOWING = NextAttempt(build_observed(10, "Failed"), 2, at(45), retries_used=1, disruptions=0)
-NEXT = Creator("sundial-system.sundial", "process-2", 13)
+NEXT = Creator("sundial-system.another", "process-2", 13)
 
 
 def build_stored() -> dict[str, Any]:
