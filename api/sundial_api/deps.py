@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sundial_api.access import Access, Action
@@ -14,6 +15,29 @@ from sundial_api.auth import Authenticator, Caller
 from sundial_api.settings import Settings
 from sundial_kube.client import KubeClient
 from sundial_kube.resources import Resource
+
+
+class Mirrored(Protocol):
+    """What the API asks the mirror in its process."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this process mirrors; another replica may."""
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether it has written all that the cluster holds."""
+
+
+class Newest(Protocol):
+    """What event streams wait for."""
+
+    @property
+    def number(self) -> int:
+        """The number of the newest change."""
+
+    async def pass_by(self, number: int) -> None:
+        """Wait until there is a newer change than that."""
 
 
 @dataclass(slots=True)
@@ -25,6 +49,9 @@ class Parts:
     client: KubeClient
     authenticator: Authenticator
     access: Access
+    mirror: Mirrored
+    newest: Newest
+    registry: CollectorRegistry
 
 
 def find_parts(request: Request) -> Parts:

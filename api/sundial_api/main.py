@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,17 +12,24 @@ import aiohttp
 import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from sundial_api.access import Access, ClusterRoles, Everything
 from sundial_api.auth import Anonymous, Authenticator, ClusterTokens, Provider, ProviderTokens
+from sundial_api.changes import Newest
+from sundial_api.changes import router as changes
 from sundial_api.db.engine import build_engine
 from sundial_api.deps import Parts
 from sundial_api.errors import install_handlers
 from sundial_api.executions.endpoints import router as executions
 from sundial_api.gate import Gate
+from sundial_api.health import Stopwatch
+from sundial_api.health import router as health
 from sundial_api.jobs.endpoints import previews
 from sundial_api.jobs.endpoints import router as jobs
+from sundial_api.mirror.mirror import Mirror
+from sundial_api.mirror.settings import MirrorSettings
 from sundial_api.settings import AuthMode, Settings
 from sundial_api.status.endpoints import router as status
 from sundial_api.task_functions.endpoints import router as task_functions
@@ -36,10 +44,12 @@ PREFIX = "/api/v1/scheduler"
 def build_application(settings: Settings) -> FastAPI:
     """Build the ASGI application; it connects when it starts."""
 
+    registry = CollectorRegistry()
+
     @asynccontextmanager
     async def live(application: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as exits:
-            application.state.parts = await _assemble(settings, exits)
+            application.state.parts = await _assemble(settings, registry, exits)
             yield
 
     application = FastAPI(
@@ -50,23 +60,37 @@ def build_application(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
     )
+    application.state.registry = registry
     application.add_middleware(Gate, find_authenticator=lambda: application.state.parts.authenticator)
+    application.add_middleware(Stopwatch, registry=registry)
     install_handlers(application)
+    application.include_router(health)
     routes = APIRouter(prefix=PREFIX)
-    for router in (task_functions, previews, jobs, executions, status):
+    for router in (task_functions, previews, jobs, executions, status, changes):
         routes.include_router(router)
     application.include_router(routes)
     return application
 
 
-async def _assemble(settings: Settings, exits: AsyncExitStack) -> Parts:
+async def _assemble(settings: Settings, registry: CollectorRegistry, exits: AsyncExitStack) -> Parts:
+    """Connect, and begin to mirror; everything ends in the opposite order."""
     engine = build_engine(settings)
     exits.push_async_callback(engine.dispose)
     configuration = await load_configuration()
     client = await exits.enter_async_context(KubeClient(configuration, user_agent="sundial-api"))
     authenticator = await _build_authenticator(settings, client, exits)
     access: Access = Everything() if settings.auth is AuthMode.NONE else ClusterRoles(client)
-    return Parts(settings, engine, client, authenticator, access)
+    mirror = Mirror(engine, client, MirrorSettings().scope, registry)
+    mirror.start()
+    exits.push_async_callback(mirror.stop)
+    newest = Newest(engine)
+    exits.push_async_callback(_cancel, asyncio.create_task(newest.run(), name="newest change"))
+    return Parts(settings, engine, client, authenticator, access, mirror, newest, registry)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _build_authenticator(

@@ -112,9 +112,9 @@ def test_a_table_that_is_held_fails_a_migration_soon_and_whole(
 ) -> None:
     migrations.upgrade(engine, "head", 10)
     with connect(empty_database).begin() as holder:
-        holder.execute(text("LOCK TABLE scheduler_slots IN ACCESS SHARE MODE"))
+        holder.execute(text("LOCK TABLE scheduled_jobs IN ACCESS SHARE MODE"))
         end = migrate(empty_database, "downgrade", "base", migration_lock_seconds="0.3")
-    said = "another session holds the table; nothing was changed, so try again"
+    said = "another session holds the table; that migration changed nothing, so try again"
     assert end == (1, f"sundial-database: canceling statement due to lock timeout: {said}")
     migrations.check(engine)
 

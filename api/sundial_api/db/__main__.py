@@ -94,7 +94,7 @@ def describe(error: DBAPIError) -> str:
     if state is None:
         return "the database cannot be reached: check SUNDIAL_API_DATABASE_URL and that the server runs"
     if state == "55P03":
-        return f"{said}: another session holds the table; nothing was changed, so try again"
+        return f"{said}: another session holds the table; that migration changed nothing, so try again"
     return f"the database refused: {said}"
 
 

@@ -102,6 +102,7 @@ class ScheduledJob(Base):
         ),
         Index("ix_scheduled_jobs_has_gap", "id", postgresql_where=text("has_gap")),
         Index("uq_scheduled_jobs_live", "namespace", "resource_name", unique=True, postgresql_where=LIVE),
+        Index("ix_scheduled_jobs_change", "change"),
     )
 
     id: Mapped[Key]
@@ -168,6 +169,8 @@ class ScheduledJob(Base):
     """All verdicts up to here are rows; `covered_slots` counts them. With a gap, up to before it."""
     covered_slots: Mapped[int] = mapped_column(BigInteger, server_default="0")
     has_gap: Mapped[No]
+    change: Mapped[int | None] = mapped_column(BigInteger)
+    """The number of the newest change, higher than that of all committed before; a trigger gives it."""
 
 
 class ScheduledJobExecution(Base):
@@ -183,6 +186,7 @@ class ScheduledJobExecution(Base):
         Index("ix_scheduled_job_executions_job_id", "job_id", text("started_at DESC"), text("id DESC")),
         Index("ix_scheduled_job_executions_status", "status", text("started_at DESC"), text("id DESC")),
         Index("ix_scheduled_job_executions_started_at", text("started_at DESC"), text("id DESC")),
+        Index("ix_scheduled_job_executions_change", "change"),
         Index(
             "ix_scheduled_job_executions_job_id_status",
             "job_id",
@@ -235,6 +239,8 @@ class ScheduledJobExecution(Base):
     epoch: Mapped[Epoch]
     sources: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     """What its ScheduledJobRun and its schedule's status say of it; it is built from these and `attempts`."""
+    change: Mapped[int | None] = mapped_column(BigInteger)
+    """The number of the newest change, higher than that of all committed before; a trigger gives it."""
 
 
 class ScheduledJobSlot(Base):

@@ -71,22 +71,23 @@ async def count_jobs(connection: AsyncConnection, ns: str | None) -> JobCounts:
 
 async def find_job(connection: AsyncConnection, job_id: UUID) -> RowMapping | None:
     """Find a live job by its id."""
-    return await fetch_first(connection, _jobs().where(LIVE, JOBS.c.id == job_id))
+    return await fetch_first(connection, select_jobs().where(LIVE, JOBS.c.id == job_id))
 
 
 async def find_next(connection: AsyncConnection, ns: str | None) -> RowMapping | None:
     """Find the enabled job that runs next."""
-    query = _jobs().where(_where(JobFilter(is_enabled=True, ns=ns)), JOBS.c.next_run_time.is_not(None))
+    query = select_jobs().where(_where(JobFilter(is_enabled=True, ns=ns)), JOBS.c.next_run_time.is_not(None))
     return await fetch_first(connection, query.order_by(JOBS.c.next_run_time).limit(1))
 
 
-def _jobs() -> Select[Any]:
+def select_jobs() -> Select[Any]:
+    """Select jobs, deleted ones included, with what is computed."""
     plain = [column for column in JOBS.c if column.name not in COMPUTED]
     return select(*plain, ENABLED.label("is_enabled"), PAUSED.label("is_paused"))
 
 
 def _newest(wanted: JobFilter) -> Select[Any]:
-    return _jobs().where(_where(wanted)).order_by(JOBS.c.created_at.desc(), JOBS.c.id.desc())
+    return select_jobs().where(_where(wanted)).order_by(JOBS.c.created_at.desc(), JOBS.c.id.desc())
 
 
 def _where(wanted: JobFilter) -> ColumnElement[bool]:

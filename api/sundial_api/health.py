@@ -1,0 +1,78 @@
+"""Is the API alive and ready, and what has it counted? For probes and Prometheus; open to everybody."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sundial_api.deps import find_parts
+
+DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+UNKNOWN_ROUTE = "unknown"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/livez")
+async def tell_alive() -> PlainTextResponse:
+    """Tell that the process answers."""
+    return PlainTextResponse("ok\n")
+
+
+@router.get("/readyz")
+async def tell_ready(request: Request) -> JSONResponse:
+    """Tell whether requests can be answered: all reads need the database, and nothing else."""
+    parts = find_parts(request)
+    try:
+        async with parts.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError):
+        return JSONResponse({"database": "away"}, 503)
+    mirror = "synced" if parts.mirror.is_synced else "active" if parts.mirror.is_active else "standing by"
+    return JSONResponse({"database": "ok", "mirror": mirror})
+
+
+@router.get("/metrics")
+async def show_metrics(request: Request) -> PlainTextResponse:
+    """Show all metrics in Prometheus' text format."""
+    return PlainTextResponse(generate_latest(find_parts(request).registry))
+
+
+class Stopwatch:
+    """ASGI middleware that measures requests by route; answers that stream count until they begin."""
+
+    def __init__(self, application: ASGIApp, registry: CollectorRegistry) -> None:
+        self._application = application
+        self._durations = Histogram(
+            "sundial_api_request_seconds",
+            "From a request to the beginning of its answer.",
+            ["method", "route", "status"],
+            buckets=DURATIONS,
+            registry=registry,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Measure a request."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def send_measured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                labels = (scope["method"], find_route(scope), str(message["status"]))
+                self._durations.labels(*labels).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self._application(scope, receive, send_measured)
+
+
+def find_route(scope: Scope) -> str:
+    """Find the pattern of the route that took a request: never a path, of which there are too many."""
+    return str(getattr(scope.get("route"), "path", UNKNOWN_ROUTE))
