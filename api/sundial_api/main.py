@@ -80,7 +80,7 @@ async def _assemble(settings: Settings, registry: CollectorRegistry, exits: Asyn
     client = await exits.enter_async_context(KubeClient(configuration, user_agent="sundial-api"))
     authenticator = await _build_authenticator(settings, client, exits)
     access: Access = Everything() if settings.auth is AuthMode.NONE else ClusterRoles(client)
-    mirror = Mirror(engine, client, MirrorSettings().scope, registry)
+    mirror = Mirror(engine, client, MirrorSettings().scope, settings, registry)
     mirror.start()
     exits.push_async_callback(mirror.stop)
     newest = Newest(engine)
