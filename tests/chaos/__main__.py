@@ -18,16 +18,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "chaos.md"
-SECONDS_A_ROUND = 7.5
+SECONDS_A_ROUND = 3.5
 OTHERS_A_KILL = 0.24
 MOST_SHOWN = 40
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the command line; the Makefile passes CHAOS_KILLS and CHAOS_SEED by the environment."""
+    """Read the command line; CHAOS_KILLS, CHAOS_SEED and CHAOS_LEASE are its defaults."""
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=os.environ.get("CHAOS_KILLS") or 100)
     parser.add_argument("--seed", type=int, default=os.environ.get("CHAOS_SEED") or None)
+    parser.add_argument("--lease", type=int, default=os.environ.get("CHAOS_LEASE") or 4, metavar="SECONDS")
     parser.add_argument("--operators", type=int, default=3)
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="where the report goes [%(default)s]")
     return parser.parse_args()
@@ -40,9 +41,9 @@ def main() -> int:
     plan = make_plan(seed, arguments.kills, round(arguments.kills * OTHERS_A_KILL))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    minutes = len(plan) * SECONDS_A_ROUND / 60 + 1
+    minutes = len(plan) * (arguments.lease + SECONDS_A_ROUND) / 60 + 1
     console.print(f"seed {seed}: {len(plan)} rounds, {count_kills(plan)} kills, about {minutes:.0f} minutes")
-    form = Form(4, 3, 0.5, arguments.operators, seed, tuple(plan))
+    form = Form(arguments.lease, arguments.operators, seed, tuple(plan))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with tempfile.TemporaryDirectory() as folder, Bar(*columns, console=console) as bar:

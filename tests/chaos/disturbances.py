@@ -112,7 +112,8 @@ def weather_at(proxies: list[Proxy], weather: Weather) -> Iterator[None]:
 
     def clear() -> None:
         for proxy in proxies:
-            proxy.weather = CLEAR
+            if proxy.weather is weather:  # a fault may have set another one since
+                proxy.weather = CLEAR
 
     timer = threading.Timer(LONGEST_SECONDS, clear)
     for proxy in proxies:

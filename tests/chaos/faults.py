@@ -140,11 +140,11 @@ def isolate(scene: Scene) -> None:
     """Let nothing of the leader pass and answer it nothing, until another one leads."""
     member, term = scene.find_leader()
     proxy = scene.arena.proxies.all[member.number]
-    before, proxy.weather = proxy.weather, Weather(Trouble.BLACK_HOLE)
+    proxy.weather = Weather(Trouble.BLACK_HOLE)
     try:
         scene.await_start(read_utc_clock(), term)
     finally:
-        proxy.weather = CLEAR if before.trouble is Trouble.BLACK_HOLE else before
+        proxy.weather = CLEAR
 
 
 def restart_apiserver(scene: Scene) -> None:

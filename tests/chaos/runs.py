@@ -38,11 +38,9 @@ FIRST_START_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a run is made: the Lease's settings of the operators, how many there are, and the faults."""
+    """How a run is made: how long a Lease lasts, how many operators there are, and the faults."""
 
     lease_seconds: int
-    renew_deadline_seconds: float
-    renew_period_seconds: float
     operators: int
     seed: int
     plan: tuple[Round, ...]
@@ -52,8 +50,8 @@ class Form:
         """The operators' settings."""
         return {
             "SUNDIAL_LEASE_SECONDS": str(self.lease_seconds),
-            "SUNDIAL_RENEW_DEADLINE_SECONDS": str(self.renew_deadline_seconds),
-            "SUNDIAL_RENEW_PERIOD_SECONDS": str(self.renew_period_seconds),
+            "SUNDIAL_RENEW_DEADLINE_SECONDS": str(self.lease_seconds * 3 / 4),
+            "SUNDIAL_RENEW_PERIOD_SECONDS": str(self.lease_seconds / 8),
         }
 
 
