@@ -240,10 +240,16 @@ def rows(postgres: Postgres, template: str) -> Iterator[Rows]:
 
 
 @pytest.fixture
-def mirror(cluster: Cluster, namespace: str, rows: Rows, tmp_path: Path) -> Iterator[MirrorProcess]:
+def mirror(stopped_mirror: MirrorProcess) -> MirrorProcess:
     """Give a mirror of the test's namespace, started."""
+    stopped_mirror.start()
+    return stopped_mirror
+
+
+@pytest.fixture
+def stopped_mirror(cluster: Cluster, namespace: str, rows: Rows, tmp_path: Path) -> Iterator[MirrorProcess]:
+    """Give a mirror of the test's namespace, to be started; it is ended."""
     process = MirrorProcess(cluster, namespace, rows.url, tmp_path / "mirror.log")
-    process.start()
     yield process
     if process.is_running():
         assert process.end() == 0, process.log.read_text()

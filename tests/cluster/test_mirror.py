@@ -62,6 +62,43 @@ def _find(items: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
     return next((item for item in items if item["metadata"]["name"] == name), None)
 
 
+def test_an_object_that_cannot_be_read_hurts_only_itself(
+    cluster: Cluster, namespace: str, mirror: MirrorProcess, rows: Rows
+) -> None:
+    poison = _build_job("poison", {"sundial.dev/scheduled-job-uid": "not-a-uuid"})
+    cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(poison))
+    good = build_scheduled_job("good", {"cron": "@yearly"})
+    cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(good))
+    until(lambda: rows.read("SELECT name FROM scheduled_jobs") == ["good"], 30)
+    kept = until(lambda: rows.read("SELECT kind, resource_name, document FROM scheduler_quarantine"), 30)
+    assert (kept[0][:2], kept[0][2]["metadata"]["name"]) == (("Job", "poison"), "poison")
+
+
+def _build_job(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "localhost/box:1"}]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"suspend": True, "template": {"spec": pod}},
+    }
+
+
+def test_rows_of_a_cluster_that_is_suddenly_empty_go_after_a_second_list(
+    cluster: Cluster, namespace: str, rows: Rows, stopped_mirror: MirrorProcess
+) -> None:
+    rows.change(
+        "INSERT INTO scheduled_jobs (id, namespace, resource_name, name, task_function_id, job_type_id,"
+        " schedule_config, created_at, updated_at)"
+        " SELECT gen_random_uuid(), :ns, 'ghost-' || n, 'ghost', 1, 2, '{}', now(), now()"
+        " FROM generate_series(1, 60) AS n",
+        ns=namespace,
+    )
+    stopped_mirror.start()
+    until(lambda: rows.read("SELECT count(*) FROM scheduled_jobs WHERE deleted_at IS NULL") == [0], 30)
+    assert "another is asked for" in stopped_mirror.log.read_text()
+
+
 def test_finished_jobs_stay_until_they_are_mirrored(
     cluster: Cluster, namespace: str, start_operator: Starter
 ) -> None:

@@ -83,7 +83,8 @@ def check_complete(rows: Rows) -> None:
     """Check that no outcome and no slot was lost."""
     assert rows.read("SELECT id FROM scheduled_job_executions WHERE reason = 'OutcomeUnknown'") == []
     assert rows.read("SELECT count FROM scheduler_slots WHERE verdict = 'NotMirrored'") == []
-    assert rows.read("SELECT DISTINCT status FROM scheduled_job_executions") == ["success"]
+    ends = "SELECT DISTINCT status, exit_code, node IS NULL OR pod_name IS NULL FROM scheduled_job_executions"
+    assert rows.read(ends) == [("success", 0, False)]
 
 
 def kill_mirror(mirror: MirrorProcess) -> None:

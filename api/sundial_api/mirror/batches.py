@@ -18,7 +18,7 @@ from sundial_api.mirror.schedules import Function, Schedule, read_function, read
 from sundial_api.mirror.texts import clean_json, trim
 from sundial_core.model import JsonObject
 
-READ_ERRORS = (KeyError, TypeError, ValueError, AttributeError)
+READ_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What reading an object raises that is not of the expected form."""
 
 

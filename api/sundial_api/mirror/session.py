@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.mirror import absences, store
 from sundial_api.mirror import statements as sql
-from sundial_api.mirror.batches import Absence, Kind, Value, reject_value, sort_values
+from sundial_api.mirror.batches import READ_ERRORS, Absence, Kind, Value, reject_value, sort_values
 from sundial_api.mirror.chores import Chores
 from sundial_api.mirror.feed import RESOURCES, Change, Cut, Feed, Scope, is_reject
 from sundial_api.mirror.freshness import FreshnessLease
@@ -37,8 +37,8 @@ BEAT_SECONDS = 10.0
 
 CHORES_SECONDS = 60.0
 
-REFUSALS = (DataError, IntegrityError, InternalError, ProgrammingError)
-"""What the database says of rows that it does not take; anything else ends the session."""
+REFUSALS = (DataError, IntegrityError, InternalError, ProgrammingError, *READ_ERRORS)
+"""What comes of rows that cannot be written or are not taken; anything else ends the session."""
 
 Clock = Callable[[], datetime]
 
@@ -98,8 +98,10 @@ class Session:
                 await self._work(feed)
             following.result()
         finally:
-            following.cancel()
-            await asyncio.wait([following])
+            tasks = [task for task in (following, self._renewal) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             self._metrics.synced.set(0)
 
     async def _work(self, feed: Feed) -> None:
