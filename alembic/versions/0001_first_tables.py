@@ -246,17 +246,6 @@ CREATE TABLE scheduler_quarantine (
 CREATE INDEX ix_scheduler_quarantine_last_seen ON scheduler_quarantine (last_seen);
 """
 
-SCHEDULER_CHANGES = """
-CREATE TABLE scheduler_changes (
-    id bigint GENERATED ALWAYS AS IDENTITY,
-    at timestamptz NOT NULL DEFAULT now(),
-    jobs uuid[] NOT NULL,
-    executions uuid[] NOT NULL,
-    CONSTRAINT pk_scheduler_changes PRIMARY KEY (id)
-);
-CREATE INDEX ix_scheduler_changes_at ON scheduler_changes (at);
-"""
-
 SCHEDULER_MIRROR_STATE = """
 CREATE TABLE scheduler_mirror_state (
     id integer NOT NULL DEFAULT 1,
@@ -332,7 +321,6 @@ TABLES = (
     "scheduler_task_function_ids",
     "scheduler_execution_counts",
     "scheduler_quarantine",
-    "scheduler_changes",
     "scheduler_mirror_state",
 )
 
@@ -342,7 +330,7 @@ def upgrade() -> None:
     op.execute(TASK_FUNCTIONS + SCHEDULER_JOB_TYPES + SCHEDULED_JOBS)
     op.execute(SCHEDULED_JOB_EXECUTIONS + SCHEDULER_SLOTS + SCHEDULER_INSTANCES)
     op.execute(SCHEDULER_TASK_FUNCTION_IDS + SCHEDULER_EXECUTION_COUNTS)
-    op.execute(SCHEDULER_QUARANTINE + SCHEDULER_CHANGES + SCHEDULER_MIRROR_STATE)
+    op.execute(SCHEDULER_QUARANTINE + SCHEDULER_MIRROR_STATE)
     op.execute(COUNTING)
     op.execute(SEEDS)
 

@@ -62,17 +62,6 @@ async def test_wrong_totals_are_corrected(
         assert await change(connection, COUNTS) == [("pending", 1)]
 
 
-async def test_notes_of_changes_go_after_an_hour(
-    fresh_engine: AsyncEngine, chores_settings: DatabaseSettings
-) -> None:
-    async with fresh_engine.connect() as connection:
-        await mirror_one(connection)
-        await Chores(connection, chores_settings).run(NOW)
-        assert len(await change(connection, "SELECT id FROM scheduler_changes")) == 1
-        await Chores(connection, chores_settings).run(NOW + timedelta(hours=2))
-        assert await change(connection, "SELECT id FROM scheduler_changes") == []
-
-
 async def test_old_history_goes(fresh_engine: AsyncEngine, fresh_database: str) -> None:
     settings = DatabaseSettings(database_url=fresh_database, history_days=1)
     async with fresh_engine.connect() as connection:

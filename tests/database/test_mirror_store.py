@@ -328,12 +328,3 @@ async def test_history_that_retention_deleted_does_not_come_back(connection: Asy
     await mirror(connection, schedule(11, status=status))
     assert await read(connection, "scheduled_job_executions", "id") == []
     assert await read(connection, "scheduler_slots", "first_slot") == []
-
-
-async def test_each_batch_notes_what_it_changed(connection: AsyncConnection) -> None:
-    await mirror(connection, schedule(10), job())
-    await mirror(connection, schedule(9))
-    await mirror(connection, job("Complete", version=21))
-    noted = await read(connection, "scheduler_changes", "id, jobs, executions")
-    assert [(len(jobs), len(executions)) for _, jobs, executions in noted] == [(1, 1), (0, 1)]
-    assert str(noted[1][2][0]) == RUN_ID

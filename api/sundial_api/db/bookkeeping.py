@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, JSON, BigInteger, CheckConstraint, Identity, Index, String, Uuid, text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -62,21 +62,6 @@ class QuarantinedObject(Base):
     seen_count: Mapped[int] = mapped_column(BigInteger, server_default="1")
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
-
-
-class Change(Base):
-    """Which rows a transaction of the mirror changed; ids rise in the order of the commits.
-
-    Whoever listens to the channel `sundial_changes` is told the id; what it missed is here for an hour.
-    """
-
-    __tablename__ = "scheduler_changes"
-    __table_args__ = (Index("ix_scheduler_changes_at", "at"),)
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    at: Mapped[datetime] = mapped_column(server_default=text("now()"))
-    jobs: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
-    executions: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
 
 
 class MirrorState(Base):

@@ -15,7 +15,7 @@ from sundial_api.mirror import statements as sql
 from sundial_api.mirror.batches import Absence, Kind
 from sundial_api.mirror.executions import Execution, load
 from sundial_api.mirror.facts import Asked, Fact, JobPart, Version
-from sundial_api.mirror.store import WRITE_LOCK, dump, note_changes, settle_runs
+from sundial_api.mirror.store import WRITE_LOCK, dump, settle_runs
 
 FEW = 50
 LARGEST_SHARE = 0.2
@@ -66,7 +66,7 @@ async def bury(connection: AsyncConnection, absence: Absence, uids: frozenset[st
         rows = [{"id": uid} | version for uid in uids]
         found = await connection.scalars(sql.BURY_SCHEDULES, {"rows": dump(rows), "now": now})
         buried = [str(uid) for uid in found]
-        await note_changes(connection, buried, await settle_runs(connection, [], buried))
+        await settle_runs(connection, [], buried)
     else:
         facts = [
             bury_part(fact, absence.version)
@@ -74,7 +74,7 @@ async def bury(connection: AsyncConnection, absence: Absence, uids: frozenset[st
             for uid, fact in _find_present(absence, execution)
             if uid in uids and _is_older(fact, absence)
         ]
-        await note_changes(connection, [], await settle_runs(connection, facts, []))
+        await settle_runs(connection, facts, [])
 
 
 def _find_present(absence: Absence, execution: Execution) -> Iterable[tuple[str, Fact]]:

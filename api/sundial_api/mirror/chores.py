@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +14,6 @@ from sundial_api.settings import DatabaseSettings
 
 log = structlog.get_logger()
 
-CHANGES_KEPT = timedelta(hours=1)
 FIRST_JOB = "00000000-0000-0000-0000-000000000000"
 COUNTED_AT_ONCE = 20
 
@@ -29,8 +28,6 @@ class Chores:
 
     async def run(self, now: datetime) -> bool:
         """Do one round; tell whether there is more old history to delete."""
-        async with self._connection.begin():
-            await self._connection.execute(sql.FORGET_CHANGES, {"before": now - CHANGES_KEPT})
         await self._count_again()
         async with self._connection.begin():
             keep = retention.choose_keep(self._settings, now)

@@ -149,14 +149,6 @@ BURY_INSTANCES = text(
     "UPDATE scheduler_instances SET deleted_at = :now, is_leader = false WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 
-CHANNEL = "sundial_changes"
-NOTE_CHANGES = text(
-    "WITH noted AS (INSERT INTO scheduler_changes (jobs, executions)"
-    " VALUES (CAST(:jobs AS uuid[]), CAST(:executions AS uuid[])) RETURNING id)"
-    f" SELECT pg_notify('{CHANNEL}', CAST(id AS text)) FROM noted"
-)
-FORGET_CHANGES = text("DELETE FROM scheduler_changes WHERE at < :before")
-
 NEXT_JOBS = text("SELECT id FROM scheduled_jobs WHERE id > :after ORDER BY id LIMIT :limit")
 FIND_MISCOUNTED = text(
     "SELECT DISTINCT job_id FROM (SELECT job_id, status, count(*) AS count FROM scheduled_job_executions"

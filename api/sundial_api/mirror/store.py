@@ -71,7 +71,6 @@ async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) 
         await _write_functions(connection, batch.functions, now)
     told, touched = await _write_schedules(connection, batch.schedules, now) if batch.schedules else ([], [])
     settled = await settle_runs(connection, [*told, *batch.facts], touched)
-    await note_changes(connection, touched, settled)
     if batch.instances or batch.seats or batch.gone_instances:
         await _write_instances(connection, batch, now)
     if batch.rejects:
@@ -80,13 +79,6 @@ async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) 
         await connection.execute(sql.RELEASE_QUARANTINED, {"keys": batch.readable})
     await _note_highest(connection, batch)
     return settled
-
-
-async def note_changes(connection: AsyncConnection, job_ids: list[str], rows: list[ExecutionRow]) -> None:
-    """Note which rows changed, and tell whoever listens: once for all of a transaction."""
-    if job_ids or rows:
-        executions = [row.id for row in rows]
-        await connection.execute(sql.NOTE_CHANGES, {"jobs": job_ids, "executions": executions})
 
 
 async def keep_rejects(connection: AsyncConnection, rejects: list[Reject], now: datetime) -> None:
