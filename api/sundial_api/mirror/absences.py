@@ -15,7 +15,8 @@ from sundial_api.mirror import statements as sql
 from sundial_api.mirror.batches import Absence, Kind
 from sundial_api.mirror.executions import Execution, load
 from sundial_api.mirror.facts import Asked, Fact, JobPart, Version
-from sundial_api.mirror.store import WRITE_LOCK, dump, settle_runs
+from sundial_api.mirror.rows import dump
+from sundial_api.mirror.store import WRITE_LOCK, settle_runs
 
 FEW = 50
 LARGEST_SHARE = 0.2

@@ -21,6 +21,8 @@ LONGEST_SILENCE_SECONDS = 60
 """After so long without a statement Postgres ends the session of a mirror that hangs."""
 
 _LIMITS = (
+    "SET lock_timeout = '30s'",
+    "SET statement_timeout = '60s'",
     f"SET idle_session_timeout = '{LONGEST_SILENCE_SECONDS}s'",
     "SET idle_in_transaction_session_timeout = '5s'",
     "SET tcp_keepalives_idle = 10",

@@ -78,9 +78,12 @@ FIND_ABSENT_FUNCTIONS = text(
 )
 
 READ_SCHEDULES = text(
-    "SELECT id, namespace, resource_name, epoch, resource_version, deleted_at, recent_slots, covered_until,"
-    " covered_slots, history_floor, cursor, active_runs FROM scheduled_jobs"
-    " WHERE id = ANY(CAST(:ids AS uuid[]))"
+    "SELECT id, epoch, resource_version, recent_slots, covered_until, covered_slots, history_floor"
+    " FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
+)
+READ_STANDINGS = text(
+    "SELECT id, epoch, resource_version, deleted_at, history_floor, cursor, active_runs"
+    " FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 FIND_NAMESAKES = text(
     "SELECT jobs.id, jobs.namespace, jobs.resource_name, epoch, resource_version FROM scheduled_jobs jobs"

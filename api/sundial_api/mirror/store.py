@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.mirror import slots
@@ -19,6 +18,7 @@ from sundial_api.mirror import statements as sql
 from sundial_api.mirror.batches import Batch, Reject
 from sundial_api.mirror.executions import (
     UNKNOWN_STANDING,
+    Execution,
     ExecutionRow,
     Standing,
     build_row,
@@ -26,12 +26,12 @@ from sundial_api.mirror.executions import (
     merge,
 )
 from sundial_api.mirror.facts import OLDEST, Asked, Fact, Version
-from sundial_api.mirror.function_ids import INLINE, choose_id, propose_ids
+from sundial_api.mirror.function_ids import INLINE
+from sundial_api.mirror.functions import find_function_ids, write_functions
 from sundial_api.mirror.instances import Instance
+from sundial_api.mirror.rows import Name, Row, dump, read_rows, to_row
 from sundial_api.mirror.schedules import (
     DEFAULT_TIMEOUT_SECONDS,
-    Function,
-    FunctionRow,
     Schedule,
     ScheduleRow,
 )
@@ -41,14 +41,6 @@ from sundial_core.instants import format_instant
 WRITE_LOCK = 0x53_75_6E_4D_69_72_77
 """The advisory lock of transactions that write rows of the mirror."""
 
-PROPOSALS = 8
-
-Name = tuple[str, str]
-Row = Mapping[str, Any]
-
-_UPSERT_FUNCTIONS = sql.build_upsert(
-    "task_functions", ("id", *sql.list_columns(FunctionRow), "deleted_at"), "id", sql.NEWER
-)
 _SCHEDULE_COLUMNS = (
     *sql.list_columns(ScheduleRow),
     *("task_function_id", "timeout_seconds", "deleted_at", "covered_until", "covered_slots", "has_gap"),
@@ -68,7 +60,7 @@ async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) 
     """
     await connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
     if batch.functions:
-        await _write_functions(connection, batch.functions, now)
+        await write_functions(connection, batch.functions, now)
     told, touched = await _write_schedules(connection, batch.schedules, now) if batch.schedules else ([], [])
     settled = await settle_runs(connection, [*told, *batch.facts], touched)
     if batch.instances or batch.seats or batch.gone_instances:
@@ -95,48 +87,6 @@ async def _note_highest(connection: AsyncConnection, batch: Batch) -> None:
         await connection.execute(sql.NOTE_HIGHEST, {"epoch": highest.epoch, "number": highest.number})
 
 
-async def _write_functions(connection: AsyncConnection, functions: list[Function], now: datetime) -> None:
-    """Write TaskFunctions, oldest first: with ids that collide, the older one keeps the better."""
-    functions = sorted(functions, key=lambda function: (function.row.created_at, function.row.uid))
-    live = [function.row for function in functions if not function.is_gone]
-    gone = [function.row for function in functions if function.is_gone]
-    ids = await _find_function_ids(connection, [(row.namespace, row.resource_name) for row in live])
-    newest = {(row.namespace, row.resource_name): row for row in sorted(live, key=_age)}
-    if gone:
-        rows = [{"uid": r.uid, "epoch": r.epoch, "number": r.resource_version} for r in gone]
-        await connection.execute(sql.BURY_FUNCTIONS, {"rows": dump(rows), "now": now})
-    if newest:
-        rows = [to_row(row) | {"id": ids[name], "deleted_at": None} for name, row in newest.items()]
-        await connection.execute(_UPSERT_FUNCTIONS, {"rows": dump(rows)})
-        await connection.execute(sql.INHERIT_TIMEOUTS, {"ids": [row["id"] for row in rows]})
-
-
-def _age(row: FunctionRow | ScheduleRow) -> Version:
-    return Version(row.epoch, row.resource_version)
-
-
-async def _find_function_ids(connection: AsyncConnection, wanted: Iterable[Name]) -> dict[Name, int]:
-    """Find the ids of functions by namespace and name; one that has none yet gets it, for good."""
-    wanted = list(dict.fromkeys(wanted))
-    if not wanted:
-        return {}
-    asked = [{"namespace": ns, "resource_name": name} for ns, name in wanted]
-    found = await _read(connection, sql.FIND_FUNCTION_IDS, names=dump(asked))
-    known = {(row["namespace"], row["resource_name"]): row["id"] for row in found}
-    missing = [name for name in wanted if name not in known]
-    if not missing:
-        return known
-    proposed = [n for name in missing for n, _ in zip(propose_ids(*name), range(PROPOSALS), strict=False)]
-    taken = await _read(connection, sql.FIND_ID_OWNERS, ids=proposed)
-    owners = {row["id"]: (row["namespace"], row["resource_name"]) for row in taken}
-    for ns, name in missing:
-        known[ns, name] = choose_id(ns, name, owners)
-        owners[known[ns, name]] = (ns, name)
-    new = [{"id": known[name], "namespace": name[0], "resource_name": name[1]} for name in missing]
-    await connection.execute(sql.ADD_FUNCTION_IDS, {"rows": dump(new)})
-    return known
-
-
 async def _write_schedules(
     connection: AsyncConnection, schedules: list[Schedule], now: datetime
 ) -> tuple[list[Fact], list[str]]:
@@ -159,7 +109,7 @@ async def _write_schedules(
 
 
 async def _read_schedules(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Row]:
-    rows = await _read(connection, sql.READ_SCHEDULES, ids=list(ids))
+    rows = await read_rows(connection, sql.READ_SCHEDULES, ids=list(ids))
     return {str(row["id"]): row for row in rows}
 
 
@@ -174,7 +124,7 @@ def _recent(known: Row | None) -> list[dict[str, Any]]:
 async def _find_namesakes(connection: AsyncConnection, accepted: list[Schedule]) -> list[Row]:
     """Find live jobs with the name of one that is written: either was deleted unseen."""
     names = [{"namespace": s.row.namespace, "resource_name": s.row.resource_name} for s in accepted]
-    found = await _read(connection, sql.FIND_NAMESAKES, names=dump(names))
+    found = await read_rows(connection, sql.FIND_NAMESAKES, names=dump(names))
     ids = {s.row.id for s in accepted}
     return [row for row in found if str(row["id"]) not in ids]
 
@@ -213,8 +163,8 @@ async def _build_rows(
 ) -> list[dict[str, Any]]:
     """Build the rows with what other rows tell: the function's id and timeout, up to where all is covered."""
     names = [(s.row.namespace, s.function_name) for s in accepted if s.function_name]
-    ids = await _find_function_ids(connection, names)
-    found = await _read(connection, sql.READ_TIMEOUTS, ids=list(ids.values()))
+    ids = await find_function_ids(connection, names)
+    found = await read_rows(connection, sql.READ_TIMEOUTS, ids=list(ids.values()))
     timeouts = {row["id"]: row["default_timeout_seconds"] for row in found}
     rows = []
     for schedule in accepted:
@@ -271,31 +221,48 @@ async def settle_runs(
     Returns the rows that it wrote.
     """
     facts = await _find_parents(connection, facts)
-    shown: dict[str, Row] = {}
-    if ids := list({fact.identity.run_id for fact in facts}):
-        shown |= {str(row["id"]): row for row in await _read(connection, sql.READ_EXECUTIONS, ids=ids)}
-    if job_ids := list(touched):
-        shown |= {str(row["id"]): row for row in await _read(connection, sql.READ_OPEN, job_ids=job_ids)}
+    shown = await _read_shown(connection, facts, touched)
     known = {run_id: load(row["sources"], row["attempts"]) for run_id, row in shown.items()}
     executions = dict(known)
     for fact in facts:
         execution = executions.get(fact.identity.run_id)
         if execution is not None or fact.identity.job_id:
             executions[fact.identity.run_id] = merge(execution, fact)
-    jobs = await _read_schedules(connection, {e.identity.job_id for e in executions.values()})
+    jobs = await _read_jobs(connection, executions.values())
     rows = []
     for run_id, execution in executions.items():
         job = jobs.get(execution.identity.job_id)
         row = build_row(execution, read_standing(job))
-        is_new = run_id not in shown
-        if execution is known.get(run_id) and _is_shown(row, shown[run_id]):
-            continue
-        if is_new and job and row.completed_at and _is_forgotten(row.started_at, job["history_floor"]):
-            continue
-        rows.append(row)
+        is_same = execution is known.get(run_id) and _is_shown(row, shown[run_id])
+        if not is_same and not (run_id not in shown and _is_history(row, job)):
+            rows.append(row)
     if rows:
         await connection.execute(_UPSERT_EXECUTIONS, {"rows": dump(rows)})
     return rows
+
+
+async def _read_shown(
+    connection: AsyncConnection, facts: list[Fact], touched: Iterable[str]
+) -> dict[str, Row]:
+    """Read the rows of runs by id: those of the facts, and the open ones of the touched jobs."""
+    rows: list[Row] = []
+    if ids := list({fact.identity.run_id for fact in facts}):
+        rows += await read_rows(connection, sql.READ_EXECUTIONS, ids=ids)
+    if job_ids := list(touched):
+        rows += await read_rows(connection, sql.READ_OPEN, job_ids=job_ids)
+    return {str(row["id"]): row for row in rows}
+
+
+async def _read_jobs(connection: AsyncConnection, executions: Iterable[Execution]) -> dict[str, Row]:
+    """Read how the schedules of runs stand, by id."""
+    ids = list({execution.identity.job_id for execution in executions})
+    rows = await read_rows(connection, sql.READ_STANDINGS, ids=ids) if ids else []
+    return {str(row["id"]): row for row in rows}
+
+
+def _is_history(row: ExecutionRow, job: Row | None) -> bool:
+    """Tell whether retention has deleted runs of that time, so that this one is not to come back."""
+    return job is not None and bool(row.completed_at) and _is_forgotten(row.started_at, job["history_floor"])
 
 
 def _is_shown(row: ExecutionRow, shown: Row) -> bool:
@@ -325,7 +292,7 @@ async def _find_parents(connection: AsyncConnection, facts: list[Fact]) -> list[
     if not orphans:
         return facts
     names = [{"namespace": ns, "resource_name": name} for ns, name in orphans]
-    found = await _read(connection, sql.FIND_NAMESAKES, names=dump(names))
+    found = await read_rows(connection, sql.FIND_NAMESAKES, names=dump(names))
     parents = {(row["namespace"], row["resource_name"]): str(row["id"]) for row in found}
     return [_with_parent(fact, parents) for fact in facts]
 
@@ -340,7 +307,7 @@ def _with_parent(fact: Fact, parents: Mapping[Name, str]) -> Fact:
 async def close_gaps(connection: AsyncConnection) -> int:
     """Write a row for the slots that passed unseen, once all that is known of them is written."""
     await connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
-    found = await _read(connection, sql.FIND_GAPS)
+    found = await read_rows(connection, sql.FIND_GAPS)
     rows = []
     for job in found:
         missing = job["decided"] - job["covered_slots"] - job["runs"] - job["slots"]
@@ -367,17 +334,3 @@ async def _write_instances(connection: AsyncConnection, batch: Batch, now: datet
             await connection.execute(sql.UNSEAT_LEADER)
         else:
             await connection.execute(sql.SEAT_LEADER, {"holder": seat.holder_id, "since": seat.since})
-
-
-async def _read(connection: AsyncConnection, statement: Any, **values: Any) -> list[Row]:
-    return [*(await connection.execute(statement, values)).mappings()]
-
-
-def to_row(value: Any) -> dict[str, Any]:
-    """Turn a row value into its columns."""
-    return {name: getattr(value, name) for name in value.__slots__}
-
-
-def dump(rows: Any) -> str:
-    """Write rows as the JSON document that a statement takes."""
-    return orjson.dumps(rows).decode()
