@@ -328,3 +328,14 @@ async def test_history_that_retention_deleted_does_not_come_back(connection: Asy
     await mirror(connection, schedule(11, status=status))
     assert await read(connection, "scheduled_job_executions", "id") == []
     assert await read(connection, "scheduler_slots", "first_slot") == []
+
+
+async def test_a_rebuilt_database_gives_functions_the_same_ids(connection: AsyncConnection) -> None:
+    both = (function(5), function(6, "other"))
+    await mirror(connection, *both)
+    ids = await read(connection, "task_functions", "resource_name, id", "id > 1")
+    for table in ("task_functions", "scheduler_task_function_ids"):
+        await connection.execute(text(f"DELETE FROM {table} WHERE id > 1"))
+    await mirror(connection, schedule(10, function="other"))
+    await mirror(connection, *reversed(both))
+    assert await read(connection, "task_functions", "resource_name, id", "id > 1") == ids

@@ -91,6 +91,7 @@ class Feed:
         self._lists: deque[tuple[int, Absence]] = deque()
         self._numbered = 0
         self._work = asyncio.Event()
+        self.sinks = {kind: FeedSink(self, kind, self._is_ours) for kind in Kind}
         self.reflectors = {kind: self._build_reflector(client, kind) for kind in Kind}
 
     def __len__(self) -> int:
@@ -150,13 +151,12 @@ class Feed:
         is_lease = kind is Kind.LEASE
         selector = names.SCHEDULED_JOB_UID if kind in (Kind.JOB, Kind.POD) else ""
         ns = self._scope.installation_ns if is_lease else self._scope.watched_ns or None
-        takes = self._is_ours if is_lease else _is_anything
-        sink = _Sink(self, kind, takes)
-        return Reflector(client, RESOURCES[kind], sink, selector=selector, ns=ns)
+        return Reflector(client, RESOURCES[kind], self.sinks[kind], selector=selector, ns=ns)
 
-    def _is_ours(self, item: JsonObject) -> bool:
-        """Tell whether a Lease is the leader's or a replica's."""
-        return item["metadata"].get("name") == self._scope.release or is_member(item)
+    def _is_ours(self, kind: Kind, item: JsonObject) -> bool:
+        """Tell whether an object is to be taken: of the Leases the leader's and the replicas' are."""
+        is_leader = item["metadata"].get("name") == self._scope.release
+        return kind is not Kind.LEASE or is_leader or is_member(item)
 
     def put(self, kind: Kind, item: JsonObject, value: Value | None) -> None:
         """Note what an object says now, in the place of what it said before."""
@@ -177,27 +177,26 @@ class Feed:
         self._work.set()
 
 
-def _is_anything(_item: JsonObject) -> bool:
-    return True
-
-
-class _Sink:
+class FeedSink:
     """Takes what a reflector brings of one kind."""
 
-    def __init__(self, feed: Feed, kind: Kind, takes: Callable[[JsonObject], bool]) -> None:
+    def __init__(self, feed: Feed, kind: Kind, takes: Callable[[Kind, JsonObject], bool]) -> None:
         self._feed = feed
         self._kind = kind
         self._takes = takes
 
     def put(self, item: JsonObject) -> None:
-        if self._takes(item):
+        """Take an object that is there."""
+        if self._takes(self._kind, item):
             self._feed.put(self._kind, item, read_object(self._kind, item, self._feed.epoch))
 
     def remove(self, item: JsonObject) -> None:
-        if self._takes(item):
+        """Take the last state of an object that was deleted."""
+        if self._takes(self._kind, item):
             self._feed.put(self._kind, item, read_deleted(self._kind, item, self._feed.epoch))
 
     def retain(self, listed: set[str], resource_version: int) -> None:
+        """Take the UIDs of a complete list."""
         self._feed.end_list(self._kind, listed, resource_version)
 
 
