@@ -20,6 +20,7 @@ from bench_arena import Foreseen, read_cpu_seconds, read_memory_mb
 from sundial_devcluster.polling import until_async
 
 STOP_SECONDS = 20
+START_SECONDS = 120
 
 
 class OperatorEnded(Foreseen):
@@ -68,7 +69,7 @@ class Operator:
         except aiohttp.ClientError:
             return {}
 
-    async def wait_planned(self, schedules: int, timeout: float) -> None:
+    async def wait_planned(self, schedules: int, timeout: float = START_SECONDS) -> None:
         """Wait until it leads, has looked at each schedule, and nothing waits to be decided or written."""
 
         async def is_planned() -> bool:

@@ -79,7 +79,7 @@ class Rate:
             await wait_quiet(self._cluster)
             log = find_operator_log(self._cluster)
             async with run_operator(kubeconfig, log, **SETTINGS) as operator, self._follow():
-                await operator.wait_planned(0, PATIENCE_SECONDS)
+                await operator.wait_planned(0)
                 steady = await self._take_step(operator, self._size.rate, self._size.seconds)
                 steps = [steady]
                 for rate in self._size.steps:

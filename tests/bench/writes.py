@@ -52,7 +52,7 @@ async def measure(cluster: Cluster, size: Size, show: Show) -> Report:
             build_steady_job(number, now, PERIOD_SECONDS, RUN_SECONDS) for number in range(size.schedules)
         ]
         async with run_operator(kubeconfig, find_operator_log(cluster), **SETTINGS) as operator:
-            await operator.wait_planned(0, 60)
+            await operator.wait_planned(0)
             await create_all(session, SCHEDULED_JOBS.format(ns=NS), schedules)
             show.say(f"warming up for {WARM_UP_PERIODS * PERIOD_SECONDS} s")
             await asyncio.sleep(WARM_UP_PERIODS * PERIOD_SECONDS)
