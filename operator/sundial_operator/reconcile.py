@@ -15,7 +15,7 @@ from sundial_core.circumstances import Circumstances
 from sundial_core.decide import decide
 from sundial_core.manifests import Creator
 from sundial_core.objects import ScheduledJob
-from sundial_core.plans import Plan, Problem, compile_plan
+from sundial_core.plans import Plan, Problem
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob
 from sundial_core.starts import read_run
@@ -30,6 +30,7 @@ from sundial_operator.effects import Effects
 from sundial_operator.metrics import Metrics
 from sundial_operator.mirrors import MirrorWatch
 from sundial_operator.observed import Observed
+from sundial_operator.plan_book import PlanBook
 from sundial_operator.settings import Settings
 from sundial_operator.tracks import Track
 from sundial_operator.writer import Writer
@@ -72,9 +73,10 @@ class Reconciler:
         self._changed: dict[str, None] = {}
         self._work = asyncio.Event()
         self._due_work = asyncio.Event()
-        self._minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
         self.agenda: Agenda[Key] = Agenda(self._take_due)
         self.observed = Observed(self.wake, self._lose, metrics)
+        minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
+        self.plans = PlanBook(self.observed, minimum_period)
         most = installation.settings.most_finished_jobs_in_all
         self.cap = InstallationCap(self.observed.finished, most, self.wake)
         self.mirror = MirrorWatch(client, installation.settings.namespace, self.wake)
@@ -177,14 +179,10 @@ class Reconciler:
             self._effects.start(track, key.slot)
 
     def _find_plan(self, track: Track, job: ScheduledJob) -> Plan | Problem:
-        """Compile the spec, once for each version of it and of its TaskFunction."""
-        function = self.observed.function_of(job)
-        version = function.generation if function else 0
-        key = (job.generation, function.uid if function else "", version)
-        if track.plan is None or track.plan_key != key:
-            track.adopt_plan(key, compile_plan(job, function, self._minimum_period))
-        assert track.plan is not None
-        return track.plan
+        key, plan = self.plans.find(job)
+        if track.plan_key != key:
+            track.adopt_plan(key, plan)
+        return plan
 
     def _lose(self, job: ObservedJob) -> None:
         """Remember a deleted Job until the status has the end of its run."""
@@ -196,6 +194,7 @@ class Reconciler:
             track.lose(job, read_run(job, pods, now), now)
 
     def _drop(self, uid: str) -> None:
+        self.plans.forget(uid)
         track = self._tracks.pop(uid, None)
         if track is not None:
             self.agenda.set(Key(Task.LOOK, uid), None)

@@ -225,13 +225,16 @@ class Runtime:
         self._stage = Check(True, "standing by")
         log.info("standing by", instance=self.instance, installation=self._settings.installation)
         self._elector.start()
-        await self._elected.wait()
-        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.gather(self._await_election(), self._reconciler.plans.prepare())
         await self._list_all()
         self._stage = Check(True, f"leading in term {self._read_term()}")
         log.info("leading", term=self._read_term(), instance=self.instance)
         self._spawn_leading()
         await self._reconciler.run()
+
+    async def _await_election(self) -> None:
+        await self._elected.wait()
+        await asyncio.sleep(SETTLE_SECONDS)
 
     async def _list_all(self) -> None:
         await asyncio.gather(*map(self._list, [*self._own_kinds, *self._watches]))

@@ -20,6 +20,9 @@ from sundial_core.stored import Stored
 from sundial_core.verdicts import Judgement
 from sundial_core.views import Memory
 
+PlanKey = tuple[int, str, int]
+"""What a plan was compiled from: the generation, and the UID and generation of its TaskFunction."""
+
 
 @dataclass(slots=True)
 class Create:
@@ -78,7 +81,7 @@ class Companion:
 class Track(Companion):
     """The mutable companion of one ScheduledJob."""
 
-    plan_key: tuple[int, str, int] | None = None
+    plan_key: PlanKey | None = None
     plan: Plan | Problem | None = None
     judged_until: datetime | None = None
     reset_at: datetime | None = None
@@ -114,7 +117,7 @@ class Track(Companion):
             reset_at=self.reset_at,
         )
 
-    def adopt_plan(self, key: tuple[int, str, int], plan: Plan | Problem) -> None:
+    def adopt_plan(self, key: PlanKey, plan: Plan | Problem) -> None:
         """Take a compiled spec; of another schedule nothing is judged yet but what has a judgement."""
         if self.plan is not None and self.plan.schedule_hash != plan.schedule_hash:
             judged = [judgement.last for judgement in self.judgements]
