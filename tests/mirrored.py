@@ -116,7 +116,8 @@ def build_schedule(status: JsonObject | None = None, version: int = 10, **how: A
 
 
 def stand(cursor: float | None = None, *active: str, version: int = 40, **how: Any) -> Standing:
-    """Build what a schedule says of its runs."""
+    """Build what a schedule says of its runs; it tells of all slots after 10 s."""
+    how = {"horizon": format_instant(at(11))} | how
     return Standing(
         Version(1, version),
         format_instant(at(cursor)) if cursor is not None else None,

@@ -26,6 +26,7 @@ from situations import UID
 from sundial_api.mirror.executions import UNKNOWN_STANDING, Standing, build_row, load, merge, settle
 from sundial_api.mirror.facts import Asked, Fact, JobPart, Version
 
+UNTOLD = stand(10, horizon=None)
 LEFT, ACTIVE, BEFORE = stand(10), stand(10, RUN_ID), stand(0)
 DELETED = stand(0, deleted_at="2026-01-01T00:01:00Z")
 RUNNING = {"running": {"startedAt": "2026-01-01T00:00:11Z"}}
@@ -46,6 +47,9 @@ def gone(fact: Fact, version: int = 60) -> Fact:
         pytest.param([job_fact("Complete")], ACTIVE, "Waiting", id="done, still active in the status"),
         pytest.param([job_fact("Complete")], BEFORE, "Waiting", id="done, not in the status yet"),
         pytest.param([job_fact("Complete")], LEFT, "Succeeded", id="done, and left"),
+        pytest.param([job_fact("Complete")], UNTOLD, "Waiting", id="done, and not told of yet"),
+        pytest.param([job_fact("Failed"), told_fact()], UNTOLD, "Failed", id="told of, and left"),
+        pytest.param([gone(job_fact())], UNTOLD, "Failed OutcomeUnknown", id="gone, and never told of"),
         pytest.param([job_fact("Complete")], UNKNOWN_STANDING, "Waiting", id="its schedule is not seen yet"),
         pytest.param([job_fact("Failed")], ACTIVE, "Waiting", id="between two attempts"),
         pytest.param([job_fact("Failed"), job_fact(attempt=2)], ACTIVE, "Pending", id="tried again"),

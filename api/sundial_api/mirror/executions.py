@@ -53,12 +53,14 @@ class Execution:
 class Standing:
     """What the ScheduledJob of a run says of it: which runs are active, and up to where it has decided.
 
+    `horizon` is how far back `recentSlots` tells of every slot; none while it tells of all.
     `is_known` is false while the mirror has not seen the object.
     """
 
     version: Version = OLDEST
     cursor: str | None = None
     active: frozenset[str] = frozenset()
+    horizon: str | None = None
     deleted_at: str | None = None
     is_known: bool = True
 
@@ -145,14 +147,22 @@ def settle(execution: Execution, standing: Standing) -> Outcome:
 
 
 def has_left(execution: Execution, standing: Standing) -> bool:
-    """Tell whether a run has left `status.active`, by a status that has had the chance to name it."""
-    if not standing.is_known or execution.identity.run_id in standing.active:
+    """Tell whether a run has left `status.active`, by a status that has told of it or is past it.
+
+    One that was just created is not told of yet: it has not left.
+    """
+    identity = execution.identity
+    if not standing.is_known or identity.run_id in standing.active:
         return False
-    if execution.identity.trigger == "schedule" and execution.identity.slot is not None:
-        return standing.cursor is not None and _instant(standing.cursor) >= _instant(execution.identity.slot)
-    if execution.asked is not None and not execution.asked.is_gone:
+    if identity.trigger == "schedule" and identity.slot is not None:
+        if standing.cursor is None or _instant(standing.cursor) < _instant(identity.slot):
+            return False
+    elif execution.asked is not None and not execution.asked.is_gone:
         return False
-    return standing.version > _find_version(execution)
+    begin = identity.slot or find_start(execution)
+    is_past = standing.horizon is not None and _instant(begin) < _instant(standing.horizon)
+    is_gone = _is_gone(execution) and standing.version > _find_version(execution)
+    return execution.told is not None or is_past or is_gone
 
 
 def _find_version(execution: Execution) -> Version:

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 
-from sundial_api.mirror.executions import Standing
 from sundial_api.mirror.facts import CREATED_BY, Version
 from sundial_api.mirror.texts import clean_json, trim
 from sundial_api.mirror.words import name_last_status, read_uuid
@@ -85,11 +84,6 @@ class Schedule:
     def version(self) -> Version:
         """The version of the object."""
         return Version(self.row.epoch, self.row.resource_version)
-
-    @property
-    def standing(self) -> Standing:
-        """What it says of its runs."""
-        return Standing(self.version, self.row.cursor, frozenset(self.row.active_runs))
 
 
 @dataclass(frozen=True, slots=True)

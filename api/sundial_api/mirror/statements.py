@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
+from sundial_api.mirror.schedules import RECENT_KEPT
+
 NEWER = "(known.epoch, known.resource_version) < (EXCLUDED.epoch, EXCLUDED.resource_version)"
 """The guard of a row that is one object: what is not newer changes nothing."""
 
@@ -82,8 +84,8 @@ READ_SCHEDULES = text(
     " FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 READ_STANDINGS = text(
-    "SELECT id, epoch, resource_version, deleted_at, history_floor, cursor, active_runs"
-    " FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
+    "SELECT id, epoch, resource_version, deleted_at, history_floor, cursor, active_runs,"
+    f" recent_slots->{RECENT_KEPT - 1} AS oldest FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 FIND_NAMESAKES = text(
     "SELECT jobs.id, jobs.namespace, jobs.resource_name, epoch, resource_version FROM scheduled_jobs jobs"

@@ -278,6 +278,7 @@ def read_standing(job: Row | None) -> Standing:
         version=Version(job["epoch"], job["resource_version"]),
         cursor=format_instant(job["cursor"]) if job["cursor"] else None,
         active=frozenset(job["active_runs"]),
+        horizon=slots.find_oldest([job["oldest"]]) if job["oldest"] else None,
         deleted_at=format_instant(job["deleted_at"]) if job["deleted_at"] else None,
     )
 
