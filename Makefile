@@ -39,11 +39,13 @@ types: .venv/installed ## Check types
 contracts: .venv/installed ## Check that the layers are kept
 	.venv/bin/lint-imports --no-logo
 
-generate: .venv/installed ## Write the generated files again: crds/
+generate: .venv/installed ## Write the generated files again: crds/, docs/openapi.json
 	$(PY) -m sundial_core.crds
+	$(PY) -m sundial_api.documents
 
 verify: .venv/installed ## Fail if a generated file or the lock is not what its source gives
 	$(PY) -m sundial_core.crds --check
+	$(PY) -m sundial_api.documents --check
 	cp requirements.lock .venv/requirements.check && $(LOCK) -o .venv/requirements.check pyproject.toml && diff -u requirements.lock .venv/requirements.check
 
 check: lint types contracts verify ## Everything but the tests

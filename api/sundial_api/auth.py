@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import aiohttp
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, KeySet
 
 from sundial_api.errors import Problem
 from sundial_kube.client import TOKEN_REVIEWS, KubeClient
@@ -138,7 +138,7 @@ class ProviderTokens:
 
     async def _find_keys(self, longest: float) -> KeySet:
         if self._keys is None or time.monotonic() - self._fetched_at > longest:
-            self._keys = KeySet.import_key_set(await self._fetch_keys())
+            self._keys = import_keys(await self._fetch_keys())
             self._fetched_at = time.monotonic()
         return self._keys
 
@@ -154,6 +154,16 @@ class ProviderTokens:
         limit = aiohttp.ClientTimeout(total=PROVIDER_SECONDS)
         async with self._session.get(url, timeout=limit, raise_for_status=True) as answer:
             return await answer.json(content_type=None)
+
+
+def import_keys(published: Any) -> KeySet:
+    """Import a provider's keys but those of kinds that are not known here, as RFC 7517 asks for."""
+    found = published.get("keys") if isinstance(published, dict) else None
+    keys: list[Any] = []
+    for key in found if isinstance(found, list) else []:
+        with suppress(JoseError, ValueError, TypeError, KeyError, AttributeError):
+            keys.append(JWKRegistry.import_key(key))
+    return KeySet(keys)
 
 
 def name_uuid(issuer: str, subject: str) -> uuid.UUID:

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -18,7 +19,50 @@ from sundial_kube.errors import ApiError, ApiUnreachable
 log = structlog.get_logger()
 
 DATABASE_AWAY = "the database cannot be reached; history and lists are back when it is"
-CLUSTER_AWAY = "the Kubernetes API server cannot be reached; nothing was changed"
+CLUSTER_AWAY = (
+    "the Kubernetes API server cannot be reached; look whether a change was made before you repeat it"
+)
+
+
+class ErrorAnswer(BaseModel):
+    """What went wrong, in one sentence."""
+
+    detail: str
+
+
+class InvalidPlace(BaseModel):
+    """A value that cannot be used."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class InvalidAnswer(BaseModel):
+    """Which values cannot be used, each with its place, such as ["body", "scheduleConfig", "hours"]."""
+
+    detail: list[InvalidPlace]
+
+
+MEANINGS = {
+    400: "The request is malformed.",
+    401: "The caller is not known.",
+    403: "The caller may not do that.",
+    404: "There is nothing of that id.",
+    409: "It conflicts with the state of things.",
+    412: "The job does not have the ETag of If-Match any more.",
+    413: "The body is too large.",
+    422: "Values that cannot be used, each with its place.",
+    503: "The cluster or the database cannot be reached.",
+}
+
+
+def document_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the errors that an endpoint may answer with, for its OpenAPI document."""
+    return {
+        status: {"model": InvalidAnswer if status == 422 else ErrorAnswer, "description": MEANINGS[status]}
+        for status in statuses
+    }
 
 
 class Problem(Exception):

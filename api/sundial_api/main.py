@@ -21,7 +21,8 @@ from sundial_api.changes import Newest
 from sundial_api.changes import router as changes
 from sundial_api.db.engine import build_engine
 from sundial_api.deps import Parts
-from sundial_api.errors import install_handlers
+from sundial_api.documents import install_document, name_operation
+from sundial_api.errors import document_errors, install_handlers
 from sundial_api.executions.endpoints import router as executions
 from sundial_api.gate import Gate
 from sundial_api.health import Stopwatch
@@ -59,16 +60,18 @@ def build_application(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
+        generate_unique_id_function=name_operation,
     )
     application.state.registry = registry
     application.add_middleware(Gate, find_authenticator=lambda: application.state.parts.authenticator)
     application.add_middleware(Stopwatch, registry=registry)
     install_handlers(application)
     application.include_router(health)
-    routes = APIRouter(prefix=PREFIX)
+    routes = APIRouter(prefix=PREFIX, responses=document_errors(401, 403, 422, 503))
     for router in (task_functions, previews, jobs, executions, status, changes):
         routes.include_router(router)
     application.include_router(routes)
+    install_document(application)
     return application
 
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Response
@@ -71,6 +71,13 @@ def describe_page(response: Response, page: Page, total: int) -> None:
     response.headers["X-Total-Count"] = str(total)
     response.headers["X-Page"] = str(page.number)
     response.headers["X-Per-Page"] = str(page.size)
+
+
+def document_page() -> dict[int | str, dict[str, Any]]:
+    """Describe the headers of a page, for the OpenAPI document of its endpoint."""
+    header = {"schema": {"type": "integer"}}
+    named = {"X-Total-Count": "All rows that match.", "X-Page": "The page.", "X-Per-Page": "Rows a page."}
+    return {200: {"headers": {name: header | {"description": text} for name, text in named.items()}}}
 
 
 def check_depth(page: Page, total: int) -> None:

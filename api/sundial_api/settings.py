@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -78,6 +79,8 @@ class Settings(DatabaseSettings):
             )
         if self.auth is AuthMode.OIDC and not (self.oidc_issuer and self.oidc_audience):
             raise ValueError("SUNDIAL_API_AUTH=oidc needs SUNDIAL_API_OIDC_ISSUER and _OIDC_AUDIENCE")
+        if self.oidc_issuer and not is_confidential(self.oidc_issuer):
+            raise ValueError("SUNDIAL_API_OIDC_ISSUER must begin with https://")
         return self
 
     @field_validator("time_zone")
@@ -86,6 +89,12 @@ class Settings(DatabaseSettings):
         """Check that the zone exists."""
         load_zone(zone)
         return zone
+
+
+def is_confidential(url: str) -> bool:
+    """Tell whether nobody between here and a URL can change what is read there."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
 
 
 def is_loopback(host: str) -> bool:

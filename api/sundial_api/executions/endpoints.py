@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from sundial_api.deps import Asking, Connection, Running
+from sundial_api.errors import document_errors
 from sundial_api.executions import service
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import (
@@ -17,13 +18,13 @@ from sundial_api.executions.schemas import (
     ScheduledJobExecutionRead,
 )
 from sundial_api.jobs.triggers import RunStarter
-from sundial_api.paging import describe_page
+from sundial_api.paging import describe_page, document_page
 from sundial_kube.resources import SCHEDULED_JOBS
 
 router = APIRouter(tags=["executions"])
 
 
-@router.get("/executions")
+@router.get("/executions", responses=document_page())
 async def list_executions(
     response: Response, connection: Connection, visitor: Asking, query: Annotated[ExecutionQuery, Query()]
 ) -> ScheduledJobExecutionListResponse:
@@ -35,7 +36,7 @@ async def list_executions(
     return answer
 
 
-@router.get("/executions/{execution_id}")
+@router.get("/executions/{execution_id}", responses=document_errors(404))
 async def get_execution(
     execution_id: UUID, connection: Connection, visitor: Asking
 ) -> ScheduledJobExecutionDetail:
@@ -45,7 +46,7 @@ async def get_execution(
     return ScheduledJobExecutionDetail.model_validate(row)
 
 
-@router.post("/executions/{execution_id}/cancel")
+@router.post("/executions/{execution_id}/cancel", responses=document_errors(404, 409))
 async def cancel_execution(execution_id: UUID, parts: Running, visitor: Asking) -> ScheduledJobExecutionRead:
     """End a run: its Pods are stopped, and it ends as failed."""
     return await RunStarter(parts, visitor).cancel(execution_id)

@@ -71,15 +71,16 @@ async def find_execution(connection: AsyncConnection, execution_id: UUID) -> Row
     return await fetch_first(connection, query)
 
 
-async def list_slots(
-    connection: AsyncConnection, job_id: UUID, page: Page, before: Any = None
-) -> Sequence[RowMapping]:
+async def list_slots(connection: AsyncConnection, job_id: UUID, page: Page) -> Sequence[RowMapping]:
     """List the slots of a job that started no run, newest first."""
     query = select(SLOTS).where(SLOTS.c.job_id == job_id)
-    if before is not None:
-        query = query.where(SLOTS.c.first_slot < before)
     query = query.order_by(SLOTS.c.first_slot.desc()).offset(page.offset).limit(page.size)
     return await fetch_all(connection, query)
+
+
+async def count_slots(connection: AsyncConnection, job_id: UUID) -> int:
+    """Count the rows of slots of a job."""
+    return await connection.scalar(select(func.count()).where(SLOTS.c.job_id == job_id)) or 0
 
 
 def _newest(wanted: ExecutionFilter) -> Select[Any]:

@@ -100,3 +100,4 @@ class SlotListResponse(WireModel):
     """A page of slots, newest first."""
 
     slots: list[SlotRead]
+    total: int

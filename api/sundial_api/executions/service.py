@@ -14,8 +14,10 @@ from sundial_api.executions.schemas import (
     JobExecutionQuery,
     ScheduledJobExecutionListResponse,
     ScheduledJobExecutionRead,
+    SlotListResponse,
+    SlotRead,
 )
-from sundial_api.paging import Position, check_depth, read_cursor, write_cursor
+from sundial_api.paging import Page, Position, check_depth, read_cursor, write_cursor
 
 
 async def list_executions(
@@ -35,6 +37,14 @@ async def list_executions(
         total=total,
         next_cursor=write_cursor(Position(rows[-1]["started_at"], rows[-1]["id"])) if is_full else None,
     )
+
+
+async def list_slots(connection: AsyncConnection, job_id: UUID, page: Page) -> SlotListResponse:
+    """List the slots of a job that started no run; raises Invalid for a page too deep."""
+    total = await repository.count_slots(connection, job_id)
+    check_depth(page, total)
+    rows = await repository.list_slots(connection, job_id, page)
+    return SlotListResponse(slots=[SlotRead.model_validate(row) for row in rows], total=total)
 
 
 async def get_execution(connection: AsyncConnection, execution_id: UUID) -> RowMapping:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from uuid import UUID
 
+from sundial_api.executions.schemas import ScheduledJobExecutionRead
 from sundial_api.jobs.schemas import ScheduledJobRead
+from sundial_api.mirror.facts import CREATED_BY
 from sundial_api.mirror.schedules import DEFAULT_TIMEOUT_SECONDS, read_schedule
+from sundial_api.mirror.words import build_celery_task_id, name_trigger, read_uuid
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 
@@ -23,3 +27,22 @@ def describe_unstored(item: JsonObject, function_id: int, now: datetime) -> Sche
         "is_enabled": not row.suspended and not is_paused,
     }
     return ScheduledJobRead.model_validate(fields)
+
+
+def describe_unstored_run(run: JsonObject, job_id: UUID) -> ScheduledJobExecutionRead:
+    """Describe a run that was asked for just now by its ScheduledJobRun."""
+    metadata, spec = run["metadata"], run["spec"]
+    by = read_uuid((metadata.get("annotations") or {}).get(CREATED_BY))
+    return ScheduledJobExecutionRead(
+        id=UUID(metadata["uid"]),
+        job_id=job_id,
+        celery_task_id=build_celery_task_id(metadata["uid"], 1),
+        status="pending",
+        started_at=parse_instant(metadata["creationTimestamp"]),
+        triggered_by=name_trigger("manual", spec.get("source")),
+        triggered_by_user_id=UUID(by) if by else None,
+        namespace=metadata["namespace"],
+        phase="Pending",
+        attempt=0,
+        requested_by=spec.get("requestedBy"),
+    )

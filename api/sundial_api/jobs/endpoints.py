@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Query, Response
 
 from sundial_api.deps import Asking, Connection, Running
+from sundial_api.errors import document_errors
 from sundial_api.executions import service as executions
-from sundial_api.executions.repository import ExecutionFilter, list_slots
+from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import (
     JobExecutionQuery,
     ScheduledJobExecutionListResponse,
     SlotListResponse,
-    SlotRead,
 )
 from sundial_api.jobs import service
 from sundial_api.jobs.previews import PreviewRequest, PreviewResponse, preview
@@ -31,9 +31,16 @@ from sundial_api.jobs.schemas import (
     ScheduledJobUpdate,
 )
 from sundial_api.jobs.triggers import RunStarter
-from sundial_api.jobs.writes import JobWriter
-from sundial_api.paging import PageQuery, describe_page
+from sundial_api.jobs.writes import JobWriter, WrittenJob
+from sundial_api.paging import PageQuery, describe_page, document_page
 from sundial_kube.resources import SCHEDULED_JOBS
+
+PAGE = document_page()
+NOT_FOUND = document_errors(404)
+CHANGE = document_errors(400, 404, 409, 412, 413)
+TAG: dict[str, Any] = {"headers": {"ETag": {"description": "For If-Match.", "schema": {"type": "string"}}}}
+TAGGED: dict[int | str, dict[str, Any]] = {200: TAG}
+CREATED: dict[int | str, dict[str, Any]] = {201: TAG}
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 previews = APIRouter(tags=["jobs"])
@@ -49,7 +56,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.get("")
+@router.get("", responses=PAGE)
 async def list_jobs(
     response: Response, connection: Connection, visitor: Asking, query: Annotated[JobQuery, Query()]
 ) -> ScheduledJobListResponse:
@@ -61,18 +68,18 @@ async def list_jobs(
     return answer
 
 
-@router.get("/{job_id}")
+@router.get("/{job_id}", responses=TAGGED | NOT_FOUND)
 async def get_job(
-    job_id: UUID, response: Response, connection: Connection, visitor: Asking
+    job_id: UUID, response: Response, connection: Connection, visitor: Asking, parts: Running
 ) -> ScheduledJobDetail:
     """Get a job with its task function and newest executions."""
     row = await service.find_job(connection, job_id)
     await visitor.require("get", SCHEDULED_JOBS, row["namespace"])
     response.headers["ETag"] = f'"{row["etag"]}"'
-    return await service.describe_job(connection, row)
+    return await service.describe_job(connection, row, parts.settings.namespace)
 
 
-@router.get("/{job_id}/executions")
+@router.get("/{job_id}/executions", responses=PAGE | NOT_FOUND)
 async def list_job_executions(
     job_id: UUID,
     response: Response,
@@ -88,59 +95,67 @@ async def list_job_executions(
     return answer
 
 
-@router.get("/{job_id}/slots")
+@router.get("/{job_id}/slots", responses=PAGE | NOT_FOUND)
 async def list_job_slots(
-    job_id: UUID, connection: Connection, visitor: Asking, query: Annotated[PageQuery, Query()]
+    job_id: UUID,
+    response: Response,
+    connection: Connection,
+    visitor: Asking,
+    query: Annotated[PageQuery, Query()],
 ) -> SlotListResponse:
     """List the slots of a job that started no run, newest first."""
     row = await service.find_job(connection, job_id)
     await visitor.require("get", SCHEDULED_JOBS, row["namespace"])
-    rows = await list_slots(connection, job_id, query.wanted)
-    return SlotListResponse(slots=[SlotRead.model_validate(one) for one in rows])
+    answer = await executions.list_slots(connection, job_id, query.wanted)
+    describe_page(response, query.wanted, answer.total)
+    return answer
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=CREATED | document_errors(400, 409, 413))
 async def create_job(
     body: Annotated[ScheduledJobCreate, Body()],
+    response: Response,
     parts: Running,
     visitor: Asking,
     idempotency_key: IdempotencyKey = None,
 ) -> ScheduledJobRead:
     """Create a job."""
-    return await JobWriter(parts, visitor).create(body, idempotency_key)
+    return _tagged(response, await JobWriter(parts, visitor).create(body, idempotency_key))
 
 
-@router.put("/{job_id}")
+@router.put("/{job_id}", responses=TAGGED | CHANGE)
 async def update_job(
     job_id: UUID,
     body: Annotated[ScheduledJobUpdate, Body()],
+    response: Response,
     parts: Running,
     visitor: Asking,
     if_match: IfMatch = None,
 ) -> ScheduledJobRead:
     """Change any part of a job; what is left out stays."""
-    return await JobWriter(parts, visitor).update(job_id, body, if_match)
+    return _tagged(response, await JobWriter(parts, visitor).update(job_id, body, if_match))
 
 
-@router.put("/{job_id}/status")
+@router.put("/{job_id}/status", responses=TAGGED | CHANGE)
 async def toggle_job(
     job_id: UUID,
     body: Annotated[ScheduledJobToggle, Body()],
+    response: Response,
     parts: Running,
     visitor: Asking,
     if_match: IfMatch = None,
 ) -> ScheduledJobRead:
     """Enable or disable a job."""
-    return await JobWriter(parts, visitor).toggle(job_id, body.is_enabled, if_match)
+    return _tagged(response, await JobWriter(parts, visitor).toggle(job_id, body.is_enabled, if_match))
 
 
-@router.delete("/{job_id}", status_code=204)
+@router.delete("/{job_id}", status_code=204, responses=document_errors(404, 409, 412))
 async def delete_job(job_id: UUID, parts: Running, visitor: Asking, if_match: IfMatch = None) -> None:
     """Delete a job; its executions stay listed."""
     await JobWriter(parts, visitor).delete(job_id, if_match)
 
 
-@router.post("/{job_id}/trigger")
+@router.post("/{job_id}/trigger", responses=document_errors(404, 409))
 async def trigger_job(
     job_id: UUID, parts: Running, visitor: Asking, idempotency_key: IdempotencyKey = None
 ) -> ScheduledJobTriggered:
@@ -148,7 +163,12 @@ async def trigger_job(
     return await RunStarter(parts, visitor).trigger(job_id, idempotency_key)
 
 
-@previews.post("/preview")
+@previews.post("/preview", responses=document_errors(400, 413))
 async def preview_schedule(body: Annotated[PreviewRequest, Body()], parts: Running) -> PreviewResponse:
     """Tell what a schedule would do: in words, its next slots, and what is odd about it."""
     return preview(body, parts.settings.time_zone, datetime.now(UTC))
+
+
+def _tagged(response: Response, written: WrittenJob) -> ScheduledJobRead:
+    response.headers["ETag"] = f'"{written.etag}"'
+    return written.job

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from sundial_api.jobs import edits
-from sundial_api.wire import Instant, WireModel
+from sundial_api.jobs.schemas import TypeId, ZoneName
+from sundial_api.wire import FreeJson, Instant, WireModel, WireRequest
 from sundial_core.model import JsonObject
 
 SHORT = timedelta(seconds=60)
 
 
-class PreviewRequest(WireModel):
+class PreviewRequest(WireRequest):
     """A schedule as it would be written into a job."""
 
-    job_type_id: int
-    schedule_config: dict[str, Any]
-    time_zone: str | None = Field(default=None, max_length=64)
+    job_type_id: TypeId
+    schedule_config: FreeJson
+    time_zone: ZoneName | None = None
     count: int = Field(default=5, ge=1, le=100)
     """How many slots are wanted."""
 

@@ -10,10 +10,14 @@ from pydantic import ConfigDict, Field
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
 from sundial_api.paging import CursorQuery, NamespaceName
 from sundial_api.task_functions.schemas import SchedulerJobTypeRead, TaskFunctionRead
-from sundial_api.wire import Instant, WireModel
+from sundial_api.wire import PLAIN, FreeJson, Instant, Text, WireModel, WireRequest
 
-Name = Annotated[str, Field(min_length=2, max_length=200)]
-Description = Annotated[str, Field(max_length=1000)]
+Name = Annotated[Text, Field(min_length=2, max_length=200)]
+Description = Annotated[Text, Field(max_length=1000)]
+ZoneName = Annotated[Text, Field(max_length=64)]
+FunctionId = Annotated[int, Field(ge=0, le=2**31 - 1)]
+TypeId = Annotated[int, Field(ge=1, le=3)]
+"""1 interval, 2 cron, 3 once."""
 MaxInstances = Annotated[int, Field(ge=1, le=10)]
 TimeoutSeconds = Annotated[int, Field(ge=30, le=3600)]
 RetryCount = Annotated[int, Field(ge=0, le=10)]
@@ -25,54 +29,54 @@ class JobQuery(CursorQuery):
     """Which jobs are wanted."""
 
     name: str | None = Field(
-        None, max_length=253, pattern=r"^[^\x00]*$", description="A part of the name, in any case."
+        None, max_length=253, pattern=PLAIN, description="A part of the name, in any case."
     )
     is_enabled: bool | None = Field(None, description="Only enabled jobs, or only the others.")
-    task_function_id: int | None = Field(None, description="Only jobs of this task function.")
+    task_function_id: FunctionId | None = Field(None, description="Only jobs of this task function.")
     namespace: NamespaceName = None
 
 
-class ScheduledJobCreate(WireModel):
+class ScheduledJobCreate(WireRequest):
     """A job to be made."""
 
     name: Name
     description: Description | None = None
-    task_function_id: int
-    job_type_id: int
-    schedule_config: dict[str, Any] = Field(default_factory=dict)
+    task_function_id: FunctionId
+    job_type_id: TypeId
+    schedule_config: FreeJson = Field(default_factory=dict)
     """interval, cron or once, by jobTypeId: `{"hours": 1}`, `{"hour": 9, "day_of_week": "mon-fri"}`,
     `{"expression": "0 9 * * 1-5"}` or `{"at": "2026-12-01T08:00:00Z"}`."""
-    task_args: dict[str, Any] | None = None
+    task_args: FreeJson | None = None
     max_instances: MaxInstances = 1
     timeout_seconds: TimeoutSeconds = 300
     retry_count: RetryCount = 3
     retry_delay_seconds: RetryDelaySeconds = 60
     is_enabled: bool = True
-    time_zone: str | None = Field(default=None, max_length=64)
+    time_zone: ZoneName | None = None
     """The IANA zone in which cron is read; the installation's when left out."""
     namespace: Namespace | None = None
     """Only the task function's; the same when left out."""
 
 
-class ScheduledJobUpdate(WireModel):
+class ScheduledJobUpdate(WireRequest):
     """What is to be changed of a job: any part of it.
 
     The limits hold for values that differ from the stored ones; `JobLimits` has them.
     """
 
-    name: str | None = None
-    description: str | None = None
-    task_function_id: int | None = None
-    job_type_id: int | None = None
-    schedule_config: dict[str, Any] | None = None
-    task_args: dict[str, Any] | None = None
+    name: Text | None = None
+    description: Text | None = None
+    task_function_id: FunctionId | None = None
+    job_type_id: TypeId | None = None
+    schedule_config: FreeJson | None = None
+    task_args: FreeJson | None = None
     max_instances: int | None = None
     timeout_seconds: int | None = None
     retry_count: int | None = None
     retry_delay_seconds: int | None = None
     is_enabled: bool | None = None
-    time_zone: str | None = None
-    namespace: str | None = None
+    time_zone: Text | None = None
+    namespace: Namespace | None = None
 
 
 class JobLimits(WireModel):
@@ -86,10 +90,10 @@ class JobLimits(WireModel):
     timeout_seconds: TimeoutSeconds | None = None
     retry_count: RetryCount | None = None
     retry_delay_seconds: RetryDelaySeconds | None = None
-    time_zone: Annotated[str, Field(max_length=64)] | None = None
+    time_zone: ZoneName | None = None
 
 
-class ScheduledJobToggle(WireModel):
+class ScheduledJobToggle(WireRequest):
     """Whether a job is to be enabled."""
 
     is_enabled: bool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping
@@ -21,7 +23,7 @@ from sundial_api.jobs.schemas import (
 )
 from sundial_api.paging import Page, Position, check_depth, read_cursor, write_cursor
 from sundial_api.task_functions import repository as functions
-from sundial_api.task_functions.schemas import SchedulerJobTypeRead, TaskFunctionRead
+from sundial_api.task_functions.schemas import SchedulerJobTypeRead, describe_function
 
 RECENT = Page(1, 10)
 
@@ -57,14 +59,17 @@ async def find_job(connection: AsyncConnection, job_id: UUID) -> RowMapping:
     return row
 
 
-async def describe_job(connection: AsyncConnection, row: RowMapping) -> ScheduledJobDetail:
+async def describe_job(connection: AsyncConnection, row: RowMapping, default_ns: str) -> ScheduledJobDetail:
     """Add to a job its task function, its kind and its newest executions."""
-    function = await functions.find_function(connection, row["task_function_id"])
+    function_id = row["task_function_id"]
+    function: RowMapping | Mapping[str, Any] | None = await functions.find_function(connection, function_id)
+    if function is None:
+        function = await functions.describe_missing(connection, function_id)
     kind = await functions.find_job_type(connection, row["job_type_id"])
     newest = await executions.list_page(connection, ExecutionFilter(row["id"]), RECENT, RECENT.size)
     return ScheduledJobDetail(
         **dict(row),
-        task_function=TaskFunctionRead.model_validate(function),
+        task_function=describe_function(function, default_ns),
         job_type=SchedulerJobTypeRead.model_validate(kind),
         recent_executions=[ScheduledJobExecutionRead.model_validate(one) for one in newest],
     )

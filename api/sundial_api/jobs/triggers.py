@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy import RowMapping
+from sqlalchemy.exc import SQLAlchemyError
 
 from sundial_api.deps import Parts, Visitor
 from sundial_api.errors import Problem
@@ -16,11 +18,12 @@ from sundial_api.executions import service as execution_service
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
 from sundial_api.jobs import manifests, repository, service
+from sundial_api.jobs.answers import describe_unstored, describe_unstored_run
 from sundial_api.jobs.manifests import Author
 from sundial_api.jobs.refusals import translate_refusal
 from sundial_api.jobs.schemas import ScheduledJobRead, ScheduledJobTriggered
-from sundial_api.jobs.writes import check_repeat
-from sundial_api.mirror.answers import take_answers
+from sundial_api.jobs.writes import after, check_repeat
+from sundial_api.mirror.answers import take_answers, take_deletion
 from sundial_api.mirror.batches import Kind
 from sundial_api.mirror.words import OPEN_STATUSES
 from sundial_core import names
@@ -28,6 +31,8 @@ from sundial_core.conditions import ConditionType
 from sundial_core.model import ConcurrencyPolicy, JsonObject
 from sundial_kube.errors import ApiError
 from sundial_kube.resources import JOBS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class RunStarter:
             check_may_start(row, active)
             seconds = manifests.RUN_SECONDS if key is None else manifests.REPEATABLE_SECONDS
             known = await self._create(ns, manifests.build_run(job, name, author, seconds))
-        return await self._describe(job_id, job, known)
+        return await self._describe(row, job, known)
 
     async def cancel(self, execution_id: UUID) -> ScheduledJobExecutionRead:
         """End a run: its Pods are stopped, its Job stays as the record.
@@ -72,6 +77,8 @@ class RunStarter:
         job_name = row["job_name"] or await self._cancel_waiting(row)
         if job_name:
             await self._mark(ns, job_name)
+        async with self.parts.engine.begin() as connection:
+            row = await execution_service.get_execution(connection, execution_id)
         return ScheduledJobExecutionRead.model_validate(row)
 
     async def _read_job(self, row: RowMapping) -> JsonObject:
@@ -110,22 +117,23 @@ class RunStarter:
                 raise translate_refusal(error) from error
             return await self.parts.client.get(SCHEDULED_JOB_RUNS, ns, manifest["metadata"]["name"])
 
-    async def _describe(self, job_id: UUID, job: JsonObject, run: JsonObject) -> ScheduledJobTriggered:
+    async def _describe(self, row: RowMapping, job: JsonObject, run: JsonObject) -> ScheduledJobTriggered:
+        """Let the caller read the run; the answer is the objects' even if that fails."""
         answers = [(Kind.SCHEDULED_JOB, job), (Kind.SCHEDULED_JOB_RUN, run)]
-        async with self.parts.engine.begin() as connection:
-            await take_answers(connection, answers, datetime.now(UTC))
-            row = await repository.find_job(connection, job_id)
-            execution = await execution_service.get_execution(connection, UUID(run["metadata"]["uid"]))
-        if row is None:
+        now = datetime.now(UTC)
+        try:
+            async with self.parts.engine.begin() as connection:
+                await take_answers(connection, answers, now)
+                found = await repository.find_job(connection, row["id"])
+                execution = await execution_service.get_execution(connection, UUID(run["metadata"]["uid"]))
+        except SQLAlchemyError as error:
+            log.warning("a run that was asked for is not in the database yet", kind=type(error).__name__)
+            shown = describe_unstored(job, row["task_function_id"], now)
+            return _describe_trigger(shown, describe_unstored_run(run, row["id"]))
+        if found is None:
             raise Problem(404, "there is no job of that id any more")
-        return ScheduledJobTriggered(
-            job_id=job_id,
-            execution_id=execution["id"],
-            celery_task_id=execution["celery_task_id"],
-            message=f"{row['name']} was started",
-            execution=ScheduledJobExecutionRead.model_validate(execution),
-            job=ScheduledJobRead.model_validate(row),
-        )
+        shown = ScheduledJobRead.model_validate(found)
+        return _describe_trigger(shown, ScheduledJobExecutionRead.model_validate(execution))
 
     async def _cancel_waiting(self, row: RowMapping) -> str | None:
         """Withdraw a run that waits for a place; one that has started meanwhile names its Job."""
@@ -139,6 +147,8 @@ class RunStarter:
             await self.parts.client.delete(SCHEDULED_JOB_RUNS, ns, name, str(row["id"]))
         except ApiError as error:
             raise translate_refusal(error) from error
+        async with self.parts.engine.begin() as connection:
+            await take_deletion(connection, Kind.SCHEDULED_JOB_RUN, after(run), datetime.now(UTC))
         return None
 
     async def _mark(self, ns: str, job_name: str) -> None:
@@ -148,6 +158,17 @@ class RunStarter:
             )
         except ApiError as error:
             raise translate_refusal(error) from error
+
+
+def _describe_trigger(job: ScheduledJobRead, execution: ScheduledJobExecutionRead) -> ScheduledJobTriggered:
+    return ScheduledJobTriggered(
+        job_id=job.id,
+        execution_id=execution.id,
+        celery_task_id=execution.celery_task_id,
+        message=f"{job.name} was started",
+        execution=execution,
+        job=job,
+    )
 
 
 def check_may_start(row: RowMapping, active: int) -> None:

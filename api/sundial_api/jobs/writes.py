@@ -27,6 +27,7 @@ from sundial_api.mirror.answers import take_answers, take_deletion
 from sundial_api.mirror.batches import Kind
 from sundial_api.mirror.schedules import build_etag
 from sundial_api.task_functions import repository as functions
+from sundial_core import names
 from sundial_core.gitops import find_keeper
 from sundial_core.model import JsonObject
 from sundial_kube.errors import ApiError
@@ -42,13 +43,21 @@ Change = Callable[[JsonObject], JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenJob:
+    """A job as it was written, and the tag that an If-Match may name."""
+
+    job: ScheduledJobRead
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobWriter:
     """Writes jobs for one caller."""
 
     parts: Parts
     visitor: Visitor
 
-    async def create(self, body: ScheduledJobCreate, key: str | None) -> ScheduledJobRead:
+    async def create(self, body: ScheduledJobCreate, key: str | None) -> WrittenJob:
         """Create a job; a repeat with the same key gives the one that is there."""
         async with self.parts.engine.begin() as connection:
             function = await functions.find_function(connection, body.task_function_id)
@@ -68,7 +77,7 @@ class JobWriter:
             item = await self._find_repeated(ns, name, author.now)
         return await self._store(item, function["id"])
 
-    async def update(self, job_id: UUID, body: ScheduledJobUpdate, if_match: str | None) -> ScheduledJobRead:
+    async def update(self, job_id: UUID, body: ScheduledJobUpdate, if_match: str | None) -> WrittenJob:
         """Change the fields that differ; raises Problem 404, 409, 412 and Invalid."""
         row = await self._find(job_id, "patch")
         function = await self._find_function(body.task_function_id, row["task_function_id"])
@@ -89,7 +98,7 @@ class JobWriter:
         item = await self._edit(row, change, if_match, author)
         return await self._store(item, function["id"] if function else row["task_function_id"])
 
-    async def toggle(self, job_id: UUID, enabled: bool, if_match: str | None) -> ScheduledJobRead:  # noqa: FBT001 - the contract's field
+    async def toggle(self, job_id: UUID, enabled: bool, if_match: str | None) -> WrittenJob:  # noqa: FBT001 - the contract's field
         """Enable or disable a job."""
         row = await self._find(job_id, "patch")
         author = self._author()
@@ -162,17 +171,18 @@ class JobWriter:
                     raise translate_refusal(error) from error
         raise AssertionError("the last try returns or raises")
 
-    async def _store(self, item: JsonObject, function_id: int) -> ScheduledJobRead:
+    async def _store(self, item: JsonObject, function_id: int) -> WrittenJob:
         """Let the caller read what was written; the answer is the object's even if that fails."""
         try:
             async with self.parts.engine.begin() as connection:
                 await take_answers(connection, [(Kind.SCHEDULED_JOB, item)], datetime.now(UTC))
                 row = await repository.find_job(connection, UUID(item["metadata"]["uid"]))
             if row is not None:
-                return ScheduledJobRead.model_validate(row)
+                return WrittenJob(ScheduledJobRead.model_validate(row), row["etag"])
         except SQLAlchemyError as error:
             log.warning("a job that was written is not in the database yet", kind=type(error).__name__)
-        return describe_unstored(item, function_id, datetime.now(UTC))
+        answer = describe_unstored(item, function_id, datetime.now(UTC))
+        return WrittenJob(answer, build_etag(item["metadata"]))
 
     async def _find_repeated(self, ns: str, name: str, now: datetime) -> JsonObject:
         item = await self.parts.client.get(SCHEDULED_JOBS, ns, name)
@@ -197,8 +207,14 @@ def switch(item: JsonObject, enabled: bool, author: Author) -> JsonObject:  # no
     if enabled and keeper and item["spec"].get("suspend"):
         raise Problem(409, f"{keeper} keeps this job suspended; change spec.suspend in its source")
     if enabled:
-        return manifests.enable(item)
+        return manifests.enable(item) if is_off(item) else item
     return manifests.pause(item, author) if keeper else manifests.suspend(item)
+
+
+def is_off(item: JsonObject) -> bool:
+    """Tell whether a job is suspended, or has the mark of a pause that may have ended."""
+    annotations = item["metadata"].get("annotations") or {}
+    return bool(item["spec"].get("suspend")) or names.PAUSED in annotations
 
 
 def check_owner(item: JsonObject) -> None:

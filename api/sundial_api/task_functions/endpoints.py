@@ -6,24 +6,28 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from sundial_api.deps import Asking, Connection
-from sundial_api.paging import describe_page
+from sundial_api.deps import Asking, Connection, Running
+from sundial_api.paging import describe_page, document_page
 from sundial_api.task_functions import repository
 from sundial_api.task_functions.repository import FunctionFilter
 from sundial_api.task_functions.schemas import (
     SchedulerJobTypeRead,
     TaskFunctionListResponse,
     TaskFunctionQuery,
-    TaskFunctionRead,
+    describe_function,
 )
 from sundial_kube.resources import TASK_FUNCTIONS
 
 router = APIRouter(tags=["task functions"])
 
 
-@router.get("/task-functions")
+@router.get("/task-functions", responses=document_page())
 async def list_task_functions(
-    response: Response, connection: Connection, visitor: Asking, query: Annotated[TaskFunctionQuery, Query()]
+    response: Response,
+    connection: Connection,
+    visitor: Asking,
+    parts: Running,
+    query: Annotated[TaskFunctionQuery, Query()],
 ) -> TaskFunctionListResponse:
     """List what can be run, by name."""
     await visitor.require("list", TASK_FUNCTIONS, query.namespace)
@@ -32,7 +36,7 @@ async def list_task_functions(
     rows = await repository.list_functions(connection, wanted, query.wanted)
     describe_page(response, query.wanted, total)
     return TaskFunctionListResponse(
-        task_functions=[TaskFunctionRead.model_validate(row) for row in rows], total=total
+        task_functions=[describe_function(row, parts.settings.namespace) for row in rows], total=total
     )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sundial_api.db.bookkeeping import TaskFunctionId
 from sundial_api.db.rows import fetch_all, fetch_first
 from sundial_api.db.tables import INLINE_FUNCTION, SchedulerJobType, TaskFunction
 from sundial_api.paging import Page
 
 FUNCTIONS = TaskFunction.__table__
+IDS = TaskFunctionId.__table__
 TYPES = SchedulerJobType.__table__
 
 
@@ -47,6 +51,22 @@ async def find_function(connection: AsyncConnection, function_id: int) -> RowMap
     """Find a function by its number, deleted ones included."""
     query = select(FUNCTIONS).where(FUNCTIONS.c.id == function_id)
     return await fetch_first(connection, query)
+
+
+async def describe_missing(connection: AsyncConnection, function_id: int) -> Mapping[str, Any]:
+    """Describe a function that jobs refer to and that never was there: by its name, not active."""
+    found = await fetch_first(connection, select(IDS).where(IDS.c.id == function_id))
+    ns, name = (found["namespace"], found["resource_name"]) if found else ("", "unknown")
+    known = {"id": function_id, "namespace": ns, "resource_name": name, "name": name, "display_name": name}
+    return known | {
+        "description": "There is no such task function.",
+        "handler_path": "",
+        "handler_type": "container",
+        "default_timeout_seconds": 300,
+        "is_active": False,
+        "is_system": False,
+        "created_at": datetime.fromtimestamp(0, UTC),
+    }
 
 
 async def list_job_types(connection: AsyncConnection) -> Sequence[RowMapping]:

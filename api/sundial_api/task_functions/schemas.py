@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
+from sqlalchemy import RowMapping
 
 from sundial_api.paging import NamespaceName, PageQuery
 from sundial_api.wire import Instant, WireModel
@@ -37,6 +39,13 @@ class TaskFunctionRead(WireModel):
     resource_name: str
     parameters_schema: dict[str, Any] | None = None
     """A JSON Schema of the arguments."""
+
+
+def describe_function(row: RowMapping | Mapping[str, Any], default_namespace: str) -> TaskFunctionRead:
+    """Describe a function; outside the default namespace its name begins with its own."""
+    is_plain = row["namespace"] in ("", default_namespace)
+    name = row["name"] if is_plain else f"{row['namespace']}/{row['name']}"
+    return TaskFunctionRead.model_validate(dict(row) | {"name": name})
 
 
 class TaskFunctionListResponse(WireModel):

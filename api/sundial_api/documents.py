@@ -1,0 +1,76 @@
+"""What does the API offer? Its OpenAPI document, with names that stay and the errors of every endpoint.
+
+`python -m sundial_api.documents` writes docs/openapi.json, with `--check` it tells whether that is current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic.alias_generators import to_camel
+
+PLACE = Path("docs/openapi.json")
+OPENAPI = "3.1.0"
+FORMAT = "1"
+"""The version of the document: of the contract, not of a release."""
+
+
+def name_operation(route: APIRoute) -> str:
+    """Name an operation as its function: clients are generated with these names."""
+    return to_camel(route.name)
+
+
+def install_document(application: FastAPI) -> None:
+    """Let an application describe itself, its bearer token included."""
+
+    def describe() -> dict[str, Any]:
+        if application.openapi_schema is None:
+            application.openapi_schema = _describe(application)
+        return application.openapi_schema
+
+    application.openapi = describe  # type: ignore[method-assign]
+
+
+def _describe(application: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=application.title,
+        version=FORMAT,
+        openapi_version=OPENAPI,
+        description=application.description,
+        routes=application.routes,
+    )
+    schemes = {"bearer": {"type": "http", "scheme": "bearer"}}
+    document.setdefault("components", {})["securitySchemes"] = schemes
+    document["security"] = [{"bearer": []}]
+    return document
+
+
+def write_document(application: FastAPI) -> bytes:
+    """Write the document as the file has it."""
+    return orjson.dumps(application.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def main() -> None:
+    """Write the file, or check it."""
+    from sundial_api.main import build_application
+    from sundial_api.settings import AuthMode, Settings
+
+    parser = argparse.ArgumentParser(prog="python -m sundial_api.documents", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if the file is not current")
+    settings = Settings(database_url="postgresql://nowhere/sundial", auth=AuthMode.NONE)
+    document = write_document(build_application(settings))
+    if not parser.parse_args().check:
+        PLACE.write_bytes(document)
+    elif not PLACE.exists() or PLACE.read_bytes() != document:
+        sys.exit(f"{PLACE} is not what the API offers; run make generate")
+
+
+if __name__ == "__main__":
+    main()
