@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from sqlalchemy import RowMapping, func, select
@@ -126,20 +126,30 @@ class ChangeQuery(BaseModel):
 router = APIRouter(tags=["events"])
 
 
-@router.get("/events", response_class=EventSourceResponse)
-async def stream_changes(
+async def find_beginning(
     request: Request,
     visitor: Asking,
     query: Annotated[ChangeQuery, Query()],
-    last_event_id: Annotated[int | None, Header(ge=0, description="The last event that was seen.")] = None,
+    last_event_id: Annotated[
+        int | None, Header(ge=0, lt=2**63, description="The last event that was seen.")
+    ] = None,
+) -> int:
+    """Find after which change a caller listens; what refuses does so here, before the answer begins."""
+    await visitor.require("list", SCHEDULED_JOBS, query.namespace)
+    if last_event_id is not None:
+        return last_event_id
+    async with find_parts(request).engine.connect() as connection:
+        return await find_newest(connection)
+
+
+@router.get("/events", response_class=EventSourceResponse)
+async def stream_changes(
+    request: Request,
+    query: Annotated[ChangeQuery, Query()],
+    number: Annotated[int, Depends(find_beginning)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow changed jobs and executions (`event: job` and `event: execution`)."""
-    await visitor.require("list", SCHEDULED_JOBS, query.namespace)
     parts = find_parts(request)
-    number = last_event_id
-    if number is None:
-        async with parts.engine.connect() as connection:
-            number = await find_newest(connection)
     while True:
         async with parts.engine.connect() as connection:
             changes = await list_changes(connection, number, query.namespace)
