@@ -5,6 +5,7 @@ No typed models (they drop unknown fields and cost ten times the time), no retri
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -43,12 +44,13 @@ CallObserver = Callable[[str, str], None]
 PatchObserver = Callable[[ApiError | None], None]
 """Called for each status patch that was answered, with the error if it was refused."""
 
-Gate = Callable[[], None]
-"""Called before each write; raises when this process may not write (any more)."""
+Gate = Callable[[], float]
+"""Called before each write: for how many seconds it may go on; raises when this process may not write."""
 
 
-def open_gate() -> None:
-    """Let every write pass."""
+def open_gate() -> float:
+    """Let every write pass, for as long as it takes."""
+    return math.inf
 
 
 def observe_nothing(verb: str, code: str) -> None:
@@ -122,20 +124,21 @@ class KubeClient:
 
         Fields that it does not know are dropped without the warning that nobody would read.
         """
-        self._gate()
+        seconds = self._find_seconds()
         return await self._request(
             "POST",
             resource.path(ns),
             query={"fieldValidation": "Ignore"},
             data=orjson.dumps(manifest),
             headers=CREATED_HEADERS,
+            timeout=seconds,
         )
 
     async def try_create(self, resource: Resource, ns: str, manifest: JsonObject) -> None:
         """Have an object's creation checked by the API server, admission included, and not done."""
-        self._gate()
-        query = {"dryRun": "All"}
-        await self._request("POST", resource.path(ns), query=query, data=orjson.dumps(manifest))
+        seconds, query = self._find_seconds(), {"dryRun": "All"}
+        data = orjson.dumps(manifest)
+        await self._request("POST", resource.path(ns), query=query, data=data, timeout=seconds)
 
     async def review(self, path: str, review: JsonObject) -> JsonObject:
         """Ask who somebody is or what they may do: a review is posted and changes nothing."""
@@ -170,9 +173,14 @@ class KubeClient:
     async def _write(
         self, method: str, path: str, body: JsonObject | list[JsonObject] | bytes, content_type: str = JSON
     ) -> JsonObject:
-        self._gate()
+        seconds = self._find_seconds()
         data = body if isinstance(body, bytes) else orjson.dumps(body)
-        return await self._request(method, path, data=data, headers={"Content-Type": content_type})
+        headers = {"Content-Type": content_type}
+        return await self._request(method, path, data=data, headers=headers, timeout=seconds)
+
+    def _find_seconds(self) -> float:
+        """Find how long a write may take: never longer than this process surely leads."""
+        return min(self._request_seconds, self._gate())
 
     async def _request(
         self,

@@ -61,10 +61,15 @@ class Leadership:
         self._deadline = 0.0
         self.term = 0
 
-    def gate(self) -> None:
-        """Raise NotLeading unless a request that begins now ends while the Lease is surely ours."""
-        if self.find_seconds_left() <= self._timing.request:
+    def gate(self) -> float:
+        """Find for how long a request that begins now may go on while the Lease is surely ours.
+
+        Raises NotLeading when that is too short for one.
+        """
+        left = self.find_seconds_left()
+        if left <= self._timing.request:
             raise NotLeading("the Lease is not held for long enough to write")
+        return left
 
     def extend(self, sent_at: float) -> None:
         """Note a renewal whose request was sent at that instant of the boot clock."""

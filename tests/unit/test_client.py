@@ -28,6 +28,14 @@ async def test_a_request_without_an_answer_ends_after_the_seconds_that_were_aske
                 await client.get(LEASES, "ns", "name")
 
 
+async def test_a_write_never_goes_on_for_longer_than_the_gate_says() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silence:
+        configuration = Configuration(host=f"http://127.0.0.1:{silence.getsockname()[1]}")
+        async with KubeClient(configuration, gate=lambda: 0.1) as client, asyncio.timeout(10):
+            with pytest.raises(ApiUnreachable):
+                await client.create(LEASES, "ns", {})
+
+
 async def test_a_list_that_expires_is_to_be_tried_again() -> None:
     async def expire(_: web.Request) -> web.Response:
         return web.Response(body=EXPIRED)
