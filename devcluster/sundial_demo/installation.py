@@ -23,7 +23,7 @@ IN_USE = "Sundial may be in use in this cluster, which has {0} already; left by 
 
 BY_HAND = (
     "kubectl delete namespace sundial-demo sundial-system; "
-    "kubectl delete clusterrole,clusterrolebinding sundial-demo-operator"
+    "kubectl delete clusterrole,clusterrolebinding sundial-demo-operator sundial-demo-api"
 )
 
 
@@ -34,7 +34,7 @@ def installed(ground: Ground, report: Report) -> Iterator[None]:
     present = ground.kubectl("get", "-f", "-", "--ignore-not-found", "-o", "name", text=dump(objects)).split()
     if namespaces := " ".join(name for name in present if name.startswith("namespace/")):
         raise ClusterError(IN_USE.format(namespaces))
-    report("creating the custom resources and the operator's identity")
+    report("creating the custom resources, and identities of operator and API")
     missing = [one for one in objects if name_of(one) not in map(_short, present)]
     try:
         ground.kubectl("apply", "--server-side", "-f", "-", text=dump(missing))
@@ -97,11 +97,11 @@ def remove(ground: Ground, created: list[dict[str, Any]], present: list[str]) ->
     return [*left, *(f"{name_of(crd)}, because others use Sundial's kinds" for crd in crds)]
 
 
-def write_operator_kubeconfig(ground: Ground) -> Path:
-    """Write a kubeconfig of the operator's own identity, readable by its owner only."""
+def write_kubeconfig(ground: Ground, account: str, name: str) -> Path:
+    """Write a kubeconfig of a ServiceAccount's own identity, readable by its owner only."""
     view = ground.kubectl("config", "view", "--minify", "--flatten", "--raw", "-o", "json")
-    login = ("create", "token", "sundial", "--namespace=sundial-system", "--duration=24h")
-    path = ground.folder / "sundial-operator.kubeconfig"
+    login = ("create", "token", account, "--namespace=sundial-system", "--duration=24h")
+    path = ground.folder / f"{name}.kubeconfig"
     path.touch(mode=0o600)
     path.write_text(json.dumps(build_kubeconfig(json.loads(view), ground.kubectl(*login).strip())))
     return path

@@ -1,4 +1,4 @@
-"""The demo from beginning to end: cluster, operator, schedules, board, and all of it gone again."""
+"""The demo from beginning to end: cluster, operator, schedules, API, board, and all of it gone again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import FrameType
 from typing import NoReturn
@@ -17,21 +18,23 @@ from rich.prompt import Confirm
 
 from sundial_demo.board import build_summary
 from sundial_demo.ground import Ground, open_ground, settle_kind
-from sundial_demo.installation import NAMESPACE, dump, installed, write_operator_kubeconfig
-from sundial_demo.observations import Observer
-from sundial_demo.operator_process import running_operator
-from sundial_demo.schedules import build_schedules
-from sundial_demo.show import Board, build_commands, look_every_second, show, wait_answer
+from sundial_demo.installation import NAMESPACE, dump, installed, write_kubeconfig
+from sundial_demo.observations import NodeCount, Observer
+from sundial_demo.schedules import build_function, build_schedules
+from sundial_demo.services import Service, running_api, running_operator
+from sundial_demo.show import Board, build_commands, build_requests, look_every_second, show, wait_answer
 from sundial_devcluster.choose import DEMO, Kind
 from sundial_devcluster.cluster import ClusterConfig, ClusterError, Lifetime, Nodes, choose_nodes
 from sundial_devcluster.folders import cluster_folder
 from sundial_devcluster.kubectl import kubectl_program
+from sundial_devcluster.postgres import own_postgres
 
 PLAIN_WIDTH = 140
 SERVER = "jsonpath={.clusters[0].cluster.server}"
 CHANGES = (
-    "The demo creates there the namespaces sundial-demo and sundial-system, the ClusterRole and binding "
-    "sundial-demo-operator and the CRDs of sundial.dev, and removes at the end what it created."
+    "The demo creates there the namespaces sundial-demo and sundial-system, the ClusterRoles and bindings "
+    "sundial-demo-operator and sundial-demo-api and the CRDs of sundial.dev, and removes at the end what it "
+    "created."
 )
 
 
@@ -120,25 +123,39 @@ def run_demo(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def run_on(ground: Ground, seconds: float | None, console: Console, steps: Steps) -> None:
-    """Run the operator and the schedules on a cluster, and show them until time is up or Ctrl-C."""
-    steps("starting the operator, as a ServiceAccount of its own")
+    """Run operator, API and schedules on a cluster, and show them until time is up or Ctrl-C."""
     observer = Observer(ground)
+    nodes = observer.count_nodes()
     # On a cluster of the user's own, the schedules of others are not the demo's business.
     watched = NAMESPACE if ground.kind is Kind.CURRENT else ""
-    with running_operator(write_operator_kubeconfig(ground), watched) as operator:
-        nodes = observer.count_nodes()
-        schedules = build_schedules(datetime.now(UTC), ground.image, nodes)
-        # The first shows that the operator leads: no run of the others is late because it was starting.
-        for batch in (schedules[:1], schedules[1:]):
-            ground.kubectl("create", f"--namespace={NAMESPACE}", "-f", "-", text=dump(batch))
-            wait_answer(observer, operator)
+    with ExitStack() as exits:
+        steps("starting the operator, as a ServiceAccount of its own")
+        login = write_kubeconfig(ground, "sundial", "sundial-operator")
+        operator = exits.enter_context(running_operator(login, watched))
+        create_schedules(ground, nodes, observer, operator)
+        steps("starting Postgres and the API, as a ServiceAccount of its own")
+        database = exits.enter_context(own_postgres(ground.folder))
+        login = write_kubeconfig(ground, "sundial-api", "sundial-api")
+        api = exits.enter_context(running_api(login, watched, database.url()))
+        steps(f"the API is at {api.url}")
         steps.pause()
-        board = Board(f"Sundial on {ground.description}, {nodes}", observer, build_commands(ground, nodes))
+        commands = [*build_commands(ground, nodes), *build_requests(api)]
+        board = Board(f"Sundial on {ground.description}, {nodes}", observer, commands)
         with contextlib.suppress(KeyboardInterrupt):
-            show(console, board, look_every_second(observer, operator, seconds))
+            show(console, board, look_every_second(observer, (operator, api.service), seconds))
         summary = build_summary(observer.schedules, observer.runs)
         console.print("", summary, f"Nodes: {nodes}.", "")
-        steps("stopping the operator")
+        steps("stopping the API, Postgres and the operator")
+
+
+def create_schedules(ground: Ground, nodes: NodeCount, observer: Observer, operator: Service) -> None:
+    """Create the schedules of the demo, and wait until the operator has answered each."""
+    schedules = build_schedules(datetime.now(UTC), ground.image, nodes)
+    function = build_function(ground.image, nodes)
+    # The first shows that the operator leads: no run of the others is late because it was starting.
+    for batch in ([function, *schedules[:1]], schedules[1:]):
+        ground.kubectl("create", f"--namespace={NAMESPACE}", "-f", "-", text=dump(batch))
+        wait_answer(observer, operator)
 
 
 def ask(question: str, console: Console) -> bool:

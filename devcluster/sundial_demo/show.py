@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from sundial_demo.board import build_runs_table, build_schedules_table
 from sundial_demo.ground import Ground
 from sundial_demo.installation import NAMESPACE
 from sundial_demo.observations import NodeCount, Observer
-from sundial_demo.operator_process import OperatorProcess
+from sundial_demo.services import Api, Service
 from sundial_devcluster.errors import ClusterError, KubectlError
 from sundial_devcluster.kubectl import kubectl_program
 from sundial_devcluster.polling import until
@@ -29,7 +29,7 @@ OTHER_LINES = 10
 EXAMPLE = "examples/spread.yaml"
 
 
-def wait_answer(observer: Observer, operator: OperatorProcess) -> None:
+def wait_answer(observer: Observer, operator: Service) -> None:
     """Wait until each schedule has its Ready condition; raise ClusterError when the operator is silent."""
 
     def is_answered() -> bool:
@@ -45,12 +45,13 @@ def wait_answer(observer: Observer, operator: OperatorProcess) -> None:
 
 
 def look_every_second(
-    observer: Observer, operator: OperatorProcess, seconds: float | None
+    observer: Observer, services: Sequence[Service], seconds: float | None
 ) -> Iterator[float | None]:
     """Look and yield the seconds left, until time is up; outlast a short outage of the API server."""
     started = answered = time.monotonic()
     while seconds is None or time.monotonic() < started + seconds:
-        operator.check()
+        for service in services:
+            service.check()
         try:
             observer.look()
             answered = time.monotonic()
@@ -117,4 +118,17 @@ def build_commands(ground: Ground, nodes: NodeCount) -> list[str]:
         f"kubectl get jobs {here} -l sundial.dev/scheduled-job=failing",
         *logs,
         *create,
+    ]
+
+
+def build_requests(api: Api) -> list[str]:
+    """Return requests to copy; the ID of a job is in the answer to the first."""
+    return [
+        f"export API={api.url}",
+        f"""curl $API/jobs --json '{{"name": "Tidy up", "taskFunctionId": {api.find_function()},""",
+        """  "taskArgs": {"days": 30}, "jobTypeId": 1, "scheduleConfig": {"minutes": 1}}'""",
+        "curl $API/jobs",
+        "curl -X POST $API/jobs/ID/trigger",
+        'curl "$API/executions?status=success&per_page=5"',
+        "curl $API/status",
     ]

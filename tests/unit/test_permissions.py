@@ -1,15 +1,20 @@
-"""What the operator needs, and what it does when it may no longer write statuses."""
+"""What operator and API need, and what it does when it may no longer write statuses."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
 
+from sundial_api.permissions import list_needed as list_api_needs
+from sundial_api.settings import AuthMode
 from sundial_kube.errors import ApiError
+from sundial_kube.permissions import Permission
+from sundial_kube.resources import ACCESS_REVIEWS, TOKEN_REVIEWS
 from sundial_operator.permissions import PatchRefusals, list_needed
 
 ROOT = Path(__file__).parents[2]
@@ -52,21 +57,42 @@ async def test_only_missing_permission_counts(answers: list[ApiError | None], is
     refusals.observe(None)
 
 
-def list_granted(path: Path) -> set[tuple[str, str, str]]:
-    """List what the roles of a file grant, as (group, resource, verb)."""
-    roles = [item for item in yaml.safe_load_all(path.read_text()) if "rules" in (item or {})]
+def list_granted(account: str) -> set[tuple[str, str, str]]:
+    """List what the demo's roles grant an account, as (group, resource, verb)."""
+    path = ROOT / "devcluster" / "sundial_demo" / "installation.yaml"
+    items = list(yaml.safe_load_all(path.read_text()))
+    roles = [one["roleRef"]["name"] for one in items if account in map(_name, one.get("subjects", ()))]
     return {
         grant
-        for role in roles
-        for rule in role["rules"]
+        for role in items
+        for rule in role.get("rules", ())
         for grant in product(rule["apiGroups"], rule["resources"], rule["verbs"])
+        if _name(role["metadata"]) in roles
     }
 
 
-def test_the_roles_of_the_demo_grant_what_is_needed() -> None:
-    granted = list_granted(ROOT / "devcluster" / "sundial_demo" / "installation.yaml")
-    needed = {
+def _name(one: dict[str, str]) -> str:
+    return one["name"]
+
+
+@pytest.mark.parametrize(
+    ("account", "needed"),
+    [
+        pytest.param("sundial", list_needed("sundial-system", None), id="operator"),
+        pytest.param("sundial-api", list_api_needs("sundial-system", None, AuthMode.NONE), id="API"),
+    ],
+)
+def test_the_roles_of_the_demo_grant_what_is_needed_and_no_more(
+    account: str, needed: Iterable[Permission]
+) -> None:
+    wanted = {
         (one.resource.group, "/".join(filter(None, (one.resource.plural, one.subresource))), one.verb)
-        for one in list_needed("sundial-system", None)
+        for one in needed
     }
-    assert needed - granted == set()
+    assert list_granted(account) == wanted
+
+
+def test_who_identifies_callers_may_ask_about_them() -> None:
+    by_mode = {mode: {one.resource for one in list_api_needs("a", None, mode)} for mode in AuthMode}
+    assert by_mode[AuthMode.OIDC] - by_mode[AuthMode.NONE] == {ACCESS_REVIEWS}
+    assert by_mode[AuthMode.KUBERNETES] - by_mode[AuthMode.NONE] == {ACCESS_REVIEWS, TOKEN_REVIEWS}

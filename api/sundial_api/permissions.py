@@ -1,0 +1,36 @@
+"""What the API and its mirror need to be permitted in the cluster: the source of their roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sundial_api.settings import AuthMode
+from sundial_kube.permissions import Permission
+from sundial_kube.resources import (
+    ACCESS_REVIEWS,
+    JOBS,
+    LEASES,
+    PODS,
+    SCHEDULED_JOB_RUNS,
+    SCHEDULED_JOBS,
+    TASK_FUNCTIONS,
+    TOKEN_REVIEWS,
+)
+
+
+def list_needed(installation_ns: str, watched_ns: str | None, auth: AuthMode) -> Iterator[Permission]:
+    """List what the API does: what it mirrors, what callers have it write, and asking who they are."""
+    for resource in (SCHEDULED_JOBS, SCHEDULED_JOB_RUNS, TASK_FUNCTIONS, JOBS, PODS):
+        for verb in ("list", "watch"):
+            yield Permission(verb, resource, watched_ns)
+    for verb in ("get", "create", "patch", "delete"):
+        yield Permission(verb, SCHEDULED_JOBS, watched_ns)
+    for verb in ("get", "create", "delete"):
+        yield Permission(verb, SCHEDULED_JOB_RUNS, watched_ns)
+    yield Permission("patch", JOBS, watched_ns)  # to cancel a run
+    for verb in ("list", "watch", "create", "patch"):
+        yield Permission(verb, LEASES, installation_ns)
+    if auth is AuthMode.KUBERNETES:
+        yield Permission("create", TOKEN_REVIEWS, None)
+    if auth is not AuthMode.NONE:
+        yield Permission("create", ACCESS_REVIEWS, None)

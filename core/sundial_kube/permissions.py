@@ -1,0 +1,54 @@
+"""Whether the API server lets us do all that we need. What is needed, the operator and the API each list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sundial_core.model import JsonObject
+from sundial_kube.client import SELF_ACCESS_REVIEWS, KubeClient
+from sundial_kube.resources import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One verb on one resource, in one namespace or (None) in all."""
+
+    verb: str
+    resource: Resource
+    ns: str | None
+    subresource: str = ""
+
+    def __str__(self) -> str:
+        where = f"in namespace {self.ns}" if self.ns else "in all namespaces"
+        name = f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
+        return f"{self.verb} {name} ({self.resource.group or 'core'}) {where}"
+
+
+async def find_missing(client: KubeClient, needed: Iterable[Permission]) -> list[Permission]:
+    """Ask the API server about each permission; raises ApiError, ApiUnreachable."""
+    needed = list(needed)
+    answers = await asyncio.gather(
+        *(client.review(SELF_ACCESS_REVIEWS, _build_review(one)) for one in needed)
+    )
+    return [
+        one
+        for one, answer in zip(needed, answers, strict=True)
+        if not (answer.get("status") or {}).get("allowed")
+    ]
+
+
+def _build_review(permission: Permission) -> JsonObject:
+    attributes = {
+        "verb": permission.verb,
+        "group": permission.resource.group,
+        "resource": permission.resource.plural,
+        "subresource": permission.subresource,
+        "namespace": permission.ns or "",
+    }
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
