@@ -318,8 +318,13 @@ def read_recorded_run(entry: JsonObject) -> Run:
     )
 
 
-def find_start_by(job: ObservedJob) -> datetime:
-    """Find until when a container of an attempt has to have started."""
+def find_start_by(job: ObservedJob) -> datetime | None:
+    """Find until when a container of an attempt has to have started.
+
+    None while that is not known: the answer to a create is metadata only, the spec comes with the watch.
+    """
+    if not job.start_timeout_seconds and not job.timeout_seconds:
+        return None
     seconds = job.start_timeout_seconds or find_start_timeout(job.timeout_seconds)
     return job.created_at + timedelta(seconds=seconds)
 

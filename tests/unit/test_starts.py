@@ -9,6 +9,7 @@ import pytest
 from situations import (
     UID,
     at,
+    build_job_item,
     build_observed,
     build_plan,
     build_scheduled_job,
@@ -21,7 +22,7 @@ from sundial_core import names
 from sundial_core.decide import Decision, decide
 from sundial_core.plans import Plan, Problem
 from sundial_core.retention import Limits
-from sundial_core.runs import ObservedJob, ObservedPod, build_run, find_start_timeout, parse_pod
+from sundial_core.runs import ObservedJob, ObservedPod, build_run, find_start_timeout, parse_job, parse_pod
 from sundial_core.starts import describe_wait, explain_deadline, find_refusal
 from sundial_core.views import Memory, View
 
@@ -51,6 +52,13 @@ def see(now: float, job: ObservedJob, *pods: ObservedPod) -> Decision:
 )
 def test_the_default_is_the_smaller_of_ten_minutes_and_80_percent(timeout: int, expected: int) -> None:
     assert find_start_timeout(timeout) == expected
+
+
+def test_a_job_known_by_the_answer_to_its_create_only_is_not_late() -> None:
+    answer = build_job_item(10)
+    del answer["spec"]
+    assert see(400, parse_job(answer)).endings == ()
+    assert len(see(400, parse_job(build_job_item(10))).endings) == 1
 
 
 LIMIT = {names.START_TIMEOUT: "30"}
