@@ -2,7 +2,7 @@
 
 import signal
 
-pytest_plugins = ["sundial_devcluster.pytest_plugin", "operators", "databases", "mirrors"]
+pytest_plugins = ["sundial_devcluster.pytest_plugin", "operators", "databases", "mirrors", "api_processes"]
 
 
 def pytest_configure() -> None:

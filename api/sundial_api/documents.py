@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.alias_generators import to_camel
+from starlette.routing import compile_path
 
 PLACE = Path("docs/openapi.json")
 OPENAPI = "3.1.0"
@@ -50,6 +51,16 @@ def _describe(application: FastAPI) -> dict[str, Any]:
     document.setdefault("components", {})["securitySchemes"] = schemes
     document["security"] = [{"bearer": []}]
     return document
+
+
+def list_methods(application: FastAPI, path: str) -> list[str]:
+    """List all methods that a path takes; the framework names those of the first route only."""
+    found = [
+        methods
+        for template, methods in application.openapi()["paths"].items()
+        if compile_path(template)[0].match(path)
+    ]
+    return sorted(method.upper() for method in found[0]) if found else []
 
 
 def write_document(application: FastAPI) -> bytes:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from sundial_api.documents import list_methods
 from sundial_kube.errors import ApiError, ApiUnreachable
 
 log = structlog.get_logger()
@@ -117,9 +118,12 @@ async def _answer_invalid(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": jsonable_encoder(shown)}, 422)
 
 
-async def _answer_http(_: Request, error: Exception) -> JSONResponse:
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)
-    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and (methods := list_methods(request.app, request.url.path)):
+        headers["Allow"] = ", ".join(methods)
+    return JSONResponse({"detail": error.detail}, error.status_code, headers=headers)
 
 
 async def _answer_unreachable(request: Request, error: Exception) -> JSONResponse:
