@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -111,12 +112,16 @@ async def test_audience_may_be_one_of_several(tokens: ProviderTokens, issuer: Is
     assert (await tokens.identify(issuer.sign(aud=["another", AUDIENCE]))).uid == UUID(SUBJECT)
 
 
-UNSIGNED = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtb25hIn0."
-
-
-@pytest.mark.parametrize("token", [None, "", "nonsense", "a.b.c", UNSIGNED], ids=repr)
+@pytest.mark.parametrize("token", [None, "", "nonsense", "a.b.c"], ids=repr)
 async def test_what_is_no_signed_token_is_refused(tokens: ProviderTokens, token: str | None) -> None:
     assert (await refuse(tokens, token)).status == 401
+
+
+async def test_token_without_a_signature_is_refused(tokens: ProviderTokens, issuer: Issuer) -> None:
+    claims = issuer.sign().split(".")[1]
+    for algorithm in ("none", "None"):
+        header = base64.urlsafe_b64encode(f'{{"alg":"{algorithm}","kid":"first"}}'.encode()).decode()
+        assert (await refuse(tokens, f"{header.rstrip('=')}.{claims}.")).status == 401
 
 
 async def test_key_that_was_not_published_is_refused(tokens: ProviderTokens, issuer: Issuer) -> None:

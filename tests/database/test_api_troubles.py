@@ -1,0 +1,190 @@
+"""What does the API answer in trouble? Which side is away, and never what it looks like inside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from apis import build_parts, serve_reads
+from kubernetes.aio import client
+from rows import function_row, job_row, numbered
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sundial_api.access import Action, Everything
+from sundial_api.auth import Caller, ClusterTokens
+from sundial_api.db.tables import ScheduledJob, TaskFunction
+from sundial_api.main import PREFIX
+from sundial_kube.client import KubeClient
+
+AWAY = "postgresql://sundial:secret@127.0.0.1:1/sundial"
+JOB = {"name": "Clean up", "taskFunctionId": 2, "jobTypeId": 1, "scheduleConfig": {"hours": 1}}
+PLACE = f"/jobs/{numbered(1)}"
+READS = ["/jobs", PLACE, "/executions", f"{PLACE}/executions", f"{PLACE}/slots", "/status", "/task-functions"]
+WRITES: list[tuple[str, str, Any]] = [
+    ("POST", "/jobs", JOB),
+    ("PUT", PLACE, {"retryCount": 1}),
+    ("PUT", f"{PLACE}/status", {"isEnabled": False}),
+    ("POST", f"{PLACE}/trigger", None),
+    ("DELETE", PLACE, None),
+]
+SECRETS = ("secret", "127.0.0.1", "postgresql", "SELECT", "Traceback", "sqlalchemy", "psycopg", "aiohttp")
+
+
+class Broken(Everything):
+    """Fails with words that are nobody's business."""
+
+    async def require(self, caller: Caller, action: Action) -> None:
+        raise RuntimeError(f"cannot use {AWAY} for {caller}: SELECT {action}")
+
+
+@asynccontextmanager
+async def lost_cluster() -> AsyncIterator[KubeClient]:
+    async with KubeClient(client.Configuration(host="http://127.0.0.1:1"), request_seconds=2) as kube:
+        yield kube
+
+
+@pytest.fixture
+async def stored(fresh_engine: AsyncEngine, fresh_database: str) -> str:
+    async with fresh_engine.begin() as connection:
+        await connection.execute(insert(TaskFunction).values(function_row(2)))
+        await connection.execute(insert(ScheduledJob).values(job_row(1, task_function_id=2)))
+    return fresh_database
+
+
+def check_words(answer: httpx.Response, status: int, words: str) -> None:
+    assert answer.status_code == status, answer.text
+    assert words in answer.json()["detail"]
+    assert not [word for word in SECRETS if word in answer.text]
+
+
+async def test_reads_and_writes_are_503_while_the_database_is_away() -> None:
+    async with lost_cluster() as kube, serve_reads(AWAY, client=kube) as api:
+        for path in READS:
+            check_words(await api.get(path), 503, "database cannot be reached")
+        for method, path, body in WRITES:
+            check_words(await api.request(method, path, json=body), 503, "database cannot be reached")
+
+
+async def test_events_are_503_while_the_database_is_away() -> None:
+    async with serve_reads(AWAY) as api:
+        check_words(await api.get("/events"), 503, "database cannot be reached")
+
+
+async def test_history_reads_while_the_cluster_is_away_and_writes_are_503(stored: str) -> None:
+    async with lost_cluster() as kube, serve_reads(stored, client=kube) as api:
+        for path in READS:
+            assert (await api.get(path)).status_code == 200, path
+        for method, path, body in WRITES:
+            check_words(await api.request(method, path, json=body), 503, "API server cannot be reached")
+
+
+async def test_nobody_is_identified_while_the_cluster_is_away(stored: str) -> None:
+    async with lost_cluster() as kube, serve_reads(stored, authenticator=ClusterTokens(kube)) as api:
+        headers = {"Authorization": "Bearer x"}
+        check_words(await api.get("/jobs", headers=headers), 503, "API server cannot be reached")
+
+
+async def test_failure_inside_has_no_words(stored: str) -> None:
+    async with serve_reads(stored, access=Broken()) as api:
+        for path in ("/jobs", PLACE, "/events"):
+            check_words(await api.get(path), 500, "something went wrong inside")
+
+
+async def chunks(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 1024):
+        yield b" " * 1024
+
+
+@pytest.mark.parametrize("is_chunked", [True, False], ids=["chunked", "declared"])
+async def test_body_of_more_than_a_mebibyte_is_413(stored: str, is_chunked: bool) -> None:  # noqa: FBT001
+    size = 1024 * 1024 + 1024
+    async with serve_reads(stored) as api:
+        answer = await api.post("/jobs", content=chunks(size) if is_chunked else b" " * size)
+    check_words(answer, 413, "at most 1048576 bytes")
+
+
+async def test_job_of_a_function_that_never_was_is_shown(
+    fresh_engine: AsyncEngine, fresh_database: str
+) -> None:
+    async with fresh_engine.begin() as connection:
+        await connection.execute(insert(ScheduledJob).values(job_row(1, task_function_id=77)))
+    async with serve_reads(fresh_database) as api:
+        answer = (await api.get(PLACE)).json()
+    assert (answer["taskFunction"]["id"], answer["taskFunction"]["isActive"]) == (77, False)
+
+
+async def test_path_names_all_methods_that_it_takes(stored: str) -> None:
+    async with serve_reads(stored) as api:
+        answer = await api.patch(PLACE)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE, GET, PUT")
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        pytest.param(b'{"taskArgs": {"a": "\\u0000"}}', ["body", "taskArgs"], id="NUL inside"),
+        pytest.param(b'{"taskArgs": {"\\ud800": 1}}', ["body", "taskArgs"], id="half a surrogate pair"),
+        pytest.param(b'{"taskArgs": {"a": NaN}}', ["body", "taskArgs"], id="no number of JSON"),
+        pytest.param(b'{"taskArgs": {"a": 1e999}}', ["body", "taskArgs"], id="infinite"),
+        pytest.param(b'{"taskArgs": {"a": 9223372036854775808}}', ["body", "taskArgs"], id="65 bits"),
+        pytest.param(
+            b'{"taskArgs": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}", ["body", "taskArgs"], id="too deep"
+        ),
+        pytest.param(
+            b'{"scheduleConfig": {"a": "\\u0000"}}', ["body", "scheduleConfig"], id="NUL in a schedule"
+        ),
+        pytest.param(b'{"name": "a\\u0000b"}', ["body", "name"], id="NUL in a name"),
+        pytest.param(b'{"taskFunctionId": 2147483648}', ["body", "taskFunctionId"], id="no 32-bit id"),
+        pytest.param(b'{"jobTypeId": 4}', ["body", "jobTypeId"], id="no such type"),
+        pytest.param(b'{"maxInstances": "2"}', ["body", "maxInstances"], id="text for a number"),
+        pytest.param(b'{"isEnabled": "yes"}', ["body", "isEnabled"], id="text for a truth"),
+    ],
+)
+async def test_values_that_would_not_survive_are_422(stored: str, body: bytes, place: list[str]) -> None:
+    async with serve_reads(stored) as api:
+        answer = await api.put(PLACE, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"][0]["loc"] == place
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000], ids=["broken", "no UTF-8", "a tower"])
+async def test_body_that_is_no_json_is_400(stored: str, body: bytes) -> None:
+    async with serve_reads(stored) as api:
+        answer = await api.put(PLACE, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, isinstance(answer.json()["detail"], str)) == (400, True)
+
+
+async def test_function_outside_the_default_namespace_is_named_with_its_own(
+    fresh_engine: AsyncEngine, fresh_database: str
+) -> None:
+    async with fresh_engine.begin() as connection:
+        for number, ns in ((2, "default"), (3, "reports")):
+            await connection.execute(insert(TaskFunction).values(function_row(number, namespace=ns)))
+    async with serve_reads(fresh_database) as api:
+        answer = (await api.get("/task-functions")).json()
+    assert {one["name"] for one in answer["taskFunctions"]} == {"function_2", "reports/function_3"}
+
+
+async def test_slots_are_a_page_like_all_others(stored: str) -> None:
+    async with serve_reads(stored) as api:
+        answer = await api.get(f"{PLACE}/slots?per_page=7&page=2")
+    assert answer.json() == {"slots": [], "total": 0}
+    names = ("X-Total-Count", "X-Page", "X-Per-Page")
+    assert [answer.headers[name] for name in names] == ["0", "2", "7"]
+
+
+async def test_parts_of_the_application_are_all_behind_the_gate(fresh_database: str) -> None:
+    async with build_parts(fresh_database, authenticator=ClusterTokens(None)) as application:  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as api:
+            for path, methods in application.openapi()["paths"].items():
+                for method in methods:
+                    answer = await api.request(method, path, content=b"{")
+                    assert (answer.status_code, "detail" in answer.json()) == (401, True), (method, path)
+            hidden = [f"{PREFIX}/openapi.json", "/docs", "/nothing", "//livez", "/livez/", "/metrics/x"]
+            assert {(await api.get(path)).status_code for path in hidden} == {401}
+            assert [(await api.get(p)).status_code for p in ("/livez", "/readyz", "/metrics")] == [200] * 3
