@@ -26,6 +26,8 @@ PACKAGES = (
     "util-linux",
     "postgresql",
 )
+NODE_PACKAGES = ("nodejs", "npm")
+"""For the test of the frontend's types; a Node.js from elsewhere, with its own npm, serves as well."""
 COMMANDS = ("containerd", "ctr", "runc", "busybox", "nft", "ip", "unshare", "nsenter", "setpriv")
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 NO_SERVICES = "#!/bin/sh\n# The node runs its own containerd: the system's need not start.\nexit 101\n"
@@ -64,7 +66,8 @@ def _effective_capabilities() -> int:
 
 def missing_packages() -> list[str]:
     """Return the packages that are not installed."""
-    return [package for package in PACKAGES if not _is_installed(package)]
+    node = NODE_PACKAGES if shutil.which("npm") is None else ()
+    return [package for package in (*PACKAGES, *node) if not _is_installed(package)]
 
 
 def _is_installed(package: str) -> bool:
