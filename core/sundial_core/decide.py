@@ -26,7 +26,7 @@ from sundial_core.retention import Choice, Limits, choose_deletable, is_stored_a
 from sundial_core.runs import Phase, Run, Trigger
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement
-from sundial_core.views import Moment, View, find_moment
+from sundial_core.views import Moment, View, find_moment, find_newest_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _observe_runs(view: View, moment: Moment, open_ends: Iterable[NextAttempt]) 
     known |= {run_id: runs.read_recorded_run(entry) for run_id, entry in moment.stored.active.items()}
     known |= view.memory.lost
     following = {one.after.run_id: one for one in open_ends}
-    for run_id, job in runs.find_newest_attempts(view.jobs).items():
+    for run_id, job in find_newest_jobs(view, moment.stored).items():
         run = starts.read_run(job, view.pods.get(job.uid, ()), moment.now)
         if run_id not in following:
             known[run_id] = run
@@ -152,7 +152,7 @@ def _find_open_ends(view: View, stored: Stored) -> list[NextAttempt]:
     """Find the runs whose newest attempt failed and that get another one, unless they are held back."""
     failed = [
         job
-        for job in runs.find_newest_attempts(view.jobs).values()
+        for job in find_newest_jobs(view, stored).values()
         if job.phase in (Phase.FAILED, Phase.TIMED_OUT)
         and job.run_id not in stored.results
         and not is_stored_as_ended(job, stored)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sundial_core import endings, runs, starts
+from sundial_core import endings, starts
 from sundial_core.attempts import NextAttempt
 from sundial_core.conditions import Reason
 from sundial_core.endings import Ending
@@ -14,14 +14,14 @@ from sundial_core.model import ConcurrencyPolicy
 from sundial_core.plans import Plan
 from sundial_core.queues import Placed, Turns
 from sundial_core.runs import ObservedJob, Run, Trigger
-from sundial_core.views import Moment, View
+from sundial_core.views import Moment, View, find_newest_jobs
 
 
 def find_endings(
     view: View, moment: Moment, known: Mapping[str, Run], open_ends: Iterable[NextAttempt], placed: Placed
 ) -> tuple[Ending, ...]:
     """Find what is to be ended; a run whose next attempt may exist by now is not between attempts."""
-    newest = runs.find_newest_attempts(view.jobs).values()
+    newest = find_newest_jobs(view, moment.stored).values()
     active = [job for job in newest if not known[job.run_id].phase.is_result]
     asked = endings.find_cancelled(view.jobs, active)
     stopped = [
@@ -53,7 +53,7 @@ def _count_excess(view: View, moment: Moment, known: Mapping[str, Run], placed: 
     wanted = len(replacing) + len(replacing_runs)
     if not wanted or not view.circumstances.may_start:
         return 0
-    newest = runs.find_newest_attempts(view.jobs)
+    newest = find_newest_jobs(view, moment.stored)
     going = [
         run
         for run in known.values()

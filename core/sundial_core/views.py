@@ -13,7 +13,7 @@ from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Rivals, Waiting
-from sundial_core.runs import ObservedJob, ObservedPod, Run
+from sundial_core.runs import ObservedJob, ObservedPod, Run, find_newest_attempts
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement
 
@@ -80,6 +80,18 @@ class Moment:
     hold: Hold | None
     effective_from: datetime
     rivals: Rivals = field(default_factory=Rivals)
+
+
+def find_newest_jobs(view: View, stored: Stored) -> dict[str, ObservedJob]:
+    """Map each run id to the Job of its newest attempt; runs are left out of which that Job is not there.
+
+    An older attempt's Job says nothing then: the newest was deleted, or has to be read.
+    """
+    attempts = {run_id: int(entry.get("attempt", 1)) for run_id, entry in stored.active.items()}
+    for run in view.memory.lost.values():
+        attempts[run.run_id] = max(run.attempt, attempts.get(run.run_id, 1))
+    newest = find_newest_attempts(view.jobs)
+    return {run_id: job for run_id, job in newest.items() if job.attempt >= attempts.get(run_id, 1)}
 
 
 def find_moment(view: View, stored: Stored, now: datetime) -> Moment:

@@ -87,7 +87,7 @@ class JobCreator:
             return found
         manifest = create.build(self._describe_creator())
         try:
-            return Created(await self._client.create_for_metadata(JOBS, attempt.owner.ns, manifest))
+            answer = await self._client.create_for_metadata(JOBS, attempt.owner.ns, manifest)
         except NotLeading:
             return _try_later(create)
         except ApiUnreachable as error:
@@ -96,6 +96,9 @@ class JobCreator:
             return _try_later(create)
         except ApiError as error:
             return await self._judge_refusal(create, error)
+        return Created(
+            answer | {"spec": {"activeDeadlineSeconds": manifest["spec"]["activeDeadlineSeconds"]}}
+        )
 
     async def _hold(self, create: Create, circumstances: Circumstances) -> Result:
         """Send nothing: a slot is missed by a hold, all else waits, as does everything for the clock."""

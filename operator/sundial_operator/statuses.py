@@ -112,11 +112,13 @@ class Statuses(Generic[V]):
         key = Key(Task.STATUS, companion.uid)
         if urgency is Urgency.NONE:
             companion.wanted_status = None
+            companion.patch_failures = 0
             self._agenda.set(key, None)
             return
         companion.wanted_status = status
         companion.wanted_from = item.resource_version
-        if companion.patch_failures == 0 and not (urgency is Urgency.LAZY and key in self._agenda):
+        keeps_turn = urgency is Urgency.LAZY or companion.patch_failures > 0
+        if not (keeps_turn and key in self._agenda):
             self._agenda.advance(key, self._find_turn(urgency, read_clock()))
 
     def _find_turn(self, urgency: Urgency, now: datetime) -> datetime:

@@ -185,6 +185,9 @@ class Track(Companion):
 
     def lose(self, job: ObservedJob, run: Run, now: datetime) -> None:
         """Remember a run whose Job was deleted; deleted between two attempts, it is cancelled."""
+        known = self.lost.get(job.run_id)
+        if known is not None and known.attempt > job.attempt:
+            return
         decided = (self.wanted_status or self.stored_status).get("active") or ()
         is_waiting = any(entry["runId"] == job.run_id and "retryAt" in entry for entry in decided)
         self.lost[job.run_id] = build_lost_run(replace(run, phase=Phase.WAITING) if is_waiting else run, now)

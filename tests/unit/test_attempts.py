@@ -20,6 +20,7 @@ from sundial_core import names
 from sundial_core.attempts import find_next_attempt
 from sundial_core.decide import Decision
 from sundial_core.model import Retry
+from sundial_core.runs import build_lost_run, build_run
 from sundial_core.views import Memory
 
 TWICE = {"retry": {"count": 2, "delaySeconds": 30}}
@@ -151,3 +152,23 @@ def test_the_last_failure_is_the_result() -> None:
     assert decision.status is not None
     assert decision.status["consecutiveFailures"] == 1
     assert decision.status["counters"] == {"verdicts": {"started": 1}}
+
+
+def test_the_newest_attempt_deleted_ends_the_run_while_older_jobs_stay() -> None:
+    first = build_observed(10, "Failed")
+    second = build_observed(10, attempt=2, created=45, marks={names.RETRIES_USED: "1"})
+    spec = build_spec(**TWICE)
+    status = look(build_scheduled_job(spec), 46, (first, second)).status
+    lost = build_lost_run(build_run(second, (), at(48)), at(48))
+    job = build_scheduled_job(spec, status=status)
+    decision = look(job, 49, (first,), Memory(judged_until=at(46), lost={RUN: lost}))
+    assert (decision.retries, read_verdicts(decision.status)[0]) == ((), "10 Started Cancelled JobDeleted")
+
+
+def test_a_restart_after_the_newest_attempt_was_deleted_reads_it_before_anything_is_concluded() -> None:
+    first = build_observed(10, "Failed")
+    second = build_observed(10, attempt=2, created=45, marks={names.RETRIES_USED: "1"})
+    spec = build_spec(**TWICE)
+    status = look(build_scheduled_job(spec), 46, (first, second)).status
+    decision = look(build_scheduled_job(spec, status=status), 49, (first,))
+    assert (decision.retries, [run.job_name for run in decision.missing]) == ((), [second.name])

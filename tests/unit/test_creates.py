@@ -20,6 +20,7 @@ from sundial_core.circumstances import Circumstances
 from sundial_core.manifests import Creator
 from sundial_core.model import CatchUp
 from sundial_core.plans import Plan
+from sundial_core.runs import parse_job
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_operator import creates
 from sundial_operator.creates import Created, JobCreator, Postponed, Refused, Result, find_back_off
@@ -234,3 +235,10 @@ async def test_nothing_is_sent_while_nothing_may_start(
 async def test_a_held_slot_whose_job_landed_is_started(now: list[datetime]) -> None:
     creator = JobCreator(Server(OURS, OURS), lambda: Creator("team.x", "one", 1), lambda: HELD)  # type: ignore[arg-type]
     assert describe(await creator.create(build_create(unanswered_at=-50))) == "created"
+
+
+async def test_a_job_that_was_just_created_is_known_with_its_deadline(now: list[datetime]) -> None:
+    metadata_only = {"metadata": OURS["metadata"]}
+    result = await send(Server(metadata_only), build_create())
+    assert isinstance(result, Created)
+    assert parse_job(result.job).timeout_seconds == 300

@@ -1,14 +1,27 @@
-"""When a status that may wait gets its turn."""
+"""When a status gets its turn: at once, after others, or again after trouble."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from situations import SECOND, at, read_seconds
+from situations import SECOND, UID, at, build_item, build_scheduled_job, read_seconds
 
 from sundial_core.instants import format_instant
-from sundial_operator.statuses import Pace
+from sundial_core.objects import ScheduledJob, parse_scheduled_job
+from sundial_core.report import Urgency
+from sundial_kube.errors import ApiError
+from sundial_kube.resources import SCHEDULED_JOBS
+from sundial_kube.store import Store
+from sundial_operator.agenda import Agenda, Key, Task
+from sundial_operator.statuses import Pace, Source, Statuses
+from sundial_operator.tracks import Companion
+from sundial_operator.writer import Writer
+
+KEY = Key(Task.STATUS, UID)
+WANTED = {"activeCount": 1}
 
 
 @pytest.mark.parametrize(
@@ -25,3 +38,54 @@ def test_turns(asked: list[int], turns: list[int]) -> None:
     pace = Pace(spacing=2 * SECOND, longest=10 * SECOND)
     given = [pace.take_turn(at(now), timedelta(seconds=3)) for now in asked]
     assert [read_seconds(format_instant(turn)) for turn in given] == turns
+
+
+class Desk:
+    """One ScheduledJob whose status patches the API server refuses."""
+
+    def __init__(self) -> None:
+        self.agenda: Agenda[Key] = Agenda(lambda _: None)
+        self.writer, self.one = Writer(limit=1), Companion(UID)
+        store: Store[ScheduledJob] = Store(parse_scheduled_job, lambda *_: None, lambda *_: None)
+        store.put(build_item())
+        source = Source(SCHEDULED_JOBS, store, lambda *_: None)
+        self.statuses = Statuses(self, self.writer, self.agenda, lambda _: None, source)  # type: ignore[arg-type]
+
+    async def patch_status(self, *_: object) -> dict[str, Any]:
+        raise ApiError(503, "ServiceUnavailable", "later")
+
+    def want(self, urgency: Urgency, version: int = 10) -> None:
+        job = replace(build_scheduled_job(), resource_version=version)
+        self.statuses.want(self.one, job, WANTED if urgency else None, urgency)
+
+    async def send(self) -> None:
+        """Take the turn, as the agenda does."""
+        self.agenda.set(KEY, None)
+        self.statuses.send(self.one)
+        await self.writer.drain(1)
+
+
+async def test_a_status_whose_patch_failed_keeps_its_turn() -> None:
+    desk = Desk()
+    desk.want(Urgency.NOW)
+    await desk.send()
+    assert (KEY in desk.agenda, desk.one.patch_failures) == (True, 1)
+
+
+async def test_after_a_patch_that_failed_and_was_not_needed_the_next_status_is_written() -> None:
+    desk = Desk()
+    desk.want(Urgency.NOW)
+    await desk.send()
+    desk.want(Urgency.NONE)
+    desk.want(Urgency.SOON)
+    assert KEY in desk.agenda
+
+
+async def test_a_status_that_was_overtaken_while_it_waited_after_a_failure_gets_another_turn() -> None:
+    desk = Desk()
+    desk.want(Urgency.NOW)
+    await desk.send()
+    desk.want(Urgency.NOW, version=9)
+    await desk.send()
+    desk.want(Urgency.SOON)
+    assert KEY in desk.agenda

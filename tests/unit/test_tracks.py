@@ -94,6 +94,14 @@ def test_a_lost_run_stays_until_its_end_is_stored(cursor: float, active: Any, is
     assert (run.run_id in track.recall().lost) is is_kept
 
 
+def test_of_two_deleted_jobs_of_a_run_the_newest_attempt_tells_how_it_ended() -> None:
+    track = build_track()
+    newest, first = build_observed(10, attempt=2), build_observed(10, "Failed")
+    for job in (newest, first):
+        track.lose(job, build_run(job, (), at(12)), at(12))
+    assert [run.phase for run in track.lost.values()] == ["Cancelled"]
+
+
 @pytest.mark.parametrize(
     ("seen", "is_kept"),
     [
