@@ -21,7 +21,10 @@ def judge(view: View, moment: Moment, known: Mapping[str, Run]) -> Placed:
     started = list_started_slots(known.values())
     done = started | {judgement.first for judgement in memory.judgements}
     queue = queues.find_queue(moment.stored.queued, memory.queued, moment.stored.cursor, done)
-    dropped = tuple(_drop_waiting(view, moment, known, queue))
+    unsure = memory.creating - memory.refused
+    unwanted = queues.cancel(one for one in queue if one.slot in view.job.cancelled - unsure)
+    rest = [one for one in queue if one.slot not in view.job.cancelled]
+    dropped = (*unwanted, *_drop_waiting(view, moment, known, rest))
     gone = {judgement.first for judgement in dropped}
     left = tuple(one for one in queue if one.slot not in gone)
     refused = memory.refused - started - {one.slot for one in queue}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -36,7 +37,8 @@ class Pause:
 class ScheduledJob:
     """A ScheduledJob as last seen.
 
-    `changed_at` is the newest managedFields time outside the status: when a user last wrote it.
+    `changed_at` is the newest managedFields time outside the status: when a user last wrote it. `cancelled`
+    are slots that a person does not want to wait any longer.
     """
 
     uid: str
@@ -50,6 +52,7 @@ class ScheduledJob:
     is_deleting: bool
     spec: JsonObject
     status: JsonObject
+    cancelled: frozenset[datetime] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
         is_deleting="deletionTimestamp" in metadata,
         spec=item.get("spec") or {},
         status=item.get("status") or {},
+        cancelled=parse_cancelled((metadata.get("annotations") or {}).get(names.CANCEL, "")),
     )
 
 
@@ -163,6 +167,15 @@ def parse_pause(text: str | None) -> Pause | None:
         return Pause(until=parse_instant(text))
     except ValueError:
         return Pause(unreadable=text[:100])
+
+
+def parse_cancelled(text: str) -> frozenset[datetime]:
+    """Read the slots that are not to wait any longer: instants with commas between; others name no slot."""
+    found = set()
+    for word in text.split(","):
+        with suppress(ValueError):
+            found.add(parse_instant(word.strip()))
+    return frozenset(found)
 
 
 def _find_last_user_change(metadata: Mapping[str, Any]) -> datetime | None:

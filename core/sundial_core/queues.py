@@ -156,6 +156,11 @@ def drop(waiting: Iterable[Waiting], message: str) -> tuple[Judgement, ...]:
     return tuple(_skip(one.slot, Reason.QUEUE_DROPPED, message) for one in waiting)
 
 
+def cancel(waiting: Iterable[Waiting]) -> tuple[Judgement, ...]:
+    """Judge slots that wait as cancelled by a person."""
+    return tuple(_skip(one.slot, Reason.CANCELLED, "ended by a person while it waited") for one in waiting)
+
+
 def miss_refused(slots: Iterable[datetime]) -> tuple[Judgement, ...]:
     """Judge slots as missed whose creates were refused until runs were held back."""
     message = "refused until runs were held back"

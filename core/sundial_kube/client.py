@@ -198,8 +198,7 @@ class KubeClient:
                 body = await answer.read()
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise ApiUnreachable(f"{method} {path}: {error!r}") from error
-            parsed: JsonObject = orjson.loads(body)
-            return parsed
+            return parse_json(body, f"{method} {path}")
 
     @asynccontextmanager
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -245,6 +244,15 @@ class KubeClient:
         settings = await self._configuration.auth_settings()
         token = settings.get("BearerToken")
         return {"Authorization": str(token["value"])} if token and token["value"] else {}
+
+
+def parse_json(text: bytes, what: str) -> JsonObject:
+    """Parse an answer or a line of a watch; what is no JSON is none, as a proxy in between may send it."""
+    try:
+        parsed: JsonObject = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ApiUnreachable(f"{what}: the answer is no JSON: {error}") from error
+    return parsed
 
 
 async def _read_error(answer: aiohttp.ClientResponse) -> bytes:

@@ -117,7 +117,12 @@ class Elector:
             self._thread.join(self._timing.request * 2)
 
     def _run(self) -> None:
-        asyncio.run(self._work())
+        """Work until stopped; a replica whose elector has failed could neither lead nor stand by."""
+        try:
+            asyncio.run(self._work())
+        except Exception as error:
+            log.exception("the elector failed")
+            self._on_lost(f"the elector failed: {error!r}")
 
     async def _work(self) -> None:
         async with KubeClient(

@@ -11,11 +11,10 @@ import time
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-import orjson
 import structlog
 
 from sundial_core.model import JsonObject
-from sundial_kube.client import KubeClient
+from sundial_kube.client import KubeClient, parse_json
 from sundial_kube.errors import TOO_OLD, ApiError, ApiUnreachable
 from sundial_kube.resources import Resource
 
@@ -25,6 +24,9 @@ INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 PAGE_SIZE = "500"
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
+SHORTEST_WATCH_SECONDS = 5.0
+"""A watch that ends sooner, for whatever reason, is trouble: begun anew at once it would load the server."""
+
 WATCH_SECONDS = "1740"
 
 
@@ -74,13 +76,17 @@ class Reflector:
         """Follow the collection for ever; connection trouble is waited out, never raised."""
         backoff = FIRST_BACKOFF_SECONDS
         while True:
+            began_at, is_trouble = time.monotonic(), False
             try:
                 await self._follow()
-                backoff = FIRST_BACKOFF_SECONDS
             except Expired:
                 self._resource_version = None
             except (ApiError, ApiUnreachable) as error:
                 log.warning("watch interrupted", resource=self._resource.plural, error=str(error))
+                is_trouble = True
+            is_short = time.monotonic() - began_at < SHORTEST_WATCH_SECONDS
+            backoff = backoff if is_short else FIRST_BACKOFF_SECONDS
+            if is_short or is_trouble:
                 await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
                 backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             self.restarts += 1
@@ -161,7 +167,7 @@ class Reflector:
 async def _events(lines: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, JsonObject]]:
     """Parse a watch's lines; an expired watch is an ERROR event in an answer of 200."""
     async for line in lines:
-        event = orjson.loads(line)
+        event = parse_json(line, "watch")
         item: JsonObject = event["object"]
         if event["type"] == "ERROR":
             if item.get("code") == TOO_OLD:

@@ -15,6 +15,9 @@ K = TypeVar("K", bound=Hashable)
 LONGEST_SLEEP_SECONDS = 1.0
 """The timer runs on the monotonic clock; looking again this often follows a wall clock that is set."""
 
+SPARE_ENTRIES = 1000
+"""How many replaced entries the heap may hold, beyond one for each that counts."""
+
 
 def read_clock() -> datetime:
     """Read the wall clock, in UTC: the only place where the operator does."""
@@ -62,9 +65,17 @@ class Agenda(Generic[K]):
         elif self._due.get(key) != due:
             self._due[key] = due
             self._entries += 1
+            if len(self._heap) > SPARE_ENTRIES + 2 * len(self._due):
+                self._compact()
             heapq.heappush(self._heap, (due, self._entries, key))
             if self._heap[0][2] == key:
                 self._changed.set()
+
+    def _compact(self) -> None:
+        """Drop the entries that were replaced: of far instants they would pile up."""
+        newest = {entry[2]: entry for entry in self._heap if self._due.get(entry[2]) == entry[0]}
+        self._heap = list(newest.values())
+        heapq.heapify(self._heap)
 
     def advance(self, key: K, due: datetime) -> None:
         """Set when a key is due unless it is due earlier already."""

@@ -128,13 +128,14 @@ class JobCreator:
             return await self._adopt(create)
         if refusal is Refusal.REJECTED:
             return await self._give_up(create, Verdict.SKIPPED, Reason.REJECTED, error.message)
-        if refusal is Refusal.NAMESPACE_GONE:
-            return Postponed(read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS))
-        log.warning("creating a Job was refused", **describe(create.attempt), error=str(error))
+        if refusal is not Refusal.NAMESPACE_GONE:
+            log.warning("creating a Job was refused", **describe(create.attempt), error=str(error))
         if read_clock() >= find_deadline(create):
             return await self._give_up(create, Verdict.MISSED, Reason.CREATE_FAILED, error.message)
         create.is_refused = create.unanswered_at is None
         create.refusal = trim_message(error.message)
+        if refusal is Refusal.NAMESPACE_GONE:
+            return Postponed(read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS))
         return _try_later(create, error.retry_after)
 
     async def _adopt(self, create: Create) -> Result:

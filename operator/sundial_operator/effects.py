@@ -21,12 +21,20 @@ from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import EVENTS, JOBS, SCHEDULED_JOBS
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.announcer import Announcer
-from sundial_operator.creates import Created, JobCreator, Postponed, Refused, describe, find_back_off
+from sundial_operator.creates import (
+    LONGEST_RETRY_SECONDS,
+    Created,
+    JobCreator,
+    Postponed,
+    Refused,
+    describe,
+    find_back_off,
+)
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
 from sundial_operator.statuses import Source, Statuses
 from sundial_operator.tracks import Create, Track
-from sundial_operator.writer import Priority, Writer
+from sundial_operator.writer import Action, Priority, Writer
 
 log = structlog.get_logger()
 
@@ -92,15 +100,28 @@ class Effects:
 
     def start(self, track: Track, slot: datetime) -> None:
         """Submit the create of a slot's Job."""
-        self._writer.submit(Priority.START, partial(self._create, track, slot))
+        key = Key(Task.CREATE, track.uid, slot)
+        self._writer.submit(Priority.START, partial(self._try, key, partial(self._create, track, slot)))
 
     def retry(self, track: Track, run_id: str) -> None:
         """Submit the create of a run's next attempt, or of its first one if somebody asked for it."""
-        self._writer.submit(Priority.START, partial(self._retry, track, run_id))
+        key = Key(Task.RETRY, track.uid, run_id=run_id)
+        self._writer.submit(Priority.START, partial(self._try, key, partial(self._retry, track, run_id)))
 
     def send_status(self, track: Track) -> None:
         """Submit the status that was decided last, if it still differs from the stored one."""
         self._statuses.send(track)
+
+    async def _try(self, key: Key, create: Action) -> None:
+        """Create a Job unless its owner is gone; trouble that nobody has foreseen is tried again too."""
+        job = self._observed.schedules.get(key.uid)
+        if job is None or job.is_deleting:
+            return
+        try:
+            await create()
+        except Exception:
+            self._agenda.set(key, read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS))
+            raise
 
     async def _create(self, track: Track, slot: datetime) -> None:
         create = track.creates.get(slot)

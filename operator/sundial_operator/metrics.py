@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from sundial_core.model import JsonObject
 
 LATENESS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 RECONCILE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+
+
+class WatchRestarts(Collector):
+    """A counter that is kept elsewhere, and read whenever somebody asks."""
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Read it."""
+        text = "How often a watch had to begin again."
+        yield CounterMetricFamily("sundial_watch_restarts", text, value=self._read())
 
 
 class Metrics:
@@ -75,7 +89,6 @@ class Metrics:
                 ("held", "1 while all starts of the installation are held."),
                 ("queue_depth", "Writes that wait for their turn or are under way."),
                 ("decisions_waiting", "ScheduledJobs that are to be looked at now."),
-                ("watch_restarts", "How often a watch had to begin again."),
                 ("scheduled_jobs", "ScheduledJobs in the store."),
                 ("jobs", "Jobs in the store."),
                 ("finished_jobs", "Finished Jobs in the store, which the installation's cap is about."),
@@ -87,6 +100,10 @@ class Metrics:
     def watch(self, name: str, read: Callable[[], float]) -> None:
         """Read a gauge by a function whenever somebody asks."""
         self._gauges[name].set_function(read)
+
+    def watch_restarts(self, read: Callable[[], float]) -> None:
+        """Read by a function how often watches had to begin again."""
+        self._registry.register(WatchRestarts(read))
 
     def count_call(self, verb: str, code: str) -> None:
         """Count a request and its answer; the code is empty where there was none."""

@@ -40,6 +40,9 @@ log = structlog.get_logger()
 TURN_SECONDS = 0.002
 """How long keys are worked on before the event loop gets its turn, in which requests are sent."""
 
+LOOK_AGAIN_AFTER = timedelta(seconds=30)
+"""How soon a schedule is looked at again whose decision failed: time alone may mend it."""
+
 BREAK_SECONDS = 0.05
 """How long what has only changed waits between two turns while starts wait to be sent."""
 
@@ -162,6 +165,7 @@ class Reconciler:
                 self.look(uid)
             except Exception:
                 log.exception("deciding failed", uid=uid)
+                self.agenda.set(Key(Task.LOOK, uid), read_clock() + LOOK_AGAIN_AFTER)
 
     def _take_due(self, key: Key) -> None:
         track = self._tracks.get(key.uid)

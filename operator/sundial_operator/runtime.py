@@ -285,7 +285,7 @@ class Runtime:
         watch("held", lambda: float(bool(find().held_by)))
         watch("queue_depth", lambda: len(self._writer))
         watch("decisions_waiting", lambda: self._reconciler.waiting)
-        watch("watch_restarts", lambda: sum(reflector.restarts for reflector in self._watches))
+        self._metrics.watch_restarts(lambda: sum(reflector.restarts for reflector in self._watches))
         watch("scheduled_jobs", lambda: len(self.stores.schedules))
         watch("jobs", lambda: len(self.stores.jobs))
         watch("finished_jobs", lambda: len(self.stores.finished))

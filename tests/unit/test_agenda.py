@@ -133,3 +133,11 @@ async def test_by_the_real_clock_nothing_is_woken_early() -> None:
     await until(lambda: len(late_by) == 3)
     task.cancel()
     assert min(late_by) >= timedelta(0)
+
+
+async def test_entries_that_were_replaced_do_not_pile_up() -> None:
+    agenda: Agenda[str] = Agenda(lambda _: None)
+    for number in range(10_000):
+        agenda.set("far", at(1e8 + number % 2))
+    agenda.set("near", at(1))
+    assert (len(agenda), agenda._heap[0][2], len(agenda._heap) < 2000) == (2, "near", True)

@@ -174,7 +174,7 @@ async def test_no_answer_is_remembered(now: list[datetime]) -> None:
         pytest.param(QUOTA, None, True, id="refused"),
         pytest.param(QUOTA, 5, False, id="refused after no answer"),
         pytest.param(SILENCE, None, False, id="no answer"),
-        pytest.param(TERMINATING, None, False, id="namespace terminating"),
+        pytest.param(TERMINATING, None, True, id="namespace terminating"),
     ],
 )
 async def test_what_a_newer_slot_may_replace(
@@ -183,6 +183,11 @@ async def test_what_a_newer_slot_may_replace(
     create = build_create(unanswered_at=unanswered_at)
     await send(Server(answer), create)
     assert create.may_yield is may_yield
+
+
+async def test_in_a_namespace_that_never_ends_creates_do_not_pile_up(now: list[datetime]) -> None:
+    now[0] = at(3610)
+    assert describe(await send(Server(TERMINATING), build_create("All"))) == "10 Missed CreateFailed"
 
 
 async def test_what_is_sent_again_is_not_replaced(now: list[datetime]) -> None:

@@ -193,6 +193,18 @@ def test_the_job_of_a_slot_that_waits_is_kept() -> None:
         pytest.param(
             {"spec": {"args": {"n": 2}}, "changed": 23, "generation": 2}, 25, [], id="other arguments"
         ),
+        pytest.param({"cancel": "2026-01-01T00:00:20Z"}, 25, ["20 Skipped Cancelled"], id="cancelled"),
+        pytest.param(
+            {"cancel": "rubbish, 2026-01-01T01:00:20+01:00"},
+            *(25, ["20 Skipped Cancelled"]),
+            id="cancelled among others",
+        ),
+        pytest.param({"cancel": "2026-01-01T00:00:30Z"}, 25, [], id="another slot cancelled"),
+        pytest.param(
+            {"cancel": "2026-01-01T00:00:20Z", "spec": {"suspend": True}},
+            *(25, ["20 Skipped Cancelled"]),
+            id="cancelled and suspended",
+        ),
     ],
 )
 def test_what_drops_a_slot_that_waits(how: dict[str, Any], now: float, expected: list[str]) -> None:
@@ -208,6 +220,11 @@ def test_the_end_of_the_schedule_drops_what_waits() -> None:
     assert look(job, 20, (ACTIVE,)).wake_at == at(20.000001)
     decision = look(job, 20.5, (ACTIVE,))
     assert (list_judgements(decision), list_queued(decision)) == (["20 Skipped QueueDropped"], [])
+
+
+def test_a_slot_that_is_being_created_is_not_cancelled_while_it_may_land() -> None:
+    memory = Memory(judged_until=at(20), creating=frozenset({at(20)}))
+    assert list_judgements(see(25, ENDED, memory=memory, cancel="2026-01-01T00:00:20Z")) == []
 
 
 @pytest.mark.parametrize(
