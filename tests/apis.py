@@ -13,7 +13,7 @@ from kubernetes.aio import client, config
 
 from sundial_api.access import Everything
 from sundial_api.auth import Anonymous
-from sundial_api.changes import Newest
+from sundial_api.changes.newest import Newest
 from sundial_api.db.engine import build_engine
 from sundial_api.deps import Parts
 from sundial_api.main import PREFIX, build_application

@@ -7,10 +7,10 @@ import time
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sundial_api.db.rows import ping
 from sundial_api.deps import find_parts
 
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -30,8 +30,7 @@ async def tell_ready(request: Request) -> JSONResponse:
     """Tell whether requests can be answered: all reads need the database, and nothing else."""
     parts = find_parts(request)
     try:
-        async with parts.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+        await ping(parts.engine)
     except (SQLAlchemyError, OSError):
         return JSONResponse({"database": "away"}, 503)
     mirror = "synced" if parts.mirror.is_synced else "active" if parts.mirror.is_active else "standing by"

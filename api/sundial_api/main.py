@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from sundial_api.access import Access, ClusterRoles, Everything
 from sundial_api.auth import Anonymous, Authenticator, ClusterTokens, Provider, ProviderTokens
-from sundial_api.changes import Newest
-from sundial_api.changes import router as changes
+from sundial_api.changes.endpoints import router as changes
+from sundial_api.changes.newest import Newest
 from sundial_api.db.engine import build_engine
 from sundial_api.deps import Parts
 from sundial_api.documents import install_document, name_operation

@@ -15,7 +15,8 @@ from rows import execution_row, job_row, numbered, running_row
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sundial_api.changes import list_changes
+from sundial_api.changes.endpoints import order_changes
+from sundial_api.changes.repository import list_changed
 from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution
 from sundial_devcluster.polling import until_async
 
@@ -74,10 +75,10 @@ async def test_changes_are_numbered_in_the_order_of_their_commits(fresh_engine: 
     await write(fresh_engine, insert(ScheduledJobExecution).values(running_row(1)))
     await write(fresh_engine, update(ScheduledJob).values(active_count=1))
     async with fresh_engine.connect() as connection:
-        changes = await list_changes(connection, 0, None)
+        changes = order_changes(await list_changed(connection, 0, None))
         assert [change.event for change in changes] == ["execution", "job"]
-        assert await list_changes(connection, changes[-1].number, None) == []
-        assert await list_changes(connection, 0, "elsewhere") == []
+        for after, ns in ((changes[-1].number, None), (0, "elsewhere")):
+            assert not order_changes(await list_changed(connection, after, ns))
 
 
 async def test_who_comes_back_gets_what_has_changed_meanwhile(url: str, fresh_engine: AsyncEngine) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, Select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import RowMapping, Select, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
 async def fetch_all(connection: AsyncConnection, query: Select[Any]) -> Sequence[RowMapping]:
@@ -19,3 +19,9 @@ async def fetch_first(connection: AsyncConnection, query: Select[Any]) -> RowMap
     """Fetch the first row, if there is one."""
     row: RowMapping | None = (await connection.execute(query)).mappings().first()
     return row
+
+
+async def ping(engine: AsyncEngine) -> None:
+    """Ask the database for nothing; raises SQLAlchemyError or OSError when it is away."""
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))

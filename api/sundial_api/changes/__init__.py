@@ -1,0 +1,1 @@
+"""What changes, as it happens: jobs and executions as server-sent events."""
