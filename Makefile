@@ -1,9 +1,10 @@
 # Sundial's verbs; `make help` lists them. Everything is installed into .venv and ~/.cache/sundial.
 PYTHON ?= python3
 CLUSTER ?= auto
+BENCH_EXECUTIONS ?= 10000000
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills clean
+.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -55,7 +56,7 @@ lock: .venv/installed ## Pin the newest dependencies that pyproject.toml allows
 	$(LOCK) --upgrade -o requirements.lock pyproject.toml
 
 bench: setup programs ## Measure everything, print one JSON (about 45 minutes; QUICK=1 tries it with tiny numbers)
-	$(PY) tests/bench/bench.py $(if $(QUICK),--quick)
+	PYTHONPATH=tests $(PY) tests/bench/bench.py $(if $(QUICK),--quick)
 
 bench-burst: setup programs ## Measure 1,000 Jobs due at once: bare loop, Sundial, CronJob (about 18 minutes)
 	$(PY) tests/bench/burst.py
@@ -68,6 +69,9 @@ bench-rate: setup programs ## Measure lateness at 20 starts a second, and the ra
 
 bench-writes: setup programs ## Count the writes of a successful run (about 4 minutes)
 	$(PY) tests/bench/writes.py
+
+bench-api: setup programs ## Measure the mirror, then the API's lists with 10 million executions (BENCH_EXECUTIONS=200000 is quick)
+	PYTHONPATH=tests $(PY) tests/bench/api.py --executions $(BENCH_EXECUTIONS)
 
 bench-mirror: setup programs ## Measure the mirror: first sync of 10,000 ScheduledJobs with 30,000 Jobs, lag (about 12 minutes)
 	$(PY) tests/bench/mirror.py

@@ -14,7 +14,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import api
 import burst
+import mirror
 import rate
 import scale
 import writes
@@ -48,6 +50,7 @@ FULL: Mapping[str, Bench] = {
     "writes": lambda: writes.run(writes.Size()),
     "rate": lambda: rate.run(rate.Size()),
     "scale": lambda: scale.run(scale.Size()),
+    "api": lambda: api.run(api.Size()),
     "burst": lambda: burst.run(1000, list(CONTESTANTS)),
 }
 QUICK: Mapping[str, Bench] = {
@@ -55,6 +58,7 @@ QUICK: Mapping[str, Bench] = {
     "writes": lambda: writes.run(writes.Size(3, 1)),
     "rate": lambda: rate.run(rate.Size(2, 5, (3,), 5)),
     "scale": lambda: scale.run(scale.Size(100, 300, 5)),
+    "api": lambda: api.run(api.Size(mirror.Size(schedules=50, seconds=3), api.ReadSize(100, 20_000, 20))),
     "burst": lambda: burst.run(20, list(CONTESTANTS)),
 }
 

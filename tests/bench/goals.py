@@ -18,6 +18,7 @@ class Goal:
 
 
 RATIOS = ("burst", "ratios")
+READS = ("api", "reads")
 GOALS = (
     Goal("burst: nobody lost or doubled a Job", ("burst", "complete"), at_least=1),
     Goal("burst: last Job, Sundial / bare loop", (*RATIOS, "last_job: sundial / bare"), at_most=1.5),
@@ -41,6 +42,11 @@ GOALS = (
     ),
     Goal("rate: p99 lateness, s", ("rate", "steady", "p99_seconds"), at_most=0.5),
     Goal("rate: doubled Jobs", ("rate", "doubled"), at_most=0),
+    Goal("api: first sync, s", ("api", "first_sync", "seconds"), at_most=15),
+    Goal("api: lag of the mirror, p99, ms", ("api", "lag", "p99_ms"), at_most=250),
+    Goal("api: slowest list at page 1, p95, ms", (*READS, "slowest_first_page_p95_ms"), at_most=50),
+    Goal("api: slowest list at any page, p95, ms", (*READS, "slowest_any_page_p95_ms"), at_most=100),
+    Goal("api: queries without their index", (*READS, "without_index"), at_most=0),
     Goal("writes per successful run", ("writes", "writes_per_run"), at_most=4),
 )
 

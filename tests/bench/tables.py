@@ -34,7 +34,13 @@ def fill(page: str, tables: Mapping[str, str]) -> str:
 
 def build_tables(report: Mapping[str, Any]) -> dict[str, str]:
     """Build the tables of the benches that were run."""
-    builders = {"burst": build_burst, "scale": build_scale, "rate": build_rate, "writes": build_writes}
+    builders = {
+        "burst": build_burst,
+        "scale": build_scale,
+        "rate": build_rate,
+        "writes": build_writes,
+        "api": build_api,
+    }
     tables = {
         name: build(report[name]) for name, build in builders.items() if "machine" in report.get(name, {})
     }
@@ -128,6 +134,26 @@ def build_writes(writes: Mapping[str, Any]) -> str:
         for what, count in writes["counted"][kind].items()
     ]
     return _said(writes) + _table(["request", f"for each of {writes['runs']} runs"], rows)
+
+
+def build_api(api: Mapping[str, Any]) -> str:
+    """Build the tables of the mirror and of the API's lists."""
+    sync, lag, reads = api["first_sync"], api["lag"], api["reads"]
+    mirror: list[Row] = [
+        [f"first sync of {sync['schedules']:,} ScheduledJobs with {sync['jobs']:,} Jobs, s", sync["seconds"]],
+        ["CPU of the mirror until then, s", sync["cpu_seconds"]],
+        ["resident then, MB", sync["resident_mb"]],
+    ]
+    mirror += [
+        [f"lag at {lag['changes_per_second']:g} changes/s, {share}, ms", lag[f"{share}_ms"]]
+        for share in ("p50", "p90", "p99")
+    ]
+    lists = (
+        [name, one["total"] or None, one["first_page_p95_ms"], one["any_page_p95_ms"]]
+        for name, one in reads["lists"].items()
+    )
+    head = [f"of {reads['executions']:,} executions", "rows", "page 1, p95 ms", "any page, p95 ms"]
+    return _said(api) + _table(["", ""], mirror) + "\n" + _table(head, lists)
 
 
 def _said(report: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from rate_figures import Starts, describe_lateness, find_knee, is_past_knee, per
 from scale_manifests import build_schedule
 from situations import build_item
 from steady_manifests import build_steady_job
-from tables import PAGE, build_goals, build_rate, build_scale, build_writes, fill
+from tables import PAGE, build_api, build_goals, build_rate, build_scale, build_writes, fill
 from writes import describe
 
 from sundial_core.objects import parse_scheduled_job
@@ -238,10 +238,20 @@ def test_a_page_without_a_place_for_a_table_is_an_error() -> None:
 
 
 def test_the_page_has_a_place_for_every_table() -> None:
-    names = ("goals", "burst", "scale", "rate", "writes")
+    names = ("goals", "burst", "scale", "rate", "writes", "api")
     assert fill(PAGE.read_text(), dict.fromkeys(names, "")).count("<!--") == 2 * len(names)
 
 
 def test_a_goal_that_is_missed_stands_out() -> None:
     table = build_goals([{"name": "x", "figure": 9, "goal": "at most 8", "met": False}])
     assert "| x | 9 | at most 8 | **no** |" in table
+
+
+def test_the_table_of_the_api_has_the_mirror_and_each_list() -> None:
+    figures = {"total": 9, "first_page_p95_ms": 4.5, "any_page_p95_ms": 44.5}
+    sync = {"schedules": 10, "jobs": 30, "seconds": 1.5, "cpu_seconds": 0.5, "resident_mb": 150}
+    lag = {"changes_per_second": 100.0, "p50_ms": 110, "p90_ms": 150, "p99_ms": 200}
+    reads = {"executions": 10_000_000, "lists": {"executions": figures}}
+    table = build_api({"first_sync": sync, "lag": lag, "reads": reads, "machine": MACHINE})
+    assert "| lag at 100 changes/s, p99, ms | 200 |" in table
+    assert "| executions | 9 | 4.5 | 44.5 |" in table

@@ -1,0 +1,59 @@
+"""Runs what the API promises: the mirror's first sync and lag, then lists of millions of executions.
+
+Progress goes to standard error, the figures go as JSON to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from dataclasses import dataclass, field
+
+import api_reads
+import mirror
+from api_reads import ReadSize
+from bench_command import Report, add_output, explain_ends, open_show, print_report
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the benches of the mirror and of the lists are."""
+
+    mirror: mirror.Size = field(default_factory=mirror.Size)
+    reads: ReadSize = field(default_factory=ReadSize)
+
+
+def run(size: Size) -> Report:
+    """Measure mirror and lists, one after the other."""
+    return {**mirror.run(size.mirror), "reads": run_reads(size.reads)}
+
+
+def run_reads(size: ReadSize) -> Report:
+    """Measure the lists on a database of their own."""
+    with open_show() as show, mirror.open_postgres() as postgres:
+        show.say(f"generating {size.executions:,} executions")
+        api_reads.fill(postgres.url(), size)
+        return asyncio.run(api_reads.measure_reads(postgres.url(), size, show))
+
+
+def main() -> None:
+    """Run the bench as a command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--executions", type=int, default=ReadSize.executions, help="in the lists [%(default)s]")
+    add("--jobs", type=int, default=ReadSize.jobs, help="in the lists [%(default)s]")
+    add("--rounds", type=int, default=ReadSize.rounds, help="how often each list is asked [%(default)s]")
+    add("--schedules", type=int, default=mirror.Size.schedules, help="to mirror [%(default)s]")
+    add("--seconds", type=int, default=mirror.Size.seconds, help="of changes to mirror [%(default)s]")
+    add("--reads-only", action="store_true", help="measure the lists alone")
+    add_output(parser)
+    arguments = parser.parse_args()
+    reads = ReadSize(arguments.jobs, arguments.executions, arguments.rounds)
+    size = Size(mirror.Size(schedules=arguments.schedules, seconds=arguments.seconds), reads)
+    with explain_ends():
+        report = {"reads": run_reads(reads)} if arguments.reads_only else run(size)
+    print_report(report, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
