@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from sundial_api.auth import Caller
 from sundial_api.errors import Problem
 from sundial_kube.client import ACCESS_REVIEWS, KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.resources import Resource
 
 KEPT_SECONDS = 10.0
 """How long an answer is believed: a role that is taken away works for this much longer."""
+OUTAGE_SECONDS = 3600.0
+"""How long it is believed, for reading only, while the API server cannot be asked: history still reads."""
+READS = ("get", "list")
 MOST_KEPT = 10_000
 
 
@@ -49,14 +53,20 @@ class ClusterRoles:
 
     async def _is_allowed(self, caller: Caller, action: Action) -> bool:
         key = (caller.name, caller.groups, action)
-        kept = self._kept.get(key)
-        if kept is not None and time.monotonic() < kept[0]:
-            return kept[1]
-        answer = await self.client.review(ACCESS_REVIEWS, _build_review(caller, action))
+        asked_at, known = self._kept.get(key, (float("-inf"), False))
+        age = time.monotonic() - asked_at
+        if age < KEPT_SECONDS:
+            return known
+        try:
+            answer = await self.client.review(ACCESS_REVIEWS, _build_review(caller, action))
+        except (ApiError, ApiUnreachable):
+            if action.verb in READS and age < OUTAGE_SECONDS:
+                return known
+            raise
         allowed = bool((answer.get("status") or {}).get("allowed"))
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
-        self._kept[key] = (time.monotonic() + KEPT_SECONDS, allowed)
+        self._kept[key] = (time.monotonic(), allowed)
         return allowed
 
 

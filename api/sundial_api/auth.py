@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import time
 import uuid
 from collections.abc import Mapping
@@ -10,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import aiohttp
+import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, KeySet
 
 from sundial_api.errors import Problem
 from sundial_kube.client import TOKEN_REVIEWS, KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Public-key signatures only: a shared secret would let any holder make tokens."""
@@ -25,6 +29,10 @@ KEYS_SECONDS = 600.0
 """How long a provider's keys are kept; a token of an unknown key asks for them again, this often at most:"""
 KEYS_PAUSE_SECONDS = 10.0
 PROVIDER_SECONDS = 5.0
+
+OUTAGE_SECONDS = 3600.0
+"""How long a token of the cluster that was good is believed while the API server cannot be asked."""
+MOST_KNOWN = 10_000
 
 RESERVED = "system:"
 """Users and groups of the cluster itself begin so: a provider's words must not make anybody one of them."""
@@ -72,13 +80,32 @@ class ClusterTokens:
     def __init__(self, client: KubeClient, audience: str = "") -> None:
         self._client = client
         self._spec = {"audiences": [audience]} if audience else {}
+        self._known: dict[bytes, tuple[float, Caller]] = {}
 
     async def identify(self, token: str | None) -> Caller:
-        """Identify the owner of a token."""
+        """Identify the owner of a token; while the cluster is away, of one that was good within the hour."""
+        text = _required(token)
+        key = hashlib.sha256(text.encode()).digest()
+        try:
+            caller = await self._review(text)
+        except (ApiError, ApiUnreachable):
+            seen_at, known = self._known.get(key, (float("-inf"), None))
+            if known is None or time.monotonic() - seen_at > OUTAGE_SECONDS or has_expired(text, time.time()):
+                raise
+            return known
+        except Problem:
+            self._known.pop(key, None)
+            raise
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = (time.monotonic(), caller)
+        return caller
+
+    async def _review(self, token: str) -> Caller:
         review = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
-            "spec": self._spec | {"token": _required(token)},
+            "spec": self._spec | {"token": token},
         }
         answer = (await self._client.review(TOKEN_REVIEWS, review)).get("status") or {}
         if not answer.get("authenticated"):
@@ -154,6 +181,15 @@ class ProviderTokens:
         limit = aiohttp.ClientTimeout(total=PROVIDER_SECONDS)
         async with self._session.get(url, timeout=limit, raise_for_status=True) as answer:
             return await answer.json(content_type=None)
+
+
+def has_expired(token: str, now: float) -> bool:
+    """Tell whether a token says that it has ended; `now` in Unix seconds, one without an end has not."""
+    with suppress(ValueError, IndexError, AttributeError):
+        part = token.split(".")[1]
+        end = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))).get("exp")
+        return isinstance(end, int | float) and end <= now
+    return False
 
 
 def import_keys(published: Any) -> KeySet:
