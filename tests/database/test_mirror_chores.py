@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mirrored import build_schedule_item
+from prometheus_client import CollectorRegistry
 from situations import build_job_item
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sundial_api.mirror import store
 from sundial_api.mirror.batches import Kind, read_object, sort_values
 from sundial_api.mirror.chores import Chores
+from sundial_api.mirror.metrics import MirrorMetrics
 from sundial_api.settings import DatabaseSettings
 
 NOW = datetime.now(UTC)
@@ -58,8 +60,11 @@ async def test_wrong_totals_are_corrected(
     async with fresh_engine.connect() as connection:
         await mirror_one(connection)
         await change(connection, spoil)
-        await Chores(connection, chores_settings).run(NOW)
+        registry = CollectorRegistry()
+        chores = Chores(connection, chores_settings, MirrorMetrics(registry))
+        assert [await chores.run(NOW) for _ in range(3)] == [False] * 3
         assert await change(connection, COUNTS) == [("pending", 1)]
+    assert registry.get_sample_value("sundial_mirror_corrected_totals_total") == 1
 
 
 async def test_old_history_goes(fresh_engine: AsyncEngine, fresh_database: str) -> None:
@@ -68,6 +73,6 @@ async def test_old_history_goes(fresh_engine: AsyncEngine, fresh_database: str) 
         await mirror_one(connection)
         ended = "UPDATE scheduled_job_executions SET status = 'success', started_at = :at, completed_at = :at"
         await change(connection, ended, at=NOW - timedelta(days=2))
-        chores = Chores(connection, settings)
+        chores = Chores(connection, settings, MirrorMetrics(CollectorRegistry()))
         assert [await chores.run(NOW) for _ in range(2)] == [True, False]
         assert await change(connection, "SELECT id FROM scheduled_job_executions") == []

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.mirror import retention
 from sundial_api.mirror import statements as sql
+from sundial_api.mirror.metrics import MirrorMetrics
 from sundial_api.mirror.store import WRITE_LOCK
 from sundial_api.settings import DatabaseSettings
 
@@ -21,9 +22,12 @@ COUNTED_AT_ONCE = 20
 class Chores:
     """Small pieces of work, one transaction each; `run` does one round."""
 
-    def __init__(self, connection: AsyncConnection, settings: DatabaseSettings) -> None:
+    def __init__(
+        self, connection: AsyncConnection, settings: DatabaseSettings, metrics: MirrorMetrics
+    ) -> None:
         self._connection = connection
         self._settings = settings
+        self._metrics = metrics
         self._counted_until = FIRST_JOB
 
     async def run(self, now: datetime) -> bool:
@@ -43,6 +47,7 @@ class Chores:
         self._counted_until = job_ids[-1] if job_ids else FIRST_JOB
         if wrong:
             log.error("totals were wrong and are corrected", jobs=wrong)
+            self._metrics.corrected_totals.inc(len(wrong))
             async with self._connection.begin():
                 await self._connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
                 await self._connection.execute(sql.FORGET_COUNTS, {"ids": wrong})

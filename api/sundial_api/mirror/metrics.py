@@ -51,6 +51,11 @@ class MirrorMetrics:
             "Lists so short that a second one was asked for.",
             registry=registry,
         )
+        self.corrected_totals = Counter(
+            "sundial_mirror_corrected_totals",
+            "Jobs whose totals of executions were wrong and were counted again.",
+            registry=registry,
+        )
         self.sessions = Counter(
             "sundial_mirror_sessions",
             "Times that this process became the active mirror.",

@@ -74,7 +74,7 @@ class Session:
         self._read_clock = role.read_clock
         self._instance = role.instance
         self._lease = FreshnessLease(client, role.scope.installation_ns, role.instance)
-        self._chores = Chores(connection, role.settings)
+        self._chores = Chores(connection, role.settings, metrics)
         self._chores_at = 0.0
         self._unlisted = set(Kind)
         self._quarantined: set[str] = set()
