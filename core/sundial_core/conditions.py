@@ -33,7 +33,6 @@ class Reason(StrEnum):
     NEVER_FIRES = "NeverFires"  # no slot in the ten years after effectiveFrom
     IN_THE_PAST = "InThePast"  # the instant of `at` passed without counting
     TASK_FUNCTION_NOT_FOUND = "TaskFunctionNotFound"  # no TaskFunction of that name in the namespace
-    UNKNOWN_HANDLER = "UnknownHandler"  # the TaskFunction's handler is none that this release knows
     UNSUPPORTED_HANDLER = "UnsupportedHandler"  # known, but not run by this release
     ARGS_TOO_LARGE = "ArgsTooLarge"  # the args are over 64 KiB of JSON
     DUPLICATE_NAME = "DuplicateName"  # another TaskFunction in the namespace has this spec.name

@@ -72,20 +72,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     moment = replace(moment, rivals=asked.find_rivals(drafts))
     placed = judge(view, moment, known)
     answers = asked.answer_all(drafts, placed.asked, now)
-    given_up = {judgement.first for judgement in placed.judgements}
-    low = max(now, moment.effective_from, stored.cursor or now)
-    report = Report(
-        job=view.job,
-        plan=view.plan,
-        hold=moment.hold,
-        effective_from=moment.effective_from,
-        runs=tuple(known.values()),
-        judgements=_find_unstored(view, placed, known),
-        creating=(view.memory.creating - given_up) | frozenset(placed.starts),
-        queued=placed.waiting,
-        following=find_following(view.plan, moment.hold, low),
-        clock=resets.judge_clock(view.circumstances, stored, view, now),
-    )
+    report = _build_report(view, moment, known, placed)
     status = build_status(report, stored, now)
     ends = find_endings(view, moment, known, open_ends, placed)
     ended = view.memory.ending | {ending.job.uid for ending in ends}
@@ -107,6 +94,25 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         urgency=judge_urgency(written, status),
         wake_at=_find_wake(report, [choice.next_at, answers.wake_at], now),
         reset_at=view.memory.reset_at,
+    )
+
+
+def _build_report(view: View, moment: Moment, known: Mapping[str, Run], placed: Placed) -> Report:
+    """Gather what the status is built from."""
+    now, stored = moment.now, moment.stored
+    given_up = {judgement.first for judgement in placed.judgements}
+    low = max(now, moment.effective_from, stored.cursor or now)
+    return Report(
+        job=view.job,
+        plan=view.plan,
+        hold=moment.hold,
+        effective_from=moment.effective_from,
+        runs=tuple(known.values()),
+        judgements=_find_unstored(view, placed, known),
+        creating=(view.memory.creating - given_up) | frozenset(placed.starts),
+        queued=placed.waiting,
+        following=find_following(view.plan, moment.hold, low),
+        clock=resets.judge_clock(view.circumstances, stored, view, now),
     )
 
 

@@ -87,7 +87,6 @@ class Store(Generic[V]):
         ]
         for value in missing:
             self._drop(value.uid, resource_version, value)
-        self._deleted = {uid: rv for uid, rv in self._deleted.items() if rv >= resource_version}
 
     def _drop(self, uid: str, resource_version: int, last: V | None) -> None:
         self._deleted.pop(uid, None)

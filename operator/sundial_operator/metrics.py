@@ -13,6 +13,22 @@ from sundial_core.model import JsonObject
 LATENESS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 RECONCILE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
 
+GAUGES = {
+    "leader": "1 while this process leads.",
+    "term": "The newest term of this process.",
+    "clock_skew_seconds": "By how much the local clock is at least ahead of the API server's.",
+    "clock_trusted": "1 while the local clock is at most 60 s off: otherwise nothing starts.",
+    "held": "1 while all starts of the installation are held.",
+    "queue_depth": "Writes that wait for their turn or are under way.",
+    "decisions_waiting": "ScheduledJobs that are to be looked at now.",
+    "scheduled_jobs": "ScheduledJobs in the store.",
+    "jobs": "Jobs in the store.",
+    "finished_jobs": "Finished Jobs in the store, which the installation's cap is about.",
+    "schedules_awaiting_mirror": "ScheduledJobs with Jobs kept until the database has them.",
+    "fence": "1 while the API server's fence refuses Jobs of an older term.",
+}
+"""What is read whenever somebody asks: name and meaning of each."""
+
 
 class WatchRestarts(Collector):
     """A counter that is kept elsewhere, and read whenever somebody asks."""
@@ -80,21 +96,7 @@ class Metrics:
             registry=registry,
         )
         self._gauges = {
-            name: Gauge(f"sundial_{name}", text, registry=registry)
-            for name, text in (
-                ("leader", "1 while this process leads."),
-                ("term", "The newest term of this process."),
-                ("clock_skew_seconds", "By how much the local clock is at least ahead of the API server's."),
-                ("clock_trusted", "1 while the local clock is at most 60 s off: otherwise nothing starts."),
-                ("held", "1 while all starts of the installation are held."),
-                ("queue_depth", "Writes that wait for their turn or are under way."),
-                ("decisions_waiting", "ScheduledJobs that are to be looked at now."),
-                ("scheduled_jobs", "ScheduledJobs in the store."),
-                ("jobs", "Jobs in the store."),
-                ("finished_jobs", "Finished Jobs in the store, which the installation's cap is about."),
-                ("schedules_awaiting_mirror", "ScheduledJobs with Jobs kept until the database has them."),
-                ("fence", "1 while the API server's fence refuses Jobs of an older term."),
-            )
+            name: Gauge(f"sundial_{name}", text, registry=registry) for name, text in GAUGES.items()
         }
 
     def watch(self, name: str, read: Callable[[], float]) -> None:

@@ -1,3 +1,5 @@
+"""Does each line of the log name what it is about alike?"""
+
 from __future__ import annotations
 
 from situations import UID, at

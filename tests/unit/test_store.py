@@ -115,6 +115,14 @@ def test_a_deletion_that_does_not_parse_is_a_deletion() -> None:
     assert (len(witness.store), witness.told[-1]) == (0, ("a1", "-"))
 
 
+def test_an_answer_that_was_under_way_during_a_list_brings_nothing_back() -> None:
+    witness = Witness()
+    witness.do(("put", ("a", 1)))
+    witness.store.remove(item("a", 3))
+    witness.store.retain(set(), 5)
+    assert witness.do(("put", ("a", 2))) == []
+
+
 def test_old_deletions_are_forgotten() -> None:
     witness = Witness()
     for number in range(MOST_DELETIONS + 1):

@@ -1,3 +1,5 @@
+"""What a newly stored status tells, in the log and as an Event."""
+
 from __future__ import annotations
 
 from typing import Any
