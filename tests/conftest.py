@@ -2,7 +2,14 @@
 
 import signal
 
-pytest_plugins = ["sundial_devcluster.pytest_plugin", "operators", "databases", "mirrors", "api_processes"]
+pytest_plugins = [
+    "sundial_devcluster.pytest_plugin",
+    "operators",
+    "databases",
+    "mirrors",
+    "api_processes",
+    "api_callers",
+]
 
 
 def pytest_configure() -> None:

@@ -2,75 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
-from apis import serve
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from sundial_api.mirror.answers import take_answers
-from sundial_api.mirror.batches import Kind
-from sundial_core.instants import parse_instant
-from sundial_devcluster.cluster import Cluster
+from api_callers import Api
 
 JsonObject = dict[str, Any]
-NOW = parse_instant("2026-01-01T00:00:00Z")
-CONTAINER = {"name": "main", "image": "localhost/box:1"}
-FUNCTION: JsonObject = {
-    "apiVersion": "sundial.dev/v1alpha1",
-    "kind": "TaskFunction",
-    "metadata": {"name": "clean-up"},
-    "spec": {
-        "name": "clean_up",
-        "handler": {"container": {}},
-        "template": {"spec": {"template": {"spec": {"containers": [CONTAINER]}}}},
-    },
-}
-
-
-class Api:
-    """A caller of the API, and a look at the resources behind it."""
-
-    def __init__(self, http: httpx.AsyncClient, cluster: Cluster, ns: str, function_id: int) -> None:
-        self.http, self.cluster, self.ns, self.function_id = http, cluster, ns, function_id
-
-    async def ask(self, method: str, path: str, body: Any = None, status: int = 200, **headers: str) -> Any:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = await self.http.request(method, path, json=body, headers=named)
-        assert answer.status_code == status, answer.text
-        return answer.json() if answer.content else None
-
-    async def create(self, status: int = 201, **fields: Any) -> Any:
-        body = {"name": "Clean up", "taskFunctionId": self.function_id, "jobTypeId": 1}
-        headers = fields.pop("headers", {})
-        return await self.ask(
-            "POST", "/jobs", body | {"scheduleConfig": {"hours": 1}} | fields, status, **headers
-        )
-
-    def read(self, job: JsonObject) -> JsonObject:
-        kind = "scheduledjobs"
-        path = f"/apis/sundial.dev/v1alpha1/namespaces/{self.ns}/{kind}/{job['resourceName']}"
-        return self.cluster.get_json(path)
-
-    def mark(self, job: JsonObject, label: str) -> None:
-        self.cluster.kubectl("label", "-n", self.ns, "sj", job["resourceName"], label)
-
-
-@pytest.fixture
-async def api(
-    cluster: Cluster, namespace: str, fresh_engine: AsyncEngine, fresh_database: str
-) -> AsyncIterator[Api]:
-    cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(FUNCTION))
-    found = cluster.get_json(f"/apis/sundial.dev/v1alpha1/namespaces/{namespace}/taskfunctions/clean-up")
-    async with fresh_engine.begin() as connection:
-        await take_answers(connection, [(Kind.TASK_FUNCTION, found)], NOW)
-        number = await connection.scalar(text("SELECT id FROM task_functions WHERE name = 'clean_up'"))
-    async with serve(cluster, fresh_database) as http:
-        yield Api(http, cluster, namespace, number)
 
 
 async def test_job_becomes_a_resource_and_the_next_read_has_it(api: Api) -> None:
