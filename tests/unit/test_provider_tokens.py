@@ -135,6 +135,10 @@ async def test_shared_secret_made_of_the_public_key_is_refused(
 ) -> None:
     secret = OctKey.import_key(issuer.key.as_pem(private=False).hex(), {"kid": "first"})
     assert (await refuse(tokens, issuer.sign(secret, "HS256"))).status == 401
+
+
+async def test_published_secret_is_refused(tokens: ProviderTokens, issuer: Issuer) -> None:
+    secret = OctKey.import_key("a secret that everybody can read now", {"kid": "shared"})
     issuer.published.append(secret.as_dict())
     assert (await refuse(tokens, issuer.sign(secret, "HS256"))).status == 401
 
