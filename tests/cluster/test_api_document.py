@@ -11,7 +11,7 @@ from api_processes import WRITER, ApiProcess, make_function, make_user
 
 from sundial_devcluster.cluster import Cluster
 
-DOCUMENT = "docs/openapi.json"
+DOCUMENT = Path("docs/openapi.json").absolute()
 CONFIG = Path("tests/schemathesis.toml")
 JOB = {"name": "Real", "jobTypeId": 1, "scheduleConfig": {"hours": 1}, "maxInstances": 10}
 
@@ -35,6 +35,6 @@ def test_answers_are_those_of_the_document(
     config.write_text(text)
     command = [Path(sys.executable).parent / "schemathesis", "--config-file", config, "run", DOCUMENT]
     how = ["--url", api_process.url, "--header", f"Authorization: Bearer {token}"]
-    run = subprocess.run([*command, *how], capture_output=True, text=True, check=False)
+    run = subprocess.run([*command, *how], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
     assert "Traceback" not in api_process.log.read_text()
