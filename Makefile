@@ -12,7 +12,7 @@ help: ## List these verbs
 demo: setup programs ## Show ScheduledJobs running in a throw-away cluster (CLUSTER=auto|local|current|kind|k3d, DEMO_SECONDS=60)
 	$(PY) -m sundial_demo --cluster $(CLUSTER)
 
-test: setup programs ## Run all tests (first run: up to 40 minutes, it builds Kubernetes; later ones: under 10)
+test: setup programs ## Run all tests (first run: up to 45 minutes, it builds Kubernetes; later ones: about 18)
 	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/database tests/cluster
 	$(PY) -m pytest tests/chaos tests/pods
 

@@ -36,6 +36,8 @@ LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 1.5
 LONGEST_TROUBLE_SECONDS = 300.0
+TLS_END_SECONDS = 0.5
+"""How long the ends of watches that were cut off take: nothing tells when they are over."""
 UNCOMPRESSED = {"Accept-Encoding": "identity"}
 NOT_PASSED_ON = (
     "accept-encoding",
@@ -248,3 +250,5 @@ class Proxies:
             self._started.set()
             await self._stop.wait()
             await asyncio.gather(*(runner.cleanup() for runner in runners))
+            await connector.close(abort_ssl=True)
+            await asyncio.sleep(TLS_END_SECONDS)
