@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily
@@ -47,57 +48,43 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-        self.lateness = Histogram(
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self.lateness = histogram(
             "sundial_start_lateness_seconds",
             "From a slot to the answer to its Job's creation.",
             buckets=LATENESS_BUCKETS,
-            registry=registry,
         )
-        self.verdicts = Counter(
-            "sundial_slot_verdicts",
-            "Slots by verdict, once stored.",
-            ["verdict", "reason"],
-            registry=registry,
+        self.verdicts = counter(
+            "sundial_slot_verdicts", "Slots by verdict, once stored.", ["verdict", "reason"]
         )
-        self.corrections = Counter(
-            "sundial_corrections",
-            "Slots that turned out to be started after another verdict was stored.",
-            registry=registry,
+        self.corrections = counter(
+            "sundial_corrections", "Slots that turned out to be started after another verdict was stored."
         )
-        self.events_dropped = Counter(
+        self.events_dropped = counter(
             "sundial_events_dropped",
             "Events that were not written, by cause (behind, rate, failed).",
             ["cause"],
-            registry=registry,
         )
-        self.results = Counter("sundial_runs", "Runs that ended, by result.", ["result"], registry=registry)
-        self.reconcile = Histogram(
+        self.results = counter("sundial_runs", "Runs that ended, by result.", ["result"])
+        self.reconcile = histogram(
             "sundial_reconcile_seconds",
             "The time to decide about one ScheduledJob.",
             buckets=RECONCILE_BUCKETS,
-            registry=registry,
         )
-        self.api_calls = Counter(
-            "sundial_api_calls", "Requests by verb and status code.", ["verb", "code"], registry=registry
-        )
-        self.rejected = Counter(
-            "sundial_unparsable_objects", "Objects that did not parse.", ["kind"], registry=registry
-        )
-        self.capped = Counter(
+        self.api_calls = counter("sundial_api_calls", "Requests by verb and status code.", ["verb", "code"])
+        self.rejected = counter("sundial_unparsable_objects", "Objects that did not parse.", ["kind"])
+        self.capped = counter(
             "sundial_jobs_beyond_cap",
             "Finished Jobs that were deleted because there were too many, by cap (schedule, installation).",
             ["cap"],
-            registry=registry,
         )
-        self.lost_by_watch = Counter(
+        self.lost_by_watch = counter(
             "sundial_changes_lost_by_watch",
             "Objects whose change or end no watch had told when they were listed again, by kind.",
             ["kind"],
-            registry=registry,
         )
-        self._gauges = {
-            name: Gauge(f"sundial_{name}", text, registry=registry) for name, text in GAUGES.items()
-        }
+        self._gauges = {name: gauge(f"sundial_{name}", text) for name, text in GAUGES.items()}
 
     def watch(self, name: str, read: Callable[[], float]) -> None:
         """Read a gauge by a function whenever somebody asks."""

@@ -92,7 +92,7 @@ asking = st.one_of(
 def test_each_slot_that_counts_ends_in_one_verdict(
     spec: dict[str, Any], script: list[tuple[Any, ...]]
 ) -> None:
-    play(spec, script)
+    check_story(play(spec, script))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -100,11 +100,11 @@ def test_each_slot_that_counts_ends_in_one_verdict(
 def test_each_run_that_is_asked_for_starts_once_and_ends_with_a_status(
     spec: dict[str, Any], script: list[tuple[Any, ...]]
 ) -> None:
-    play(spec, script)
+    check_story(play(spec, script))
 
 
-def play(spec: dict[str, Any], script: list[tuple[Any, ...]]) -> None:
-    """Play a story from its first step to a calm end, and check what is left."""
+def play(spec: dict[str, Any], script: list[tuple[Any, ...]]) -> Story:
+    """Play a story from its first step to a calm end."""
     cluster = Cluster(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sundial_operator.creates.read_clock", lambda: cluster.now)
@@ -114,4 +114,4 @@ def play(spec: dict[str, Any], script: list[tuple[Any, ...]]) -> None:
         for step in script:
             story.play(step)
         story.settle()
-    check_story(story)
+    return story

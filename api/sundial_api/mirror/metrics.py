@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -13,66 +14,36 @@ class MirrorMetrics:
     """What the mirror counts and measures, in a registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.lag = Histogram(
-            "sundial_mirror_lag_seconds",
-            "From a change's arrival from the cluster to its row.",
-            buckets=LAGS,
-            registry=registry,
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self.lag = histogram(
+            "sundial_mirror_lag_seconds", "From a change's arrival from the cluster to its row.", buckets=LAGS
         )
-        self.batch = Histogram(
-            "sundial_mirror_batch_seconds",
-            "How long a batch takes to write.",
-            buckets=LAGS,
-            registry=registry,
+        self.batch = histogram(
+            "sundial_mirror_batch_seconds", "How long a batch takes to write.", buckets=LAGS
         )
-        self.changes = Counter(
-            "sundial_mirror_changes",
-            "Changes of objects written, by kind.",
-            ["kind"],
-            registry=registry,
+        self.changes = counter("sundial_mirror_changes", "Changes of objects written, by kind.", ["kind"])
+        self.quarantined = counter("sundial_mirror_quarantined", "Objects that could not be read or written.")
+        self.unknown_outcomes = counter(
+            "sundial_mirror_unknown_outcomes", "Runs whose outcome was never seen."
         )
-        self.quarantined = Counter(
-            "sundial_mirror_quarantined",
-            "Objects that could not be read or written.",
-            registry=registry,
+        self.gaps = counter("sundial_mirror_gaps", "Times that slots passed while nothing was mirrored.")
+        self.doubted_lists = counter(
+            "sundial_mirror_doubted_lists", "Lists so short that a second one was asked for."
         )
-        self.unknown_outcomes = Counter(
-            "sundial_mirror_unknown_outcomes",
-            "Runs whose outcome was never seen.",
-            registry=registry,
-        )
-        self.gaps = Counter(
-            "sundial_mirror_gaps",
-            "Times that slots passed while nothing was mirrored.",
-            registry=registry,
-        )
-        self.doubted_lists = Counter(
-            "sundial_mirror_doubted_lists",
-            "Lists so short that a second one was asked for.",
-            registry=registry,
-        )
-        self.corrected_totals = Counter(
+        self.corrected_totals = counter(
             "sundial_mirror_corrected_totals",
             "Jobs whose totals of executions were wrong and were counted again.",
-            registry=registry,
         )
-        self.sessions = Counter(
-            "sundial_mirror_sessions",
-            "Times that this process became the active mirror.",
-            registry=registry,
+        self.sessions = counter(
+            "sundial_mirror_sessions", "Times that this process became the active mirror."
         )
-        self.synced = Gauge(
-            "sundial_mirror_synced",
-            "1 while this process mirrors and all lists are written.",
-            registry=registry,
+        self.synced = gauge(
+            "sundial_mirror_synced", "1 while this process mirrors and all lists are written."
         )
-        self.sync_seconds = Gauge(
-            "sundial_mirror_sync_seconds",
-            "How long the newest first sync took.",
-            registry=registry,
-        )
-        self.epoch = Gauge("sundial_mirror_epoch", "The life of the cluster's store.", registry=registry)
-        self._waiting = Gauge("sundial_mirror_waiting", "Changes that wait to be written.", registry=registry)
+        self.sync_seconds = gauge("sundial_mirror_sync_seconds", "How long the newest first sync took.")
+        self.epoch = gauge("sundial_mirror_epoch", "The life of the cluster's store.")
+        self._waiting = gauge("sundial_mirror_waiting", "Changes that wait to be written.")
 
     def watch_waiting(self, count: Callable[[], float]) -> None:
         """Show how many changes wait, as that function counts them when asked."""
