@@ -160,11 +160,15 @@ class Cluster:
             self._progress(job)
 
     def land(self, until: datetime) -> None:
-        """Store the creates that land up to an instant; one whose name is taken is refused."""
+        """Store the creates that land up to an instant; one whose name is taken is refused.
+
+        One that lands too late contradicts a verdict, but does not outlive the Job of another request: that
+        no request lives longer than a tombstone is assumed (creates.UNANSWERED_FOR, `tombstoneSeconds`).
+        """
         for when, manifest in list(self.landings):
             if when <= until:
                 self.landings.remove((when, manifest))
-                if manifest["metadata"]["name"] not in self.jobs:
+                if manifest["metadata"]["name"] not in (self.made if self.are_landings_late else self.jobs):
                     self._store(manifest)
 
     def _store(self, manifest: dict[str, Any]) -> dict[str, Any]:
