@@ -40,11 +40,13 @@ class ApiProcess:
 
 
 @contextmanager
-def run_api(cluster: Cluster, database: str, log: Path, **settings: str) -> Iterator[ApiProcess]:
+def run_api(
+    cluster: Cluster, database: str, log: Path, kubeconfig: Path | None = None, **settings: str
+) -> Iterator[ApiProcess]:
     """Run the API until the block ends; it mirrors the whole cluster."""
     port = _find_port()
     own = {name: value for name, value in os.environ.items() if not name.startswith("SUNDIAL_")}
-    own |= {"KUBECONFIG": str(cluster.kubeconfig), "SUNDIAL_API_DATABASE_URL": database}
+    own |= {"KUBECONFIG": str(kubeconfig or cluster.kubeconfig), "SUNDIAL_API_DATABASE_URL": database}
     own |= {"SUNDIAL_API_PORT": str(port), "SUNDIAL_NAMESPACE": "default"}
     own |= {f"SUNDIAL_API_{name.upper()}": value for name, value in settings.items()}
     with log.open("wb") as out:

@@ -31,15 +31,20 @@ from sundial_api.jobs.endpoints import previews
 from sundial_api.jobs.endpoints import router as jobs
 from sundial_api.mirror.mirror import Mirror
 from sundial_api.mirror.settings import MirrorSettings
+from sundial_api.permissions import list_needed, report_missing
 from sundial_api.settings import AuthMode, Settings
 from sundial_api.status.endpoints import router as status
 from sundial_api.task_functions.endpoints import router as task_functions
 from sundial_kube.client import KubeClient
+from sundial_kube.environment import describe_settings, explain_unusable
 from sundial_kube.login import load_configuration
+from sundial_kube.logs import configure_logs
 
 log = structlog.get_logger()
 
 PREFIX = "/api/v1/scheduler"
+STOP_SECONDS = 5
+"""How long a stop waits for requests: those that stream events do not end by themselves."""
 
 
 def build_application(settings: Settings) -> FastAPI:
@@ -83,7 +88,10 @@ async def _assemble(settings: Settings, registry: CollectorRegistry, exits: Asyn
     client = await exits.enter_async_context(KubeClient(configuration, user_agent="sundial-api"))
     authenticator = await _build_authenticator(settings, client, exits)
     access: Access = Everything() if settings.auth is AuthMode.NONE else ClusterRoles(client)
-    mirror = Mirror(engine, client, MirrorSettings().scope, settings, registry)
+    scope = MirrorSettings().scope
+    needed = list_needed(scope.installation_ns, scope.watched_ns or None, settings.auth)
+    exits.push_async_callback(_cancel, asyncio.create_task(report_missing(client, needed)))
+    mirror = Mirror(engine, client, scope, settings, registry)
     mirror.start()
     exits.push_async_callback(mirror.stop)
     newest = Newest(engine)
@@ -112,23 +120,23 @@ async def _build_authenticator(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the API as a command."""
-    fields = "\n".join(
-        f"  SUNDIAL_API_{name.upper():25} {field.description}"
-        for name, field in Settings.model_fields.items()
-    )
     parser = argparse.ArgumentParser(
         prog="sundial-api",
         description="Serve the scheduler's REST API. Logs in by KUBECONFIG, else as its Pod.",
-        epilog=f"environment variables:\n{fields}",
+        epilog=describe_settings(Settings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.parse_args(arguments)
     try:
         settings = Settings()
     except ValidationError as error:
-        problems = "; ".join(
-            f"SUNDIAL_API_{str(e['loc'][0]).upper()}: {e['msg']}" if e["loc"] else e["msg"]
-            for e in error.errors()
-        )
-        sys.exit(f"sundial-api: {problems}")
-    uvicorn.run(build_application(settings), host=settings.host, port=settings.port, log_config=None)
+        sys.exit(f"sundial-api: {explain_unusable(Settings, error)}")
+    configure_logs(settings.log_format)
+    uvicorn.run(
+        build_application(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )

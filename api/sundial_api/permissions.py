@@ -1,11 +1,16 @@
-"""What the API and its mirror need to be permitted in the cluster: the source of their roles."""
+"""What the API and its mirror need to be permitted in the cluster: the source of their roles, and a check."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator
+
+import structlog
 
 from sundial_api.settings import AuthMode
-from sundial_kube.permissions import Permission
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.permissions import Permission, find_missing
 from sundial_kube.resources import (
     ACCESS_REVIEWS,
     JOBS,
@@ -16,6 +21,25 @@ from sundial_kube.resources import (
     TASK_FUNCTIONS,
     TOKEN_REVIEWS,
 )
+
+log = structlog.get_logger()
+
+CHECK_SECONDS = 60.0
+
+
+async def report_missing(client: KubeClient, needed: Iterable[Permission]) -> None:
+    """Log what the API is not permitted, once a minute until nothing is missing; reads work without."""
+    needed = list(needed)
+    while missing := await _find_missing(client, needed):
+        log.error("not permitted; check the roles of the API", missing=missing)
+        await asyncio.sleep(CHECK_SECONDS)
+
+
+async def _find_missing(client: KubeClient, needed: list[Permission]) -> str:
+    try:
+        return ", ".join(map(str, await find_missing(client, needed)))
+    except (ApiError, ApiUnreachable) as error:
+        return f"not known: {error}"
 
 
 def list_needed(installation_ns: str, watched_ns: str | None, auth: AuthMode) -> Iterator[Permission]:

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sundial_core.zones import load_zone
+from sundial_kube.logs import LogFormat
 
 
 class DatabaseSettings(BaseSettings):
@@ -65,6 +66,9 @@ class Settings(DatabaseSettings):
     oidc_groups_claim: str = Field("groups", description="The claim with the names of groups.")
     namespace: str = Field("default", description="The namespace of jobs that name no other.")
     time_zone: str = Field("UTC", description="The IANA zone of jobs that name no other.")
+    log_format: LogFormat = Field(
+        LogFormat.AUTO, description="console or json; auto takes console on a terminal."
+    )
     instance_seconds: float = Field(
         60.0, gt=0, description="How long after its last heartbeat a replica counts as running."
     )

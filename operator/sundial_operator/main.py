@@ -14,10 +14,11 @@ import kopf
 import structlog
 from pydantic import ValidationError
 
+from sundial_kube.environment import describe_settings, explain_unusable
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import LoginError
+from sundial_kube.logs import configure_logs
 from sundial_operator.handlers import register_handlers
-from sundial_operator.logs import configure_logs
 from sundial_operator.runtime import Runtime, StartError
 from sundial_operator.settings import Settings
 
@@ -109,22 +110,17 @@ def build_kopf_settings() -> kopf.OperatorSettings:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the operator as a command."""
-    fields = "\n".join(
-        f"  SUNDIAL_{name.upper():25} {field.description} [{field.default}]"
-        for name, field in Settings.model_fields.items()
-    )
     parser = argparse.ArgumentParser(
         prog="sundial-operator",
         description="Run ScheduledJobs as Kubernetes Jobs. Logs in by KUBECONFIG, else as its Pod.",
-        epilog=f"environment variables:\n{fields}",
+        epilog=describe_settings(Settings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.parse_args(arguments)
     try:
         settings = Settings()
     except ValidationError as error:
-        problems = "; ".join(f"SUNDIAL_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
-        sys.exit(f"sundial-operator: {problems}")
+        sys.exit(f"sundial-operator: {explain_unusable(Settings, error)}")
     configure_logs(settings.log_format)
     gc.set_threshold(YOUNG_OBJECTS)
     sys.exit(asyncio.run(run_operator(settings)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -10,14 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sundial_core.leases import Timing
 from sundial_core.names import build_installation
-
-
-class LogFormat(StrEnum):
-    """How log lines look."""
-
-    AUTO = "auto"
-    CONSOLE = "console"
-    JSON = "json"
+from sundial_kube.logs import LogFormat
 
 
 class Settings(BaseSettings):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +13,8 @@ import pytest
 from api_processes import READER, WRITER, ApiProcess, make_function, make_user, run_api
 from databases import copy_database
 
+from sundial_api.permissions import list_needed
+from sundial_api.settings import AuthMode
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
 from sundial_devcluster.postgres import Postgres
@@ -65,6 +69,7 @@ def house(
     with copy_database(postgres, template) as url, run_api(cluster, url, log) as api:
         yield House(api, cluster, ns)
         assert "Traceback" not in log.read_text()
+        assert "not permitted" not in log.read_text()
     cluster.kubectl("delete", "namespace", ns, "--wait=false")
 
 
@@ -139,3 +144,22 @@ def test_who_wrote_is_on_the_object_and_in_the_answers(house: House) -> None:
     assert (house.job["createdBy"], house.job["updatedBy"]) == (uid, uid)
     shown = house.ask(house.reader, "GET", f"/executions/{house.run_id}").json()
     assert (shown["triggeredByUserId"], shown["requestedBy"]) == (uid, run["spec"]["requestedBy"])
+
+
+def test_api_says_what_it_is_not_permitted(
+    cluster: Cluster, postgres: Postgres, fresh_database: str, namespace: str, tmp_path: Path
+) -> None:
+    rules = [
+        {"apiGroups": [one.resource.group], "resources": [one.resource.plural], "verbs": [one.verb]}
+        for one in list_needed("default", None, AuthMode.KUBERNETES)
+        if (one.verb, one.resource.plural) != ("patch", "jobs")
+    ]
+    token = make_user(cluster, namespace, "api", rules, "ClusterRole")
+    config = json.loads(cluster.kubectl("config", "view", "--raw", "-o", "json"))
+    config["users"][0]["user"] = {"token": token}
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(json.dumps(config))
+    log = tmp_path / "api.log"
+    with run_api(cluster, fresh_database, log, kubeconfig=kubeconfig):
+        until(lambda: "not permitted" in log.read_text(), 20)
+    assert '"missing": "patch jobs (batch) in all namespaces"' in log.read_text()

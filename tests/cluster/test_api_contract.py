@@ -15,24 +15,28 @@
 | Task functions: reserved 1 for a template | `test_template_of_its_own_is_function_1` |
 | Who: UUIDs in annotations, null after kubectl | `test_edit_with_kubectl_is_nobodys`, test_api_access.py |
 | Execution status, instances, deleted jobs | tests/database, tests/unit/test_mirror_executions.py |
-| Idempotency-Key | test_api_writes.py |
+| Edits are repeated three times | `test_edit_is_repeated_when_somebody_else_was_faster` |
+| Idempotency-Key, for 24 h | test_api_writes.py, `test_key_stands_for_24_hours` |
 | ETag moves with edits and not with runs | `test_tag_stays_while_runs_come_and_go` |
-| Cancel | `test_cancelled_run_*`, test_api_writes.py |
+| Cancel | `test_cancelled_run_*`, test_api_writes.py; of a run with a Job: test_demo_api.py |
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from api_callers import CONTAINER, Api
 
+from sundial_api.jobs import writes
 from sundial_core.instants import format_instant
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
+from sundial_kube.client import KubeClient
 
 JsonObject = dict[str, Any]
 
@@ -228,3 +232,35 @@ async def test_executions_of_a_deleted_job_stay_listed(api: Api) -> None:
     await api.ask("DELETE", f"/jobs/{job['id']}", status=204)
     assert (await api.ask("GET", f"/executions?job_id={job['id']}"))["total"] == 1
     await api.ask("GET", f"/jobs/{job['id']}/executions", status=404)
+
+
+@pytest.mark.parametrize(
+    ("rivals", "status"),
+    [pytest.param(2, 200, id="the third try is the first alone"), pytest.param(3, 409, id="never alone")],
+)
+async def test_edit_is_repeated_when_somebody_else_was_faster(
+    api: Api, monkeypatch: pytest.MonkeyPatch, rivals: int, status: int
+) -> None:
+    job = await api.create()
+    patch_json, labels = KubeClient.patch_json, iter(range(rivals))
+
+    async def come_second(client: KubeClient, *what: Any) -> JsonObject:
+        for label in itertools.islice(labels, 1):
+            api.mark(job, f"rival-{label}=was-here")
+        return await patch_json(client, *what)
+
+    monkeypatch.setattr(KubeClient, "patch_json", come_second)
+    await api.ask("PUT", f"/jobs/{job['id']}", {"retryCount": 1}, status)
+    assert api.read(job)["spec"]["retry"]["count"] == (1 if status == 200 else 3)
+    assert len(api.read(job)["metadata"]["labels"]) == rivals
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/{id}/trigger"])
+async def test_key_stands_for_24_hours(api: Api, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    job = await api.create(headers={"Idempotency_Key": "k"}, maxInstances=2)
+    path, body = path.format(id=job["id"]), api.body() if path == "/jobs" else None
+    await api.ask("POST", path, body, 201 if body else 200, Idempotency_Key="k")
+    assert timedelta(hours=24) == writes.REPEAT_WITHIN
+    monkeypatch.setattr(writes, "REPEAT_WITHIN", timedelta(0))
+    assert "24 hours" in (await api.ask("POST", path, body, 409, Idempotency_Key="k"))["detail"]
+    await api.ask("POST", path, body, 201 if body else 200, Idempotency_Key="l")

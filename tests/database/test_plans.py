@@ -16,11 +16,11 @@ from sqlalchemy.pool import NullPool
 from sundial_api.db.bookkeeping import ExecutionCount
 from sundial_api.db.engine import read_url
 from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot
+from sundial_api.executions.repository import NEWEST, OLDEST, ExecutionFilter, Order, select_page
 from sundial_devcluster.postgres import Postgres
 
 Job, Execution, Count = ScheduledJob, ScheduledJobExecution, ExecutionCount
 EXECUTIONS, JOBS = 200_000, 1_000
-NEWEST = (Execution.started_at.desc(), Execution.id.desc())
 PREFIX = "ix_scheduled_job_executions_"
 DEEP = NOON - timedelta(seconds=150_000)
 
@@ -96,6 +96,25 @@ def test_a_query_has_its_index(full: Connection, statement: Select[object], inde
     plan = read_plan(full, statement)
     assert index in plan.indexes
     assert not {"Sort", "Incremental Sort"} & plan.steps
+
+
+@pytest.mark.parametrize("order", [NEWEST, OLDEST], ids=["newest first", "oldest first"])
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        pytest.param(ExecutionFilter(), f"{PREFIX}started_at", id="all"),
+        pytest.param(ExecutionFilter(status="failed"), f"{PREFIX}status", id="of a status"),
+        pytest.param(ExecutionFilter(job_id(1)), f"{PREFIX}job_id", id="of a job"),
+        pytest.param(ExecutionFilter(job_id(1), "success"), f"{PREFIX}job_id_status", id="of both"),
+    ],
+)
+def test_page_far_down_reads_rows_of_that_page_only(
+    full: Connection, order: Order, wanted: ExecutionFilter, index: str
+) -> None:
+    plan = read_plan(full, select_page(wanted, order, 1_000, 50))
+    assert plan.indexes == {index, "pk_scheduled_job_executions"}
+    assert "Index Only Scan" in plan.steps
+    assert not {"Sort", "Incremental Sort", "Seq Scan"} & plan.steps
 
 
 def test_slots_of_a_job_come_in_order_from_their_key(full: Connection) -> None:

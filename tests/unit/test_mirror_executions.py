@@ -23,6 +23,7 @@ from mirrored import (
 )
 from situations import UID
 
+from sundial_api.executions.schemas import AttemptRead
 from sundial_api.mirror.executions import UNKNOWN_STANDING, Standing, build_row, load, merge, settle
 from sundial_api.mirror.facts import Asked, Fact, JobPart, Version
 
@@ -186,3 +187,15 @@ def test_a_row_is_read_back_as_it_was_built(standing: Standing) -> None:
     execution = tell(*MANY, asked_fact())
     row: Any = build_row(execution, standing)
     assert load(row.sources, row.attempts) == execution
+
+
+def test_each_attempt_is_shown_with_its_own_times() -> None:
+    failed = pod_fact(terminated=build_termination(3))
+    row = build_row(tell(job_fact("Failed"), failed, job_fact(attempt=2)), ACTIVE)
+    first, second = (
+        AttemptRead.model_validate(attempt).model_dump(by_alias=True) for attempt in row.attempts
+    )
+    assert (first["attempt"], first["exitCode"], first["podName"]) == (1, 3, "pod-a")
+    assert first["startedAt"] is not None
+    assert first["completedAt"] is not None
+    assert (second["attempt"], second["phase"], second["podName"]) == (2, "Pending", None)

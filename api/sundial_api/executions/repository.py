@@ -19,6 +19,9 @@ EXECUTIONS = ScheduledJobExecution.__table__
 COUNTS = ExecutionCount.__table__
 JOBS = ScheduledJob.__table__
 SLOTS = ScheduledJobSlot.__table__
+Order = tuple[ColumnElement[Any], ColumnElement[Any]]
+NEWEST: Order = (EXECUTIONS.c.started_at.desc(), EXECUTIONS.c.id.desc())
+OLDEST: Order = (EXECUTIONS.c.started_at.asc(), EXECUTIONS.c.id.asc())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,19 @@ async def list_page(
     """List a page, newest first; one in the older half is read from the old end."""
     behind = total - page.offset - page.size
     if behind >= page.offset:
-        return await fetch_all(connection, _newest(wanted).offset(page.offset).limit(page.size))
-    size = min(page.size, page.size + behind)
-    if size <= 0:
+        query = select_page(wanted, NEWEST, page.offset, page.size)
+    elif page.size + behind > 0:
+        query = select_page(wanted, OLDEST, max(behind, 0), min(page.size, page.size + behind))
+    else:
         return []
-    query = select(EXECUTIONS).where(_where(wanted))
-    query = query.order_by(EXECUTIONS.c.started_at, EXECUTIONS.c.id).offset(max(behind, 0)).limit(size)
-    return list(reversed(await fetch_all(connection, query)))
+    rows = await fetch_all(connection, query)
+    return sorted(rows, key=lambda row: (row["started_at"], row["id"]), reverse=True)
+
+
+def select_page(wanted: ExecutionFilter, order: Order, offset: int, size: int) -> Select[Any]:
+    """Select the rows of a page, in any order; what comes before them is passed over in the index alone."""
+    ids = select(EXECUTIONS.c.id).where(_where(wanted)).order_by(*order).offset(offset).limit(size)
+    return select(EXECUTIONS).where(EXECUTIONS.c.id.in_(ids))
 
 
 async def list_after(
@@ -50,7 +59,8 @@ async def list_after(
 ) -> Sequence[RowMapping]:
     """List what follows a position, newest first."""
     here = tuple_(EXECUTIONS.c.started_at, EXECUTIONS.c.id) < (position.instant, position.id)
-    return await fetch_all(connection, _newest(wanted).where(here).limit(size))
+    query = select(EXECUTIONS).where(_where(wanted), here).order_by(*NEWEST).limit(size)
+    return await fetch_all(connection, query)
 
 
 async def count_executions(connection: AsyncConnection, wanted: ExecutionFilter) -> int:
@@ -81,11 +91,6 @@ async def list_slots(connection: AsyncConnection, job_id: UUID, page: Page) -> S
 async def count_slots(connection: AsyncConnection, job_id: UUID) -> int:
     """Count the rows of slots of a job."""
     return await connection.scalar(select(func.count()).where(SLOTS.c.job_id == job_id)) or 0
-
-
-def _newest(wanted: ExecutionFilter) -> Select[Any]:
-    query = select(EXECUTIONS).where(_where(wanted))
-    return query.order_by(EXECUTIONS.c.started_at.desc(), EXECUTIONS.c.id.desc())
 
 
 def _where(wanted: ExecutionFilter) -> ColumnElement[bool]:

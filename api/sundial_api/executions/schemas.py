@@ -6,10 +6,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sundial_api.paging import CursorQuery, NamespaceName
 from sundial_api.wire import Instant, WireModel
+from sundial_core.model import JsonObject
 
 
 class ExecutionStatus(StrEnum):
@@ -61,6 +62,42 @@ class ScheduledJobExecutionRead(WireModel):
     requested_by: str | None = None
 
 
+class AttemptRead(WireModel):
+    """One attempt of a run, as its Job and its Pod told of it; either may be unknown."""
+
+    attempt: int
+    phase: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    started_at: Instant | None = None
+    """When its Job was created."""
+    completed_at: Instant | None = None
+    job_name: str | None = None
+    pod_name: str | None = None
+    pod_started_at: Instant | None = None
+    node: str | None = None
+    exit_code: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_parts(cls, stored: JsonObject) -> JsonObject:
+        """Read an attempt as the mirror stores it: its number, its Job and its Pod."""
+        job, pod = stored["job"] or {}, stored["pod"] or {}
+        return {
+            "attempt": stored["attempt"],
+            "phase": job.get("phase"),
+            "reason": job.get("reason") or pod.get("reason") or None,
+            "message": pod.get("error") or job.get("message") or pod.get("message") or None,
+            "started_at": job.get("created_at"),
+            "completed_at": job.get("completed_at") or pod.get("completed_at"),
+            "job_name": job.get("name"),
+            "pod_name": pod.get("name"),
+            "pod_started_at": pod.get("started_at"),
+            "node": pod.get("node"),
+            "exit_code": pod.get("exit_code"),
+        }
+
+
 class ScheduledJobExecutionDetail(ScheduledJobExecutionRead):
     """A run with all that is known of it."""
 
@@ -71,8 +108,8 @@ class ScheduledJobExecutionDetail(ScheduledJobExecutionRead):
     node: str | None = None
     exit_code: int | None = None
     request_reason: str | None = None
-    attempts: list[dict[str, Any]]
-    """Each attempt with its own times, Job, Pod, node, exit code and reason."""
+    attempts: list[AttemptRead]
+    """Each attempt with its own times, oldest first."""
 
 
 class ScheduledJobExecutionListResponse(WireModel):

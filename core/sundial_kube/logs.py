@@ -1,13 +1,20 @@
-"""How the operator logs: JSON lines in a cluster, readable ones on a terminal; one line per state change."""
+"""How do operator and API log? JSON lines in a cluster, readable ones on a terminal, one for each state change."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from enum import StrEnum
 
 import structlog
 
-from sundial_operator.settings import LogFormat
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
 
 
 def configure_logs(log_format: LogFormat) -> None:

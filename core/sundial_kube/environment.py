@@ -1,0 +1,27 @@
+"""How do commands show their settings, which are environment variables, and what is wrong with them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+
+def describe_settings(settings: type[BaseSettings], only: Sequence[str] | None = None) -> str:
+    """List a command's environment variables with their defaults, as the end of its `--help`."""
+    prefix = settings.model_config["env_prefix"]
+    lines = ["environment variables:"]
+    for name, field in settings.model_fields.items():
+        if only is None or name in only:
+            default = "" if field.is_required() else f" [{field.default}]"
+            lines.append(f"  {prefix}{name.upper():25} {field.description}{default}")
+    return "\n".join(lines)
+
+
+def explain_unusable(settings: type[BaseSettings], error: ValidationError) -> str:
+    """Say in one line which environment variables are unusable, and why; no value is repeated."""
+    prefix = settings.model_config["env_prefix"]
+    return "; ".join(
+        f"{prefix}{str(e['loc'][0]).upper()}: {e['msg']}" if e["loc"] else e["msg"] for e in error.errors()
+    )
