@@ -6,6 +6,7 @@ import base64
 import hashlib
 import uuid
 from datetime import datetime
+from functools import lru_cache
 
 from sundial_core.instants import format_instant
 
@@ -66,6 +67,7 @@ def build_run_id(scheduled_job_uid: str, slot: datetime) -> str:
     return str(uuid.uuid5(uuid.UUID(scheduled_job_uid), format_instant(slot)))
 
 
+@lru_cache(maxsize=4096)
 def build_job_name(scheduled_job: str, run_id: str, attempt: int) -> str:
     """Name the Job of an attempt; at most 63 characters for a ScheduledJob's name of at most 52."""
     digest = hashlib.sha256(f"{run_id}/{attempt}".encode()).digest()

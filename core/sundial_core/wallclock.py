@@ -5,7 +5,7 @@ Dates and times here are naive and belong to no zone; clock changes are the busi
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -235,10 +235,10 @@ class WallClock:
     def _days_back(self, low: datetime, high: datetime) -> Iterator[tuple[date, int, int]]:
         for year, month in _months_back(low, high):
             days = self.days.days_in(year, month)
-            for day in reversed(days[_skipped(days, year, month, low) :]):
+            reached = bisect_right(days, high.day) if (high.year, high.month) == (year, month) else None
+            for day in reversed(days[_skipped(days, year, month, low) : reached]):
                 found = date(year, month, day)
-                if found <= high.date():
-                    yield found, *self._ranks(found, low, high)
+                yield found, *self._ranks(found, low, high)
 
     def _ranks(self, day: date, low: datetime, high: datetime) -> tuple[int, int]:
         start = self.times.rank(low.time()) if day == low.date() else 0

@@ -1,4 +1,4 @@
-"""How do operator and API log? JSON lines in a cluster, readable ones on a terminal; a line a state change."""
+"""How do operator and API log? JSON lines in a cluster, readable ones on a terminal, one a state change."""
 
 from __future__ import annotations
 
