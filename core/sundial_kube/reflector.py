@@ -43,6 +43,10 @@ class Sink(Protocol):
         """Take the UIDs of a complete list, consistent at that version."""
 
 
+class WentBack(Exception):
+    """The cluster was restored from an older state: what is known of it is of a future that never comes."""
+
+
 class Expired(Exception):
     """The watch's resourceVersion is too old: list again."""
 
@@ -50,7 +54,8 @@ class Expired(Exception):
 class Reflector:
     """List and watch one collection (of all namespaces, or of `ns`) for as long as `run` runs.
 
-    `synced` is set once the store has held a complete, consistent list.
+    `synced` is set once the store has held a complete, consistent list. Both raise WentBack when a consistent
+    answer is older than what was seen before; a new process with empty stores goes on from there.
     """
 
     def __init__(
@@ -68,12 +73,13 @@ class Reflector:
         self._store = store
         self._selector = selector
         self._resource_version: str | None = None
+        self._newest = 0
         self.synced = asyncio.Event()
         self._heard_at = time.monotonic()
         self.restarts = 0
 
     async def run(self) -> None:
-        """Follow the collection for ever; connection trouble is waited out, never raised."""
+        """Follow the collection until it goes back; connection trouble is waited out, never raised."""
         backoff = FIRST_BACKOFF_SECONDS
         while True:
             began_at, is_trouble = time.monotonic(), False
@@ -107,19 +113,33 @@ class Reflector:
         Raises ApiError; ApiUnreachable also for a list that expired while it came.
         """
         try:
-            self._resource_version = await self._list_stream()
+            listed = await self._list_stream()
         except Expired as error:
             raise ApiUnreachable(f"the list of {self._resource.plural} has expired") from error
         except ApiError as error:
             if not _is_watch_list_refusal(error):
                 raise
-            self._resource_version = await self._list_pages()
+            listed = await self._list_pages()
+        self._check_newest(listed)
+        self._note(listed)
         self.synced.set()
 
     async def _follow(self) -> None:
         if self._resource_version is None:
             await self.list_consistently()
+        elif self.restarts:
+            page = await self._client.list_metadata_page(self._path, {"limit": "1"})
+            self._check_newest(page["metadata"]["resourceVersion"])
         await self._watch_changes()
+
+    def _check_newest(self, listed: str) -> None:
+        """Check that a consistent answer is not of the past: a watch from the future is silent for ever."""
+        if int(listed) < self._newest:
+            raise WentBack(f"{self._resource.plural}: the cluster was restored from an older state")
+
+    def _note(self, resource_version: str) -> None:
+        self._resource_version = resource_version
+        self._newest = max(self._newest, int(resource_version))
 
     async def _list_stream(self) -> str:
         query = self._query() | {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
@@ -139,7 +159,7 @@ class Reflector:
         async with self._client.stream(self._path, query) as lines:
             async for kind, item in _events(lines):
                 self._heard_at = time.monotonic()
-                self._resource_version = item["metadata"]["resourceVersion"]
+                self._note(item["metadata"]["resourceVersion"])
                 if kind == "DELETED":
                     self._store.remove(item)
                 elif kind != "BOOKMARK":

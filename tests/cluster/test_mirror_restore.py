@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from mirrors import Comparison, MirrorProcess, Rows
 from operators import build_scheduled_job
+from restores import copy_etcd, open_restorable
 
-from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes, start_cluster
+from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
-from sundial_devcluster.pytest_plugin import install_crds
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """Give a control plane that only this test uses, and may restore."""
-    own = start_cluster(ClusterConfig(f"test-restore-{os.getpid()}", Nodes.NONE))
-    try:
-        install_crds(own, ROOT / "crds")
+    with open_restorable("restore") as own:
         yield own
-    finally:
-        own.stop()
 
 
 def apply(cluster: Cluster, ns: str, name: str, **spec: object) -> None:
     manifest = build_scheduled_job(name, {"cron": "@yearly"}, **spec)
     cluster.kubectl("apply", "-n", ns, "-f", "-", input=json.dumps(manifest))
-
-
-def copy_etcd(cluster: Cluster, source: Path, target: Path) -> None:
-    """Put etcd's data from one folder into another while nothing runs that uses it."""
-    cluster.stop_component("kube-apiserver")
-    cluster.stop_component("etcd")
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
-    cluster.start_component("etcd")
-    cluster.start_component("kube-apiserver")
 
 
 def test_a_restored_cluster_begins_an_epoch(

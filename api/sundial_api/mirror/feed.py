@@ -135,10 +135,6 @@ class Feed:
         self._rest()
         return taken
 
-    def count_restarts(self) -> int:
-        """Count how often a watch was begun anew."""
-        return sum(reflector.restarts for reflector in self.reflectors.values())
-
     def _find_marks(self) -> dict[Kind, int]:
         versions = {kind: reflector.resource_version for kind, reflector in self.reflectors.items()}
         return {kind: version for kind, version in versions.items() if version is not None}

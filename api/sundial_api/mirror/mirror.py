@@ -15,17 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sundial_api.mirror.feed import Scope
 from sundial_api.mirror.leader import hold_leadership
 from sundial_api.mirror.metrics import MirrorMetrics
-from sundial_api.mirror.session import Restored, Role, Session
+from sundial_api.mirror.session import Role, Session
 from sundial_api.settings import DatabaseSettings
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.reflector import WentBack
 
 log = structlog.get_logger()
 
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 5.0
 
-TROUBLE = (SQLAlchemyError, ApiError, ApiUnreachable, Restored, OSError, TimeoutError)
+TROUBLE = (SQLAlchemyError, ApiError, ApiUnreachable, OSError, TimeoutError)
 """What ends a session and is waited out."""
 
 
@@ -81,7 +82,11 @@ class Mirror:
             except TROUBLE as error:
                 log.warning("the mirror begins anew", error=type(error).__name__)
             except ExceptionGroup as group:
-                log.exception("the mirror begins anew", error=repr(group))
+                went_back, others = group.split(WentBack)
+                if others is None:
+                    log.warning("the mirror begins anew", error=repr(went_back))
+                else:
+                    log.exception("the mirror begins anew", error=repr(others))
             backoff = FIRST_BACKOFF_SECONDS if self.is_synced else min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             self._session = None
             await asyncio.sleep(backoff * random.uniform(0.5, 1.0))

@@ -43,10 +43,6 @@ REFUSALS = (DataError, IntegrityError, InternalError, ProgrammingError, *READ_ER
 Clock = Callable[[], datetime]
 
 
-class Restored(Exception):
-    """The cluster's store was restored from an older state: a new epoch has begun, list again."""
-
-
 @dataclass(frozen=True, slots=True)
 class Role:
     """What a mirror is told once: what to mirror, what to keep, who it is, and the time."""
@@ -81,12 +77,12 @@ class Session:
         self._marks: dict[Kind, int] = {}
         self._started_at = time.monotonic()
         self._beat_at = 0.0
-        self._restarts = 0
         self._renewal: asyncio.Task[None] | None = None
         self.synced = asyncio.Event()
 
     async def run(self) -> None:
-        """Mirror until something breaks; raises Restored, ApiError, ApiUnreachable, SQLAlchemy's errors."""
+        """Mirror until something breaks; raises ApiError, ApiUnreachable, SQLAlchemy's errors, and an
+        ExceptionGroup of what ended a reflector."""
         feed = Feed(self._client, self._scope, await self._find_epoch())
         self._metrics.epoch.set(feed.epoch)
         self._metrics.watch_waiting(lambda: len(feed))
@@ -113,7 +109,7 @@ class Session:
         for absence in feed.take_lists():
             await self._judge(absence)
         if time.monotonic() - self._beat_at >= BEAT_SECONDS:
-            await self._beat(feed)
+            await self._beat()
 
     async def _write(self, cut: Cut) -> None:
         began = time.monotonic()
@@ -210,8 +206,8 @@ class Session:
         log.warning("the cluster's store went back: it was restored", epoch=raised)
         return raised or epoch
 
-    async def _beat(self, feed: Feed) -> None:
-        """Say how far the mirror is; after trouble with watches, look whether the cluster was restored."""
+    async def _beat(self) -> None:
+        """Say how far the mirror is."""
         self._beat_at = time.monotonic()
         is_synced = self.synced.is_set()
         marks = {kind.value: number for kind, number in self._marks.items()}
@@ -226,17 +222,6 @@ class Session:
             await self._close_gaps()
             self._start_renewal()
             await self._do_chores()
-        if (restarts := feed.count_restarts()) != self._restarts:
-            self._restarts = restarts
-            await self._check_epoch(feed.epoch)
-
-    async def _check_epoch(self, epoch: int) -> None:
-        try:
-            if await self._find_epoch() != epoch:
-                raise Restored
-        except (ApiError, ApiUnreachable) as error:
-            log.warning("waiting for the API server", error=str(error))
-            self._restarts = -1
 
     async def _do_chores(self) -> None:
         """Do a round of chores every minute, and with each beat while there is a lot to delete."""
