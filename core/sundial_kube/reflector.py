@@ -112,6 +112,7 @@ class Reflector:
 
         Raises ApiError; ApiUnreachable also for a list that expired while it came.
         """
+        known = self._newest
         try:
             listed = await self._list_stream()
         except Expired as error:
@@ -120,7 +121,7 @@ class Reflector:
             if not _is_watch_list_refusal(error):
                 raise
             listed = await self._list_pages()
-        self._check_newest(listed)
+        self._check_newest(listed, known)
         self._note(listed)
         self.synced.set()
 
@@ -128,13 +129,17 @@ class Reflector:
         if self._resource_version is None:
             await self.list_consistently()
         elif self.restarts:
+            known = self._newest
             page = await self._client.list_metadata_page(self._path, {"limit": "1"})
-            self._check_newest(page["metadata"]["resourceVersion"])
+            self._check_newest(page["metadata"]["resourceVersion"], known)
         await self._watch_changes()
 
-    def _check_newest(self, listed: str) -> None:
-        """Check that a consistent answer is not of the past: a watch from the future is silent for ever."""
-        if int(listed) < self._newest:
+    def _check_newest(self, listed: str, known: int) -> None:
+        """Check that a consistent answer is not older than what was known when it was asked for.
+
+        After a restore a watch from the future is silent for ever.
+        """
+        if int(listed) < known:
             raise WentBack(f"{self._resource.plural}: the cluster was restored from an older state")
 
     def _note(self, resource_version: str) -> None:
