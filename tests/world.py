@@ -160,10 +160,9 @@ class Cluster:
             self._progress(job)
 
     def land(self, until: datetime) -> None:
-        """Store the creates that land up to an instant; one whose name is taken is refused.
+        """Store the creates that land up to an instant, but for those whose Job there is, or (late) was.
 
-        One that lands too late contradicts a verdict, but does not outlive the Job of another request: that
-        no request lives longer than a tombstone is assumed (creates.UNANSWERED_FOR, `tombstoneSeconds`).
+        No request is assumed to outlive a tombstone (creates.UNANSWERED_FOR, `tombstoneSeconds`).
         """
         for when, manifest in list(self.landings):
             if when <= until:
@@ -391,9 +390,7 @@ class Process:
         if self.status_mode == "lose":
             return
         if self.status_mode == "conflict":
-            self.cluster.write_user_change(
-                paused=self.cluster.item["metadata"].get("annotations", {}).get(names.PAUSED)
-            )
+            self.cluster.touch()
         try:
             self.cluster.patch_status(build_patch(self.job, status))
         except Conflict:

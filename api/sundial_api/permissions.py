@@ -30,16 +30,17 @@ CHECK_SECONDS = 60.0
 async def report_missing(client: KubeClient, needed: Iterable[Permission]) -> None:
     """Log what the API is not permitted, once a minute until nothing is missing; reads work without."""
     needed = list(needed)
-    while missing := await _find_missing(client, needed):
-        log.error("not permitted; check the roles of the API", missing=missing)
+    while True:
+        try:
+            missing = await find_missing(client, needed)
+        except (ApiError, ApiUnreachable) as error:
+            log.warning("cannot ask what is permitted", error=str(error))
+        else:
+            if not missing:
+                return
+            said = ", ".join(map(str, missing))
+            log.error("not permitted; check the roles of the API", missing=said)
         await asyncio.sleep(CHECK_SECONDS)
-
-
-async def _find_missing(client: KubeClient, needed: list[Permission]) -> str:
-    try:
-        return ", ".join(map(str, await find_missing(client, needed)))
-    except (ApiError, ApiUnreachable) as error:
-        return f"not known: {error}"
 
 
 def list_needed(installation_ns: str, watched_ns: str | None, auth: AuthMode) -> Iterator[Permission]:

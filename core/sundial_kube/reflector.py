@@ -54,8 +54,8 @@ class Expired(Exception):
 class Reflector:
     """List and watch one collection (of all namespaces, or of `ns`) for as long as `run` runs.
 
-    `synced` is set once the store has held a complete, consistent list. Both raise WentBack when a consistent
-    answer is older than what was seen before; a new process with empty stores goes on from there.
+    `synced` is set once the store has held a complete, consistent list. `run` and `list_consistently` raise
+    WentBack when a consistent answer is older than what was known before; empty stores go on from there.
     """
 
     def __init__(
