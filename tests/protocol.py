@@ -7,22 +7,19 @@ under way, the Lease with its term, and time.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import pytest
-import structlog
 from protocol_leader import FENCED, NO_ANSWER, TAKEN, Job, Leader, Leaders, Request, Rules, tell
 from situations import build_plan, build_scheduled_job
 
 from sundial_core import names
+from sundial_core.creates import Answer
 from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.plans import Plan
 
-QUIET = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 LIFETIME_TICKS = 2
 
 
@@ -209,7 +206,7 @@ class Protocol:
         (sender,) = [one for one in state.leaders if one.term == request.term]
         gave_up = sender
         if request.kind == "create":
-            gave_up = self.leaders.answer(sender, state.clock, state.jobs, request.about, NO_ANSWER)
+            gave_up = self.leaders.answer(sender, state.clock, state.jobs, request, NO_ANSWER)
         orphan = request._replace(waits=False)
         timed_out = _put(without, sender, gave_up)._replace(wire=tuple(sorted([*rest, orphan])))
         timed_out = timed_out._replace(troubles=state.troubles + 1)
@@ -219,7 +216,7 @@ class Protocol:
         """Store a Job: refused by the fence when it is of an older term, and when its name is taken."""
         job = Job(request.body, state.clock, -1)
         taken = {self._name(one.manifest) for one in state.jobs}
-        outcome: Exception | Job = job
+        outcome: Answer | Job = job
         after = state
         if self.rules.has_fence and request.term != state.term:
             outcome = FENCED
@@ -234,7 +231,7 @@ class Protocol:
             )
         for sender in state.leaders:
             if request.waits and sender.term == request.term:
-                told = self.leaders.answer(sender, state.clock, after.jobs, request.about, outcome)
+                told = self.leaders.answer(sender, state.clock, after.jobs, request, outcome)
                 after = self._tell_and_look(after, sender, told)
         return after
 
@@ -311,24 +308,21 @@ def _put(state: State, old: Leader, new: Leader) -> State:
 def explore(rules: Rules) -> Exploration:
     """Visit every state that can be reached, nearest first, until a violation."""
     protocol = Protocol(rules)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sundial_operator.creates.read_clock", lambda: protocol.leaders.now)
-        patch.setattr("sundial_operator.creates.log", QUIET)
-        begin = protocol.begin()
-        found = Exploration({begin: None})
-        queue = [begin]
-        for state in queue:
-            try:
-                steps = protocol.find_next(state)
-            except Violation as violation:
-                found.violation = str(violation)
-                found.trace = _retrace(found.came_from, state)
-                return found
-            found.ends += [] if steps else [state]
-            for name, after in steps:
-                if after not in found.came_from:
-                    found.came_from[after] = (state, name)
-                    queue.append(after)
+    begin = protocol.begin()
+    found = Exploration({begin: None})
+    queue = [begin]
+    for state in queue:
+        try:
+            steps = protocol.find_next(state)
+        except Violation as violation:
+            found.violation = str(violation)
+            found.trace = _retrace(found.came_from, state)
+            return found
+        found.ends += [] if steps else [state]
+        for name, after in steps:
+            if after not in found.came_from:
+                found.came_from[after] = (state, name)
+                queue.append(after)
     return found
 
 

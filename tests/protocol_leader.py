@@ -1,36 +1,42 @@
 """A leader of the start protocol as a frozen value: each step runs the operator's own code on a copy.
 
-What decides is real: `decide`, `Track`, `JobCreator`, `choose_deletable`, the names, the manifests. Left out
-is how requests are queued and when they are sent again: any time is possible here.
+What decides is real: `decide`, `Track`, `Create`, `choose_deletable`, the names, the manifests. Left out is
+how requests are queued and when they are sent again: any time is possible here.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from serving import run_now
 from situations import UID, at, build_item, build_plan, build_spec
 
 from sundial_core import runs
-from sundial_core.attempts import NextAttempt
-from sundial_core.decide import Decision, decide
+from sundial_core.circumstances import Circumstances
+from sundial_core.creates import (
+    FEWEST_TRIES,
+    Answer,
+    Answered,
+    Create,
+    Created,
+    Denied,
+    Read,
+    Send,
+    Step,
+    Unanswered,
+)
+from sundial_core.decide import decide
 from sundial_core.instants import format_instant
 from sundial_core.manifests import Creator
+from sundial_core.memory import Track
 from sundial_core.objects import parse_scheduled_job
 from sundial_core.plans import Plan, Problem
-from sundial_core.report import Urgency
 from sundial_core.retention import Limits
-from sundial_core.runs import ObservedJob, parse_job
-from sundial_core.stored import parse_stored
+from sundial_core.runs import ObservedJob, Run, parse_job
 from sundial_core.views import View
-from sundial_kube.errors import ApiError, ApiUnreachable
-from sundial_operator.creates import Created, JobCreator, Refused
-from sundial_operator.statuses import build_patch
-from sundial_operator.tracks import Create, Track
 
 TICK = timedelta(seconds=30)
 """A request lands within two ticks or never; two are also the floor with a fence, and UNANSWERED_FOR."""
@@ -113,37 +119,6 @@ def tell(tick: int) -> datetime:
     return at(tick * TICK.total_seconds())
 
 
-class Sent(Exception):
-    """A create goes on the wire."""
-
-
-class Answer:
-    """An API server that JobCreator talks to: a create has one outcome, reads see the Jobs.
-
-    What JobCreator does before it sends was done when it sent: what is known only since is put back after.
-    """
-
-    def __init__(
-        self, world: Leaders, jobs: tuple[Job, ...], create: Create, outcome: Exception | Job | None
-    ) -> None:
-        self._items = {job["metadata"]["name"]: job for job in map(world.show, jobs)}
-        self._outcome = outcome if outcome is None or isinstance(outcome, Exception) else world.show(outcome)
-        self._create, self._unanswered_at = create, create.unanswered_at
-        if outcome is not None:
-            create.unanswered_at = None
-
-    async def create_for_metadata(self, _resource: object, _ns: str, _manifest: object) -> Any:
-        self._create.unanswered_at = self._unanswered_at
-        if isinstance(self._outcome, dict):
-            return self._outcome
-        raise self._outcome or Sent
-
-    async def get(self, _resource: object, _ns: str, name: str) -> Any:
-        if name not in self._items:
-            raise ApiError(404, "NotFound", "not found")
-        return self._items[name]
-
-
 class Leaders:
     """The steps of leaders; each is computed once for equal input."""
 
@@ -174,17 +149,14 @@ class Leaders:
         return self._once(self._hear, leader, clock, truth)
 
     def answer(
-        self, leader: Leader, clock: int, truth: tuple[Job, ...], about: str, outcome: Exception | Job
+        self, leader: Leader, clock: int, truth: tuple[Job, ...], request: Request, outcome: Answer | Job
     ) -> Leader:
-        """Take the answer to a create: the Job, or an error."""
-        key = (repr(outcome), leader, clock, truth, about)
-        if key not in self._steps:
-            self._steps[key] = self._answer(leader, clock, truth, about, outcome)
-        return self._steps[key]
+        """Take the answer to a create: the Job, an error, or none."""
+        return self._once(self._answer, leader, clock, truth, request, outcome)  # type: ignore[no-any-return]
 
     def list_creates(self, leader: Leader) -> list[str]:
         """List the creates that are not known to be done."""
-        return sorted(_creates(self.kept[leader.track]))
+        return sorted(self.kept[leader.track].creates)
 
     def _once(self, step: Callable[..., Any], *inputs: Any) -> Any:
         key = (step.__name__, *inputs)
@@ -198,80 +170,75 @@ class Leaders:
         item["metadata"]["resourceVersion"] = str(leader.version)
         job = parse_scheduled_job(item)
         seen = tuple(map(self._observe, leader.jobs))
-        track.forget_created(seen)
-        track.forget_stored(parse_stored(job.status))
+        track.observe(job, seen)
         decision = decide(View(job, self._plan, seen, track.recall()), self.now, self._limits)
-        track.remember(decision)
-        for following in decision.retries:
-            track.begin_retry(job, following)
-            self._copy_previous(track, following, truth)
-        track.wanted_status = decision.status if decision.urgency is not Urgency.NONE else None
-        leader = self._read_missing(leader, track, decision, truth)
-        creates = [attempt.slot for attempt in decision.starts if attempt.slot]
-        starts = [f"{slot}" for slot in creates] + [
-            run for run in (one.after.run_id for one in decision.retries) if run in track.retries
-        ]
-        requests = [self._send(leader.term, track, about, clock) for about in starts]
-        if track.wanted_status is not None:
-            status = merge(job.status, build_patch(job, track.wanted_status)["status"])
-            about = str(leader.version)
-            requests.append(Request("patch", leader.term, self.kept.keep(status), about, clock, True))
-        requests += [
-            Request("delete", leader.term, 0, one.uid, clock, False) for one in decision.deletes.jobs
-        ]
+        orders = track.remember(job, decision, self.now)
+        leader = self._read_missing(leader, track, orders.reads, truth)
+        requests = []
+        for run_id in orders.creates:
+            leader, sent = self._begin(leader, track, truth, run_id)
+            requests += sent
+        patch = track.build_patch(job)
+        if patch is not None:
+            status = self.kept.keep(merge(job.status, patch["status"]))
+            requests.append(Request("patch", leader.term, status, str(leader.version), clock, True))
+        requests += [Request("delete", leader.term, 0, one.uid, clock, False) for one in orders.deletes]
         return self._freeze_into(leader, track), tuple(requests)
 
     def _read_missing(
-        self, leader: Leader, track: Track, decision: Decision, truth: tuple[Job, ...]
+        self, leader: Leader, track: Track, missing: Iterable[Run], truth: tuple[Job, ...]
     ) -> Leader:
         """Read the Jobs of active runs that no store has, as `Effects._read` does."""
-        found = {self._observe(job).name: job for job in truth}
-        for run in decision.missing:
-            if run.job_name not in found:
-                track.lost[run.run_id] = runs.build_lost_run(run, self.now)
-        read = {found[run.job_name] for run in decision.missing if run.job_name in found}
-        return leader._replace(jobs=tuple(sorted({*leader.jobs, *read})))
-
-    def _copy_previous(self, track: Track, following: NextAttempt, truth: tuple[Job, ...]) -> None:
-        """Read the Job of the attempt before, as `Effects._fetch_previous` does."""
-        previous = [job for job in truth if self._observe(job).uid == following.after.uid]
-        if previous:
-            track.retries[following.after.run_id].template = self.show(previous[0])
-        else:
-            del track.retries[following.after.run_id]
-
-    def _send(self, term: int, track: Track, about: str, clock: int) -> Request:
-        manifest = _creates(track)[about].build(Creator("team.x", f"leader {term}", term))
-        return Request("create", term, self.kept.keep(manifest), about, clock, True)
+        for run in missing:
+            answer = self._read(truth, run.job_name)
+            track.take_read(run, answer, self.now)
+            leader = _see(leader, answer)
+        return leader
 
     def _send_again(self, leader: Leader, clock: int, truth: tuple[Job, ...], about: str) -> Any:
         self.now, track = tell(clock), self._thaw(leader)
-        try:
-            create = _creates(track)[about]
-            return self._finish(leader, track, create, Answer(self, truth, create, None)), ()
-        except Sent:
-            return self._freeze_into(leader, track), (self._send(leader.term, track, about, clock),)
+        leader, requests = self._begin(leader, track, truth, about)
+        return self._freeze_into(leader, track), requests
 
-    def _answer(self, leader: Leader, clock: int, truth: tuple[Job, ...], about: str, outcome: Any) -> Leader:
+    def _begin(
+        self, leader: Leader, track: Track, truth: tuple[Job, ...], run_id: str
+    ) -> tuple[Leader, tuple[Request, ...]]:
+        """Begin a create as `JobCreator` does, up to what goes on the wire."""
+        create = track.creates[run_id]
+        step = track.begin(create, self._creator(leader), Circumstances(), self.now)
+        leader, step = self._finish(leader, track, truth, create, step)
+        if not isinstance(step, Send):
+            return leader, ()
+        manifest, clock = self.kept.keep(step.manifest), int((self.now - tell(0)) / TICK)
+        return leader, (Request("create", leader.term, manifest, run_id, clock, True),)
+
+    def _answer(
+        self, leader: Leader, clock: int, truth: tuple[Job, ...], request: Request, outcome: Answer | Job
+    ) -> Leader:
         self.now, track = tell(clock), self._thaw(leader)
-        create = _creates(track).get(about)
+        create, sent = track.creates.get(request.about), Send(self.kept[request.body])
         if create is None:
             return leader
-        return self._finish(leader, track, create, Answer(self, truth, create, outcome))
-
-    def _finish(self, leader: Leader, track: Track, create: Create, answer: Answer) -> Leader:
-        """Let JobCreator judge an answer, and do what `Effects._create` and `_retry` do with its result."""
-        result = run_now(JobCreator(answer, lambda: Creator("", "", 0)).create(create))  # type: ignore[arg-type]
-        if isinstance(result, Created):
-            track.forget_created([parse_job(result.job)])
-            leader = leader._replace(jobs=tuple(sorted({*leader.jobs, result.job["model"]})))
-        elif isinstance(result, Refused) and create.follows is None:
-            assert create.attempt.slot is not None
-            track.conclude(create.attempt.slot, result.judgement)
-        elif isinstance(result, Refused) and create.follows is not None:
-            track.retries.pop(create.attempt.run_id)
-            track.fail_retry(create.follows.after, result.judgement, self.now)
+        answer = Answered(self.show(outcome)) if isinstance(outcome, Job) else outcome
+        step = track.take(create, sent, answer, self._creator(leader), self.now)
+        leader, _ = self._finish(leader, track, truth, create, step)
         return self._freeze_into(leader, track)
+
+    def _finish(
+        self, leader: Leader, track: Track, truth: tuple[Job, ...], create: Create, step: Step
+    ) -> tuple[Leader, Step]:
+        """Answer reads at once, until a create is to be sent or something has come of it."""
+        while isinstance(step, Read):
+            answer = self._read(truth, step.name)
+            step = track.take(create, step, answer, self._creator(leader), self.now)
+        return (_see(leader, Answered(step.item)) if isinstance(step, Created) else leader), step
+
+    def _read(self, truth: tuple[Job, ...], name: str) -> Answer:
+        found = [self.show(job) for job in truth if self._observe(job).name == name]
+        return Answered(found[0]) if found else NOT_FOUND
+
+    def _creator(self, leader: Leader) -> Creator:
+        return Creator("team.x", f"leader {leader.term}", leader.term)
 
     def _hear(self, leader: Leader, clock: int, truth: tuple[Job, ...]) -> Leader:
         self.now, track = tell(clock), self._thaw(leader)
@@ -320,14 +287,20 @@ class Leaders:
 
     def _freeze(self, track: Track) -> int:
         track.plan, track.stored_status = None, {}
-        for create in _creates(track).values():
-            create.tries = 0  # only the back-off reads it
+        track.deleting.clear()
+        track.reading.clear()
+        for create in track.creates.values():
+            create.tries = min(create.tries, FEWEST_TRIES)  # more only make the back-off longer
+            create.begun_at = None  # the window of a retry is longer than the search
         key = tuple(_key(getattr(track, one.name)) for one in fields(track) if one.name not in FLEETING)
         return self.kept.keep(track, key)
 
 
-def _creates(track: Track) -> dict[str, Create]:
-    return {str(slot): create for slot, create in track.creates.items()} | track.retries
+def _see(leader: Leader, answer: Answer) -> Leader:
+    """Put a Job that was read or created into the store."""
+    if not isinstance(answer, Answered):
+        return leader
+    return leader._replace(jobs=tuple(sorted({*leader.jobs, answer.item["model"]})))
 
 
 def _key(value: Any) -> str:
@@ -344,9 +317,10 @@ def merge(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     return {name: merged[name] for name in sorted(merged) if merged[name] is not None}
 
 
-NO_ANSWER = ApiUnreachable("timed out")
-TAKEN = ApiError(409, "AlreadyExists", "exists")
-FENCED = ApiError(403, "Forbidden", "sundial-fence.team.x: this Job is of another term than the leader's")
+NO_ANSWER = Unanswered()
+NOT_FOUND = Denied(404, "NotFound", "not found")
+TAKEN = Denied(409, "AlreadyExists", "exists")
+FENCED = Denied(403, "Forbidden", "sundial-fence.team.x: this Job is of another term than the leader's")
 ONE_SLOT = build_spec(
     schedule={"at": format_instant(tell(1))},
     history={"successful": 0, "failed": 0},

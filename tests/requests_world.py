@@ -12,7 +12,7 @@ from situations import CREATED
 
 from sundial_core.asked import Answers
 from sundial_core.objects import ScheduledJobRun, parse_scheduled_job_run
-from sundial_operator.statuses import build_patch
+from sundial_core.patches import build_patch
 
 if TYPE_CHECKING:
     from world import Cluster

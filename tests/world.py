@@ -12,26 +12,35 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from requests_world import Asking, Requests
-from serving import floor, merge, run_now
+from serving import floor, merge
 from situations import CREATED, UID, build_item, build_plan
 
-from sundial_core import names, runs
-from sundial_core.attempts import NextAttempt
+from sundial_core import names
 from sundial_core.circumstances import Circumstances
+from sundial_core.creates import (
+    Answer,
+    Answered,
+    Create,
+    Created,
+    Denied,
+    Purpose,
+    Read,
+    Refused,
+    Request,
+    Send,
+    Unanswered,
+)
 from sundial_core.decide import Decision, decide
-from sundial_core.endings import Ending, build_ending_patch, is_ending
+from sundial_core.endings import Ending, build_ending_patch
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.manifests import Creator
+from sundial_core.memory import Orders, Track
 from sundial_core.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, parse_job
 from sundial_core.starts import read_run
-from sundial_core.stored import parse_stored
 from sundial_core.views import View
 from sundial_kube.errors import ApiError, ApiUnreachable
-from sundial_operator.creates import Created, JobCreator, Refused
-from sundial_operator.statuses import build_patch
-from sundial_operator.tracks import Create, Track
 
 TOMBSTONE = timedelta(seconds=60)
 LANDINGS = {"land late": timedelta(seconds=40), "land too late": timedelta(seconds=100)}
@@ -92,9 +101,16 @@ class Cluster:
         self._touch()
         self.statuses.append(self.item["status"])
 
-    async def create_for_metadata(
-        self, _resource: object, _ns: str, manifest: dict[str, Any]
-    ) -> dict[str, Any]:
+    def answer(self, request: Request) -> Answer:
+        """Answer a request of a Job's creation, or not at all."""
+        try:
+            return Answered(self.create(request.manifest) if isinstance(request, Send) else self.get(request))
+        except ApiUnreachable as error:
+            return Unanswered(str(error))
+        except ApiError as error:
+            return Denied(error.status, error.reason, error.message)
+
+    def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create a Job, or fail in the way that the mode says."""
         if self.create_mode == "refuse":
             raise ApiError(403, "Forbidden", "exceeded quota: jobs")
@@ -111,13 +127,13 @@ class Cluster:
             raise ApiUnreachable("connection reset")
         return item
 
-    async def get(self, _resource: object, _ns: str, name: str) -> dict[str, Any]:
+    def get(self, request: Read) -> dict[str, Any]:
         """Read a Job."""
-        if name not in self.jobs:
+        if request.name not in self.jobs:
             raise ApiError(404, "NotFound", "not found")
-        return self.jobs[name]
+        return self.jobs[request.name]
 
-    async def patch(self, _resource: object, _ns: str, name: str, patch: dict[str, Any]) -> dict[str, Any]:
+    def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
         """Patch a Job; one that gets a deadline that has passed ends soon."""
         if self.create_mode == "lose":
             raise ApiUnreachable("connection reset")
@@ -220,9 +236,8 @@ def _ends(plan: dict[str, Any]) -> datetime:
     return ends
 
 
-def describe_creator() -> Creator:
-    """Describe a leader of the first term."""
-    return Creator("team.x", "one", 1)
+CREATOR = Creator("team.x", "one", 1)
+"""A leader of the first term."""
 
 
 class Process:
@@ -280,24 +295,24 @@ class Process:
         """Decide and act as `Reconciler.look` does, with every request answered at once."""
         if not self.is_deaf:
             self.listen()
-        jobs = tuple(self.jobs.values())
-        self.track.forget_created(jobs)
-        self.track.stored_status = self.job.status
-        self.track.forget_answered(self.asking.seen)
-        self.track.forget_stored(parse_stored(self.job.status))
+        jobs, now = tuple(self.jobs.values()), self.now
+        self.track.observe(self.job, jobs, self.asking.seen)
         if self.track.plan is None or self.track.plan_key != (self.job.generation, "", 0):
             self.track.adopt_plan((self.job.generation, "", 0), build_plan(self.job))
         plan = self.track.plan
         assert plan is not None
         memory = replace(self.track.recall(), asked=self.asking.decided)
         view = View(self.job, plan, jobs, memory, circumstances=self.circumstances, asked=self.asking.seen)
-        skew = self.circumstances.skew
-        decision = decide(view, self.cluster.now + skew, Limits(TOMBSTONE))
-        self.track.remember(decision)
-        self.wake_at = decision.wake_at and decision.wake_at - skew
+        decision = decide(view, now, Limits(TOMBSTONE))
+        self.wake_at = decision.wake_at and decision.wake_at - self.circumstances.skew
         assert self.wake_at is None or self.wake_at > self.cluster.now
-        self._apply(decision)
+        self._apply(decision, self.track.remember(self.job, decision, now))
         return decision
+
+    @property
+    def now(self) -> datetime:
+        """The time by the process's clock."""
+        return self.cluster.now + self.circumstances.skew
 
     def _parse(self, item: dict[str, Any]) -> ObservedJob:
         """Read a Job once for each version of it."""
@@ -306,95 +321,68 @@ class Process:
         is_news = known is None or known.resource_version < int(metadata["resourceVersion"])
         return parse_job(item) if is_news or known is None else known
 
-    def _apply(self, decision: Decision) -> None:
-        self.track.wanted_status = decision.status if decision.urgency else None
-        self.track.wanted_from = self.job.resource_version
-        wanted_status = decision.status
-        for slot in sorted(self.track.creates):
-            self._create(slot)
-        for following in decision.retries:
-            self.track.begin_retry(self.job, following)
-        for attempt in decision.asked.starts if decision.asked else ():
-            self.track.begin_run(attempt, self.cluster.now)
-        for run_id in list(self.track.retries):
-            self._retry(self.track.retries[run_id])
-        for ending in decision.endings:
+    def _apply(self, decision: Decision, orders: Orders) -> None:
+        """Do what was ordered; what is being created is tried again at every look."""
+        for create in sorted(self.track.creates.values(), key=_order):
+            self._create(create)
+        for ending in orders.endings:
             self._end(ending)
-        for finished in decision.deletes.jobs:
+        for finished in orders.deletes:
             self._delete(finished)
-        for run in decision.missing:
-            if run.job_name in self.cluster.jobs:
-                found = parse_job(self.cluster.jobs[run.job_name])
-                self.jobs[found.uid] = found
-            else:
-                self.track.lost[run.run_id] = runs.build_lost_run(run, self.cluster.now)
-        if self.track.wanted_status is not None and wanted_status is not None:
-            self._patch(wanted_status)
+        for run in orders.reads:
+            answer = self.cluster.answer(Read(run.job_name, Purpose.ADOPT))
+            self.track.reading.discard(run.run_id)
+            self.track.take_read(run, answer, self.now)
+            if isinstance(answer, Answered):
+                self._see(answer.item)
+        self._patch()
         self.asking.apply(decision.asked, self.status_mode)
 
-    def _create(self, slot: datetime) -> None:
-        creator = JobCreator(self.cluster, describe_creator, lambda: self.circumstances)  # type: ignore[arg-type]
-        result = run_now(creator.create(self.track.creates[slot]))
-        if isinstance(result, Created):
-            job = parse_job(result.job)
-            self.jobs[job.uid] = job
-            self.track.forget_created([job])
-        elif isinstance(result, Refused):
-            self.track.conclude(slot, result.judgement)
+    def _create(self, create: Create) -> None:
+        step = self.track.begin(create, CREATOR, self.circumstances, self.now)
+        while isinstance(step, Read | Send):
+            step = self.track.take(create, step, self.cluster.answer(step), CREATOR, self.now)
+        if isinstance(step, Created):
+            self._see(step.item)
+        elif isinstance(step, Refused) and create.follows is not None:
+            self.cluster.results[create.follows.after.name] = "Failed"
 
-    def _retry(self, create: Create) -> None:
-        """Create a run's next attempt, or its first one, as `Effects` does."""
-        run_id, follows = create.attempt.run_id, create.follows
-        if follows is not None:
-            item = self.cluster.jobs.get(follows.after.name)
-            if item is None or is_ending(parse_job(item)):
-                del self.track.retries[run_id]
-                return
-            create.template = item
-        creator = JobCreator(self.cluster, describe_creator, lambda: self.circumstances)  # type: ignore[arg-type]
-        result = run_now(creator.create(create))
-        if isinstance(result, Created):
-            job = parse_job(result.job)
-            self.jobs[job.uid] = job
-            self.track.forget_created([job])
-        elif isinstance(result, Refused):
-            del self.track.retries[run_id]
-            self._give_up(run_id, follows, result)
-
-    def _give_up(self, run_id: str, follows: NextAttempt | None, refused: Refused) -> None:
-        if follows is None:
-            self.track.rejected[run_id] = refused.judgement
-            return
-        self.track.fail_retry(follows.after, refused.judgement, self.cluster.now)
-        self.cluster.results[follows.after.name] = "Failed"
+    def _see(self, item: dict[str, Any]) -> None:
+        """Put a Job that was read or created into the store."""
+        job = parse_job(item)
+        self.jobs[job.uid] = job
 
     def _end(self, ending: Ending) -> None:
-        self.track.begin_ending(ending)
-        patch = self.cluster.patch(None, "team", ending.job.name, build_ending_patch(ending))
         with contextlib.suppress(ApiError, ApiUnreachable):
-            job = parse_job(run_now(patch))
-            self.jobs[job.uid] = job
+            self._see(self.cluster.patch(ending.job.name, build_ending_patch(ending)))
         self.track.ending.discard(ending.job.uid)
 
     def _delete(self, job: ObservedJob) -> None:
         if job.name in self.cluster.jobs:
             self.deleted.append((job, self.cluster.item["status"], self.cluster.now))
             del self.cluster.jobs[job.name]
+        self.track.deleting.discard(job.uid)
 
     def _lose(self, job: ObservedJob) -> None:
         now = self.cluster.now
         self.track.lose(job, read_run(job, (), now), now)
 
-    def _patch(self, status: dict[str, Any]) -> None:
-        """Patch as `Effects` does; the answer is taken at once unless it is lost."""
-        if self.status_mode == "lose":
+    def _patch(self) -> None:
+        """Patch as `Statuses` does; the answer is taken at once unless it is lost."""
+        patch = self.track.build_patch(self.job)
+        if self.status_mode == "lose" or patch is None:
             return
         if self.status_mode == "conflict":
             self.cluster.touch()
         try:
-            self.cluster.patch_status(build_patch(self.job, status))
+            self.cluster.patch_status(patch)
         except Conflict:
             self.job = parse_scheduled_job(self.cluster.item)
             return
         if self.status_mode == "store":
             self.job = parse_scheduled_job(self.cluster.item)
+
+
+def _order(create: Create) -> tuple[bool, datetime, str]:
+    """Order slots before all else, oldest first."""
+    return not create.is_slot, create.due_at, create.attempt.run_id

@@ -8,11 +8,30 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sundial_core.conditions import Reason
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import CatchUp, Concurrency, ConcurrencyPolicy, JsonObject
 from sundial_core.verdicts import Judgement, Verdict
+
+
+class Turn(StrEnum):
+    """What the concurrency rule says to one more run."""
+
+    START = "start"
+    WAIT = "wait"
+    SKIP = "skip"
+
+
+def judge_turn(rule: Concurrency, active: int, waiting: int) -> Turn:
+    """Judge what becomes of one more run, while `active` hold places and `waiting` wait for one."""
+    has_place = waiting == 0 and active < rule.max_instances
+    if has_place or rule.policy is ConcurrencyPolicy.ALLOW:
+        return Turn.START
+    if rule.policy is ConcurrencyPolicy.QUEUE:
+        return Turn.WAIT if waiting < (rule.max_queued or 1) else Turn.SKIP
+    return Turn.WAIT if rule.policy is ConcurrencyPolicy.REPLACE else Turn.SKIP
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +142,15 @@ def place_slots(
     starts, skipped = list(served), []
     new = [Waiting(slot, now, Reason.ALREADY_ACTIVE) for slot in offered]
     for one in sorted((*new, *rivals.new), key=_slot):
-        if not queue and len(starts) < places.free:
+        taken = replace(places, active=places.active + len(starts))
+        turn = judge_turn(taken.rule, taken.active, len(queue))
+        if turn is Turn.START:
             starts.append(one)
-            continue
-        queue, left_out = _judge_without_place(replace(one, since=now), queue, places, len(starts))
-        skipped += left_out
+        elif turn is Turn.WAIT:
+            queue, replaced = _take_line(replace(one, since=now), queue, taken.rule)
+            skipped += replaced
+        else:
+            skipped.append((one, _skip_without_place(one, queue, taken)))
     return _build_placed(starts, served, queue, skipped)
 
 
@@ -186,25 +209,26 @@ def _serve(waiting: tuple[Waiting, ...], places: Places) -> tuple[tuple[Waiting,
     return waiting[count:], waiting[:count]
 
 
-def _judge_without_place(
-    one: Waiting, queue: tuple[Waiting, ...], places: Places, started: int
+def _take_line(
+    one: Waiting, queue: tuple[Waiting, ...], rule: Concurrency
 ) -> tuple[tuple[Waiting, ...], list[tuple[Waiting, Judgement]]]:
-    """Find what waits and what is skipped where no place is free: under Replace the oldest that waits."""
+    """Let one wait; under Replace it takes the place in line of the oldest."""
+    if rule.policy is not ConcurrencyPolicy.REPLACE:
+        return (*queue, one), []
+    one = replace(one, reason=Reason.REPLACING)
+    if len(queue) < rule.max_instances:
+        return (*queue, one), []
+    replaced = _skip(queue[0].slot, Reason.REPLACED, f"replaced by {format_instant(one.slot)}")
+    return (*queue[1:], one), [(queue[0], replaced)]
+
+
+def _skip_without_place(one: Waiting, queue: tuple[Waiting, ...], places: Places) -> Judgement:
     rule = places.rule
-    if rule.policy is ConcurrencyPolicy.REPLACE:
-        one = replace(one, reason=Reason.REPLACING)
-        if len(queue) < rule.max_instances:
-            return (*queue, one), []
-        replaced = _skip(queue[0].slot, Reason.REPLACED, f"replaced by {format_instant(one.slot)}")
-        return (*queue[1:], one), [(queue[0], replaced)]
     if rule.policy is ConcurrencyPolicy.QUEUE:
-        most = rule.max_queued or 1
-        if len(queue) < most:
-            return (*queue, one), []
-        message = f"{len(queue)} waiting; concurrency.maxQueued is {most}"
-        return queue, [(one, _skip(one.slot, Reason.QUEUE_FULL, message))]
-    message = f"{places.active + started} active; concurrency.maxInstances is {rule.max_instances}"
-    return queue, [(one, _skip(one.slot, Reason.ALREADY_ACTIVE, message))]
+        message = f"{len(queue)} waiting; concurrency.maxQueued is {rule.max_queued or 1}"
+        return _skip(one.slot, Reason.QUEUE_FULL, message)
+    message = f"{places.active} active; concurrency.maxInstances is {rule.max_instances}"
+    return _skip(one.slot, Reason.ALREADY_ACTIVE, message)
 
 
 def _skip(slot: datetime, reason: Reason, message: str) -> Judgement:

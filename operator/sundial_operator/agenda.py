@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeVar
-
-K = TypeVar("K", bound=Hashable)
+from typing import NamedTuple
 
 LONGEST_SLEEP_SECONDS = 1.0
 """The timer runs on the monotonic clock; looking again this often follows a wall clock that is set."""
@@ -29,36 +27,39 @@ class Task(StrEnum):
 
     LOOK = "look"
     CREATE = "create"
-    RETRY = "retry"
     STATUS = "status"
+    REQUEST_STATUS = "status of a ScheduledJobRun"
 
 
 class Key(NamedTuple):
-    """An agenda entry: a task for one object; a create is that of a slot, a retry that of a run."""
+    """An agenda entry: a task for one object; a create is that of a run."""
 
     task: Task
     uid: str
-    slot: datetime | None = None
     run_id: str = ""
 
 
-class Agenda(Generic[K]):
+class Agenda:
     """Keys with the instant at which each is due; a key has at most one."""
 
-    def __init__(self, wake: Callable[[K], None]) -> None:
-        self._wake = wake
-        self._due: dict[K, datetime] = {}
-        self._heap: list[tuple[datetime, int, K]] = []
+    def __init__(self) -> None:
+        self._actions: dict[Task, Callable[[Key], None]] = {}
+        self._due: dict[Key, datetime] = {}
+        self._heap: list[tuple[datetime, int, Key]] = []
         self._entries = 0
         self._changed = asyncio.Event()
+
+    def on(self, task: Task, action: Callable[[Key], None]) -> None:
+        """Say what is done when a key of a task is due."""
+        self._actions[task] = action
 
     def __len__(self) -> int:
         return len(self._due)
 
-    def __contains__(self, key: K) -> bool:
+    def __contains__(self, key: Key) -> bool:
         return key in self._due
 
-    def set(self, key: K, due: datetime | None) -> None:
+    def set(self, key: Key, due: datetime | None) -> None:
         """Set when a key is due, or that it never is."""
         if due is None:
             self._due.pop(key, None)
@@ -77,23 +78,23 @@ class Agenda(Generic[K]):
         self._heap = list(newest.values())
         heapq.heapify(self._heap)
 
-    def advance(self, key: K, due: datetime) -> None:
+    def advance(self, key: Key, due: datetime) -> None:
         """Set when a key is due unless it is due earlier already."""
         known = self._due.get(key)
         if known is None or due < known:
             self.set(key, due)
 
     async def run(self) -> None:
-        """Wake each key when it is due, never before, for ever."""
+        """Act on each key when it is due, never before, for ever."""
         while True:
             self._changed.clear()
-            delay = self._wake_due()
+            delay = self._act_on_due()
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay):  # wait_for can swallow a cancellation until Python 3.12
                     await self._changed.wait()
 
-    def _wake_due(self) -> float:
-        """Wake what is due; return the seconds until the next look."""
+    def _act_on_due(self) -> float:
+        """Act on what is due; return the seconds until the next look."""
         now = read_clock()
         while self._heap:
             due, _, key = self._heap[0]
@@ -102,7 +103,7 @@ class Agenda(Generic[K]):
             elif due <= now:
                 heapq.heappop(self._heap)
                 del self._due[key]
-                self._wake(key)
+                self._actions[key.task](key)
             else:
                 return min(LONGEST_SLEEP_SECONDS, (due - now).total_seconds())
         return LONGEST_SLEEP_SECONDS

@@ -13,6 +13,7 @@ import structlog
 
 from sundial_core.asked import Answers, answer_orphans
 from sundial_core.circumstances import Trust
+from sundial_core.memory import Companion
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJobRun
 from sundial_core.report import Urgency
@@ -22,7 +23,6 @@ from sundial_kube.resources import SCHEDULED_JOB_RUNS
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.observed import Observed
 from sundial_operator.statuses import Source, Statuses
-from sundial_operator.tracks import Companion
 from sundial_operator.writer import Priority, Writer
 
 log = structlog.get_logger()
@@ -33,14 +33,14 @@ RETRY_AFTER = timedelta(seconds=10)
 class Asking:
     """Remembers the statuses that are not stored yet, and writes them; all is found anew after a crash."""
 
-    def __init__(self, client: KubeClient, writer: Writer, agenda: Agenda[Key], observed: Observed) -> None:
+    def __init__(self, client: KubeClient, writer: Writer, agenda: Agenda, observed: Observed) -> None:
         self._client = client
         self._writer = writer
         self._agenda = agenda
         self._observed = observed
         self._companions: dict[str, Companion] = {}
         self._deleting: set[str] = set()
-        source = Source(SCHEDULED_JOB_RUNS, observed.asked, ignore)
+        source = Source(SCHEDULED_JOB_RUNS, Task.REQUEST_STATUS, observed.asked, ignore)
         self._statuses = Statuses(client, writer, agenda, self._wake, source)
 
     def recall(self, requests: Iterable[ScheduledJobRun]) -> dict[str, JsonObject]:
@@ -55,7 +55,9 @@ class Asking:
         for request in requests:
             status = answers.statuses.get(request.uid)
             companion = self._companions.setdefault(request.uid, Companion(request.uid))
-            self._statuses.want(companion, request, status, Urgency.SOON if status else Urgency.NONE)
+            urgency = Urgency.SOON if status else Urgency.NONE
+            companion.want(request, status, urgency)
+            self._statuses.want(companion, urgency)
         for request in answers.deletes:
             if request.uid not in self._deleting:
                 self._deleting.add(request.uid)
@@ -79,12 +81,6 @@ class Asking:
         self._agenda.set(Key(Task.LOOK, uid), answers.wake_at)
         self.apply([request], answers)
 
-    def send_status(self, uid: str) -> None:
-        """Submit the status that was decided last for one, if it still differs from the stored one."""
-        companion = self._companions.get(uid)
-        if companion is not None:
-            self._statuses.send(companion)
-
     async def _delete(self, request: ScheduledJobRun) -> None:
         try:
             await self._client.delete(SCHEDULED_JOB_RUNS, request.ns, request.name, request.uid)
@@ -103,7 +99,7 @@ class Asking:
         if self._companions.pop(uid, None) is not None:
             self._deleting.discard(uid)
             self._agenda.set(Key(Task.LOOK, uid), None)
-            self._agenda.set(Key(Task.STATUS, uid), None)
+            self._statuses.forget(uid)
 
 
 def ignore(request: ScheduledJobRun, status: JsonObject) -> None:

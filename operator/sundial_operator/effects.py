@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import structlog
 
 from sundial_core.conditions import Reason
+from sundial_core.creates import LONGEST_RETRY_SECONDS, Answered, Create, Created, Denied, Postponed
 from sundial_core.decide import Decision
-from sundial_core.endings import Ending, build_ending_patch, is_ending
+from sundial_core.endings import Ending, build_ending_patch
+from sundial_core.memory import Track
 from sundial_core.objects import ScheduledJob
 from sundial_core.retention import Choice
-from sundial_core.runs import ObservedJob, Run, build_lost_run, parse_job
+from sundial_core.runs import ObservedJob, Run
 from sundial_core.starts import find_refusal
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import EVENTS, JOBS, SCHEDULED_JOBS
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.announcer import Announcer
-from sundial_operator.creates import (
-    LONGEST_RETRY_SECONDS,
-    Created,
-    JobCreator,
-    Postponed,
-    Refused,
-    describe,
-    find_back_off,
-)
+from sundial_operator.creates import JobCreator, find_delay, log_start, read_job
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
 from sundial_operator.statuses import Source, Statuses
-from sundial_operator.tracks import Create, Track
-from sundial_operator.writer import Action, Priority, Writer
+from sundial_operator.writer import Priority, Writer
 
 log = structlog.get_logger()
 
@@ -42,7 +36,10 @@ RETRY_AFTER = timedelta(seconds=10)
 
 
 class Effects:
-    """Applies decisions; the answers go into the stores at once, and what failed onto the agenda."""
+    """Applies decisions; the answers go into the stores at once, and what failed onto the agenda.
+
+    `tracks` are the companions of the ScheduledJobs that were looked at, by UID.
+    """
 
     def __init__(
         self,
@@ -50,7 +47,7 @@ class Effects:
         writer: Writer,
         creator: JobCreator,
         observed: Observed,
-        agenda: Agenda[Key],
+        agenda: Agenda,
         metrics: Metrics,
     ) -> None:
         self._metrics = metrics
@@ -59,129 +56,73 @@ class Effects:
         self._creator = creator
         self._observed = observed
         self._agenda = agenda
+        self.tracks: dict[str, Track] = {}
         announcer = Announcer(client, writer, metrics)
-        source = Source(SCHEDULED_JOBS, observed.schedules, announcer.note_stored)
+        source = Source(SCHEDULED_JOBS, Task.STATUS, observed.schedules, announcer.note_stored)
         self._statuses = Statuses(client, writer, agenda, observed.wake, source)
+        agenda.on(Task.CREATE, self._start_due)
 
     def apply(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
         """Submit what a decision asks for; starts go before everything else."""
-        self._begin(track, job, decision)
-        for ending in decision.endings:
-            if ending.job.uid not in track.ending:
-                track.begin_ending(ending)
-                self._writer.submit(Priority.STATUS, partial(self._end, track, ending))
-        self._delete_finished(track, decision.deletes)
-        for run in decision.missing:
-            if run.run_id not in track.reading:
-                track.reading.add(run.run_id)
-                self._writer.submit(Priority.STATUS, partial(self._read, track, job.ns, run))
-        self._statuses.want(track, job, decision.status, decision.urgency)
+        orders = track.remember(job, decision, read_clock())
+        for run_id in orders.creates:
+            self._start(track, run_id)
+        for ending in orders.endings:
+            self._writer.submit(Priority.STATUS, partial(self._end, track, ending))
+        self._note_capped(orders.deletes, decision.deletes)
+        for finished in orders.deletes:
+            self._writer.submit(Priority.DELETE, partial(self._delete, track, finished))
+        for run in orders.reads:
+            self._writer.submit(Priority.STATUS, partial(self._read, track, job.ns, run))
+        self._statuses.want(track, decision.urgency)
 
-    def _delete_finished(self, track: Track, choice: Choice) -> None:
-        news = [job for job in choice.jobs if job.uid not in track.deleting]
-        caps = Counter(choice.capped[job.uid] for job in news if job.uid in choice.capped)
-        for cap, count in caps.items():
+    def forget(self, uid: str) -> None:
+        """Write nothing any more for a ScheduledJob that is gone."""
+        self._statuses.forget(uid)
+
+    def _note_capped(self, deletes: Iterable[ObservedJob], choice: Choice) -> None:
+        news = [job for job in deletes if job.uid in choice.capped]
+        for cap, count in Counter(choice.capped[job.uid] for job in news).items():
             log.info("finished Jobs beyond a cap go", cap=cap.value, jobs=count, namespace=news[0].ns)
             self._metrics.capped.labels(cap.value).inc(count)
-        for job in news:
-            track.deleting.add(job.uid)
-            self._writer.submit(Priority.DELETE, partial(self._delete, track, job))
 
-    def _begin(self, track: Track, job: ScheduledJob, decision: Decision) -> None:
-        for attempt in decision.starts:
-            if attempt.slot is not None:
-                self.start(track, attempt.slot)
-        for following in decision.retries:
-            track.begin_retry(job, following)
-            self.retry(track, following.after.run_id)
-        for attempt in decision.asked.starts if decision.asked else ():
-            track.begin_run(attempt, read_clock())
-            self.retry(track, attempt.run_id)
+    def _start_due(self, key: Key) -> None:
+        track = self.tracks.get(key.uid)
+        if track is not None:
+            self._start(track, key.run_id)
 
-    def start(self, track: Track, slot: datetime) -> None:
-        """Submit the create of a slot's Job."""
-        key = Key(Task.CREATE, track.uid, slot)
-        self._writer.submit(Priority.START, partial(self._try, key, partial(self._create, track, slot)))
+    def _start(self, track: Track, run_id: str) -> None:
+        """Submit the create of a run's Job."""
+        self._writer.submit(Priority.START, partial(self._try, track, run_id))
 
-    def retry(self, track: Track, run_id: str) -> None:
-        """Submit the create of a run's next attempt, or of its first one if somebody asked for it."""
-        key = Key(Task.RETRY, track.uid, run_id=run_id)
-        self._writer.submit(Priority.START, partial(self._try, key, partial(self._retry, track, run_id)))
-
-    def send_status(self, track: Track) -> None:
-        """Submit the status that was decided last, if it still differs from the stored one."""
-        self._statuses.send(track)
-
-    async def _try(self, key: Key, create: Action) -> None:
+    async def _try(self, track: Track, run_id: str) -> None:
         """Create a Job unless its owner is gone; trouble that nobody has foreseen is tried again too."""
-        job = self._observed.schedules.get(key.uid)
-        if job is None or job.is_deleting:
+        job, create = self._observed.schedules.get(track.uid), track.creates.get(run_id)
+        if job is None or job.is_deleting or create is None:
             return
         try:
-            await create()
+            await self._create(track, create)
         except Exception:
-            self._agenda.set(key, read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS))
+            at = read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS)
+            self._agenda.set(Key(Task.CREATE, track.uid, run_id), at)
             raise
 
-    async def _create(self, track: Track, slot: datetime) -> None:
-        create = track.creates.get(slot)
-        if create is None:
+    async def _create(self, track: Track, create: Create) -> None:
+        outcome = await self._creator.create(track, create)
+        if isinstance(outcome, Postponed):
+            at = read_clock() + timedelta(seconds=find_delay(outcome))
+            self._agenda.set(Key(Task.CREATE, track.uid, create.attempt.run_id), at)
             return
-        result = await self._creator.create(create)
-        if isinstance(result, Postponed):
-            self._agenda.set(Key(Task.CREATE, track.uid, slot), result.at)
-            return
-        if isinstance(result, Created):
-            track.creates.pop(slot, None)
-            self._observed.jobs.put(result.job)
+        if isinstance(outcome, Created):
+            self._observed.jobs.put(outcome.item)
             self._note_start(create)
-        else:
-            track.conclude(slot, result.judgement)
         self._look_again(track)
 
     def _note_start(self, create: Create) -> None:
         now = read_clock()
-        self._metrics.lateness.observe((now - create.due_at).total_seconds())
+        if create.is_slot:
+            self._metrics.lateness.observe((now - create.due_at).total_seconds())
         log_start(create, now)
-
-    async def _retry(self, track: Track, run_id: str) -> None:
-        create = track.retries.get(run_id)
-        if create is None:
-            return
-        follows = create.follows
-        if follows and not create.template and not await self._fetch_previous(track, create, follows.after):
-            return
-        result = await self._creator.create(create)
-        if isinstance(result, Postponed):
-            self._agenda.set(Key(Task.RETRY, track.uid, run_id=run_id), result.at)
-        else:
-            track.retries.pop(run_id, None)
-        if isinstance(result, Created):
-            self._observed.jobs.put(result.job)
-            log_start(create, read_clock())
-        elif isinstance(result, Refused) and follows:
-            track.fail_retry(follows.after, result.judgement, read_clock())
-        elif isinstance(result, Refused):
-            track.rejected[run_id] = result.judgement
-        self._look_again(track)
-
-    async def _fetch_previous(self, track: Track, create: Create, previous: ObservedJob) -> bool:
-        """Read the Job of the attempt before, whose template is copied; False when that is not to be had."""
-        try:
-            item = await self._client.get(JOBS, previous.ns, previous.name)
-        except (ApiError, ApiUnreachable) as error:
-            is_gone = isinstance(error, ApiError) and error.status == 404
-        else:
-            is_gone = item["metadata"]["uid"] != previous.uid or is_ending(parse_job(item))
-            create.template = {} if is_gone else item
-        if create.template:
-            return True
-        if is_gone:
-            track.retries.pop(previous.run_id, None)
-        else:
-            at = read_clock() + timedelta(seconds=find_back_off(1, None))
-            self._agenda.set(Key(Task.RETRY, track.uid, run_id=previous.run_id), at)
-        return False
 
     async def _end(self, track: Track, ending: Ending) -> None:
         """End an attempt, or a run between two of them; the watch tells what a conflict was about."""
@@ -220,24 +161,18 @@ class Effects:
     async def _read(self, track: Track, ns: str, run: Run) -> None:
         """Read the Job of an active run that no store has: only this can tell that it is gone."""
         try:
-            self._observed.jobs.put(await self._client.get(JOBS, ns, run.job_name))
-        except ApiUnreachable:
-            self._look_again(track, RETRY_AFTER)
-        except ApiError as error:
-            if error.status == 404:
-                track.lost[run.run_id] = build_lost_run(run, read_clock())
-            self._look_again(track, timedelta(0) if error.status == 404 else RETRY_AFTER)
+            answer = await read_job(self._client, ns, run.job_name)
         finally:
             track.reading.discard(run.run_id)
+        track.take_read(run, answer, read_clock())
+        if isinstance(answer, Answered):
+            self._observed.jobs.put(answer.item)
+        else:
+            is_known = isinstance(answer, Denied) and answer.status == 404
+            self._look_again(track, timedelta(0) if is_known else RETRY_AFTER)
 
     def _look_again(self, track: Track, after: timedelta = timedelta(0)) -> None:
         if after:
             self._agenda.advance(Key(Task.LOOK, track.uid), read_clock() + after)
         else:
             self._observed.wake(track.uid)
-
-
-def log_start(create: Create, now: datetime) -> None:
-    """Log that an attempt was started."""
-    late_seconds = round((now - create.due_at).total_seconds(), 3)
-    log.info("run started", **describe(create.attempt), late_seconds=late_seconds)

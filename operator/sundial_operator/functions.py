@@ -10,12 +10,12 @@ import structlog
 
 from sundial_core.functions import build_function_status, find_elder, read_api_name
 from sundial_core.objects import ScheduledJob, TaskFunction
+from sundial_core.patches import build_patch
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import TASK_FUNCTIONS
 from sundial_kube.store import Store
 from sundial_operator.agenda import read_clock
-from sundial_operator.statuses import build_patch
 from sundial_operator.writer import Priority, Writer
 
 log = structlog.get_logger()

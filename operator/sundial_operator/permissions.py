@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
+from sundial_core.creates import LONGEST_RETRY_SECONDS
 from sundial_core.refusals import is_permission_missing
 from sundial_kube.errors import ApiError
 from sundial_kube.permissions import Permission
@@ -20,7 +21,6 @@ from sundial_kube.resources import (
     SCHEDULED_JOBS,
     TASK_FUNCTIONS,
 )
-from sundial_operator.creates import LONGEST_RETRY_SECONDS
 
 
 def list_needed(installation_ns: str, watched_ns: str | None) -> Iterator[Permission]:

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import structlog
 
+from sundial_core.memory import PlanKey
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem, compile_plan
 from sundial_core.report import UPCOMING
 from sundial_operator.agenda import read_clock
 from sundial_operator.observed import Observed
-from sundial_operator.tracks import PlanKey
 
 log = structlog.get_logger()
 

@@ -14,12 +14,12 @@ import structlog
 from sundial_core.circumstances import Circumstances
 from sundial_core.decide import decide
 from sundial_core.manifests import Creator
+from sundial_core.memory import Track
 from sundial_core.objects import ScheduledJob
 from sundial_core.plans import Plan, Problem
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob
 from sundial_core.starts import read_run
-from sundial_core.stored import parse_stored
 from sundial_core.views import View
 from sundial_kube.client import KubeClient
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
@@ -32,7 +32,6 @@ from sundial_operator.mirrors import MirrorWatch
 from sundial_operator.observed import Observed
 from sundial_operator.plan_book import PlanBook
 from sundial_operator.settings import Settings
-from sundial_operator.tracks import Track
 from sundial_operator.writer import Writer
 
 log = structlog.get_logger()
@@ -71,12 +70,12 @@ class Reconciler:
         self._metrics = metrics
         self._installation = installation
         self._find_circumstances = installation.find_circumstances
-        self._tracks: dict[str, Track] = {}
         self._due: dict[str, None] = {}
         self._changed: dict[str, None] = {}
         self._work = asyncio.Event()
         self._due_work = asyncio.Event()
-        self.agenda: Agenda[Key] = Agenda(self._take_due)
+        self.agenda = Agenda()
+        self.agenda.on(Task.LOOK, self._take_due)
         self.observed = Observed(self.wake, self._lose, metrics)
         minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
         self.plans = PlanBook(self.observed, minimum_period)
@@ -85,6 +84,7 @@ class Reconciler:
         self.mirror = MirrorWatch(client, installation.settings.namespace, self.wake)
         creator = JobCreator(client, installation.describe_creator, installation.find_circumstances)
         self._effects = Effects(client, writer, creator, self.observed, self.agenda, metrics)
+        self._tracks = self._effects.tracks
         self._asking = Asking(client, writer, self.agenda, self.observed)
 
     def wake(self, uid: str) -> None:
@@ -121,9 +121,7 @@ class Reconciler:
         track = self._tracks.setdefault(uid, Track(uid))
         jobs = self.observed.jobs_of(uid)
         asked = self.observed.asked_of(job.ns, job.name)
-        track.forget_created(jobs)
-        track.forget_answered(asked)
-        _forget_stored(track, job)
+        track.observe(job, jobs, asked)
         now = read_clock()
         pods = self.observed.pods_of(jobs)
         plan, circumstances = self._find_plan(track, job), self._find_circumstances()
@@ -135,7 +133,6 @@ class Reconciler:
             decision = decide(view, now, self._find_limits(uid))
         if decision.reset_at is not None and track.reset_at is None:
             log.warning("an instant of the future was reset", namespace=job.ns, name=job.name)
-        track.remember(decision)
         self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
         self.mirror.note(uid, decision.deletes)
         self._effects.apply(track, job, decision)
@@ -168,19 +165,9 @@ class Reconciler:
                 self.agenda.set(Key(Task.LOOK, uid), read_clock() + LOOK_AGAIN_AFTER)
 
     def _take_due(self, key: Key) -> None:
-        track = self._tracks.get(key.uid)
-        if key.task is Task.LOOK:
-            self._due[key.uid] = None
-            self._work.set()
-            self._due_work.set()
-        elif key.task is Task.STATUS and track is None:
-            self._asking.send_status(key.uid)
-        elif track is not None and key.task is Task.STATUS:
-            self._effects.send_status(track)
-        elif track is not None and key.task is Task.RETRY:
-            self._effects.retry(track, key.run_id)
-        elif track is not None and key.slot is not None:
-            self._effects.start(track, key.slot)
+        self._due[key.uid] = None
+        self._work.set()
+        self._due_work.set()
 
     def _find_plan(self, track: Track, job: ScheduledJob) -> Plan | Problem:
         key, plan = self.plans.find(job)
@@ -202,10 +189,4 @@ class Reconciler:
         track = self._tracks.pop(uid, None)
         if track is not None:
             self.agenda.set(Key(Task.LOOK, uid), None)
-            self.agenda.set(Key(Task.STATUS, uid), None)
-
-
-def _forget_stored(track: Track, job: ScheduledJob) -> None:
-    track.stored_status = job.status
-    if track.judgements or track.lost or track.failed:
-        track.forget_stored(parse_stored(job.status))
+            self._effects.forget(uid)

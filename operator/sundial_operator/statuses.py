@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
+from sundial_core.memory import Companion
 from sundial_core.model import JsonObject
+from sundial_core.patches import Reported
 from sundial_core.report import Urgency
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
@@ -18,7 +20,6 @@ from sundial_kube.resources import Resource
 from sundial_kube.store import Store
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.creates import find_back_off
-from sundial_operator.tracks import Companion
 from sundial_operator.writer import Priority, Writer
 
 log = structlog.get_logger()
@@ -49,30 +50,6 @@ class Pace:
         return self._last
 
 
-class Reported(Protocol):
-    """An object with a status, as a store holds it."""
-
-    @property
-    def uid(self) -> str:
-        """The object's UID."""
-
-    @property
-    def resource_version(self) -> int:
-        """The object's resourceVersion."""
-
-    @property
-    def ns(self) -> str:
-        """The object's namespace."""
-
-    @property
-    def name(self) -> str:
-        """The object's name."""
-
-    @property
-    def status(self) -> JsonObject:
-        """The stored status."""
-
-
 V = TypeVar("V", bound=Reported)
 Note = Callable[[V, JsonObject], None]
 """Called with the object as it was before and the status that was stored."""
@@ -80,9 +57,10 @@ Note = Callable[[V, JsonObject], None]
 
 @dataclass(frozen=True, slots=True)
 class Source(Generic[V]):
-    """A kind of object: where its statuses are written, and where the answers go."""
+    """A kind of object: where its statuses are written, when, and where the answers go."""
 
     resource: Resource
+    task: Task
     store: Store[V]
     note_stored: Note[V]
 
@@ -94,7 +72,7 @@ class Statuses(Generic[V]):
         self,
         client: KubeClient,
         writer: Writer,
-        agenda: Agenda[Key],
+        agenda: Agenda,
         wake: Callable[[str], None],
         source: Source[V],
     ) -> None:
@@ -103,41 +81,48 @@ class Statuses(Generic[V]):
         self._agenda = agenda
         self._wake = wake
         self._resource = source.resource
+        self._task = source.task
         self._store = source.store
         self._note_stored = source.note_stored
         self._pace = Pace(LAZY_SPACING, LONGEST_LAZY)
+        self._companions: dict[str, Companion] = {}
+        agenda.on(source.task, self._send_due)
 
-    def want(self, companion: Companion, item: V, status: JsonObject | None, urgency: Urgency) -> None:
-        """Take a status that was decided for an object as it is in the store."""
-        key = Key(Task.STATUS, companion.uid)
+    def want(self, companion: Companion, urgency: Urgency) -> None:
+        """Write the status that was decided for an object in its turn; NONE: there is nothing to write."""
+        key = Key(self._task, companion.uid)
         if urgency is Urgency.NONE:
-            companion.wanted_status = None
             companion.patch_failures = 0
-            self._agenda.set(key, None)
+            self.forget(companion.uid)
             return
-        companion.wanted_status = status
-        companion.wanted_from = item.resource_version
+        self._companions[companion.uid] = companion
         keeps_turn = urgency is Urgency.LAZY or companion.patch_failures > 0
         if not (keeps_turn and key in self._agenda):
             self._agenda.advance(key, self._find_turn(urgency, read_clock()))
+
+    def forget(self, uid: str) -> None:
+        """Write nothing for an object."""
+        self._companions.pop(uid, None)
+        self._agenda.set(Key(self._task, uid), None)
 
     def _find_turn(self, urgency: Urgency, now: datetime) -> datetime:
         delay = STATUS_DELAYS[urgency]
         return self._pace.take_turn(now, delay) if urgency is Urgency.LAZY else now + delay
 
-    def send(self, companion: Companion) -> None:
+    def _send_due(self, key: Key) -> None:
         """Submit the status that was decided last, if it still differs from the stored one."""
-        if companion.wanted_status is not None and not companion.is_patching:
+        companion = self._companions.get(key.uid)
+        if companion is not None and not companion.is_patching:
             companion.is_patching = True
             self._writer.submit(Priority.STATUS, partial(self._patch, companion))
 
     async def _patch(self, companion: Companion) -> None:
         """Patch the status under the resourceVersion that it was computed from; never under another."""
         try:
-            item, status = self._store.get(companion.uid), companion.wanted_status
-            if item is None or status is None or item.resource_version != companion.wanted_from:
-                return
-            await self._send_patch(companion, item, build_patch(item, status))
+            item = self._store.get(companion.uid)
+            patch = companion.build_patch(item) if item is not None else None
+            if item is not None and patch is not None:
+                await self._send_patch(companion, item, patch)
         finally:
             companion.is_patching = False
             self._wake(companion.uid)
@@ -181,19 +166,4 @@ class Statuses(Generic[V]):
             name=item.name,
             error=error,
         )
-        self._agenda.set(Key(Task.STATUS, companion.uid), read_clock() + timedelta(seconds=delay))
-
-
-def build_patch(item: Reported, status: JsonObject) -> JsonObject:
-    """Build a merge patch from the stored status to the wanted one, guarded by the resourceVersion."""
-    return {"metadata": {"resourceVersion": str(item.resource_version)}, "status": diff(item.status, status)}
-
-
-def diff(old: JsonObject, new: JsonObject) -> JsonObject:
-    """Build the merge patch that turns one object into another: null removes a field, objects merge."""
-    removed = dict.fromkeys(name for name in old if name not in new)
-    return removed | {
-        name: diff(old[name], value) if isinstance(value, dict) and isinstance(old.get(name), dict) else value
-        for name, value in new.items()
-        if old.get(name) != value
-    }
+        self._agenda.set(Key(self._task, companion.uid), read_clock() + timedelta(seconds=delay))

@@ -10,10 +10,21 @@ import pytest
 from situations import at
 
 from sundial_operator import agenda
-from sundial_operator.agenda import Agenda
+from sundial_operator.agenda import Agenda, Key, Task
 
 LOOK_EVERY = 0.001
 END = "end of this look"
+
+
+def build_agenda(act: Callable[[str], None]) -> Agenda:
+    """Build an agenda that acts on the UIDs that are to be looked at."""
+    found = Agenda()
+    found.on(Task.LOOK, lambda key: act(key.uid))
+    return found
+
+
+def name(uid: str) -> Key:
+    return Key(Task.LOOK, uid)
 
 
 class Clock:
@@ -22,7 +33,7 @@ class Clock:
     def __init__(self) -> None:
         self.now = at(0)
         self.woken: list[str] = []
-        self.agenda: Agenda[str] = Agenda(self.woken.append)
+        self.agenda = build_agenda(self.woken.append)
 
     def read(self) -> datetime:
         return self.now
@@ -31,7 +42,7 @@ class Clock:
         """Set the clock and tell what is woken; the last is a key that is due just then."""
         self.now = at(seconds)
         self.woken.clear()
-        self.agenda.set(END, self.now)
+        self.agenda.set(name(END), self.now)
         await until(lambda: END in self.woken)
         return self.woken[:-1]
 
@@ -55,7 +66,7 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clock]:
 
 async def test_keys_are_woken_when_they_are_due_and_once(clock: Clock) -> None:
     for key, due in (("late", 20), ("soon", 10), ("same", 10)):
-        clock.agenda.set(key, at(due))
+        clock.agenda.set(name(key), at(due))
     woken = [await clock.set(second) for second in (9.999, 10, 11, 30)]
     assert woken == [[], ["soon", "same"], [], ["late"]]
     assert len(clock.agenda) == 0
@@ -78,7 +89,7 @@ async def test_a_key_is_due_when_it_was_set_to_last(
     clock: Clock, dues: list[float | None], expected: float | None
 ) -> None:
     for due in dues:
-        clock.agenda.set("key", None if due is None else at(due))
+        clock.agenda.set(name("key"), None if due is None else at(due))
     woken = [second for second in range(1, 40) if await clock.set(second) == ["key"]]
     assert woken == ([] if expected is None else [expected])
 
@@ -95,14 +106,14 @@ async def test_a_key_is_only_advanced(
     clock: Clock, first: float | None, second: float, expected: float
 ) -> None:
     if first is not None:
-        clock.agenda.set("key", at(first))
-    clock.agenda.advance("key", at(second))
+        clock.agenda.set(name("key"), at(first))
+    clock.agenda.advance(name("key"), at(second))
     assert [now for now in range(1, 40) if await clock.set(now) == ["key"]] == [expected]
 
 
 async def test_a_clock_that_steps_back_wakes_again_in_its_time(clock: Clock) -> None:
     await clock.set(30)
-    clock.agenda.set("key", at(40))
+    clock.agenda.set(name("key"), at(40))
     assert [await clock.set(second) for second in (5, 39, 40)] == [[], [], ["key"]]
 
 
@@ -110,11 +121,11 @@ async def test_what_is_woken_may_set_keys(clock: Clock) -> None:
     def wake(_: str) -> None:
         woken.append(len(woken))
         if len(woken) < 3:
-            found.set("key", at(len(woken)))
+            found.set(name("key"), at(len(woken)))
 
     woken: list[int] = []
-    found: Agenda[str] = Agenda(wake)
-    found.set("key", at(0))
+    found = build_agenda(wake)
+    found.set(name("key"), at(0))
     clock.now = at(10)
     task = asyncio.create_task(found.run())
     await until(lambda: len(woken) == 3)
@@ -125,19 +136,26 @@ async def test_what_is_woken_may_set_keys(clock: Clock) -> None:
 
 async def test_by_the_real_clock_nothing_is_woken_early() -> None:
     late_by: list[timedelta] = []
-    dues = {n: agenda.read_clock() + timedelta(milliseconds=n) for n in (30, 10, 20)}
-    found: Agenda[int] = Agenda(lambda n: late_by.append(agenda.read_clock() - dues[n]))
+    dues = {str(n): agenda.read_clock() + timedelta(milliseconds=n) for n in (30, 10, 20)}
+    found = build_agenda(lambda n: late_by.append(agenda.read_clock() - dues[n]))
     task = asyncio.create_task(found.run())
     for n, due in dues.items():
-        found.set(n, due)
+        found.set(name(n), due)
     await until(lambda: len(late_by) == 3)
     task.cancel()
     assert min(late_by) >= timedelta(0)
 
 
 async def test_entries_that_were_replaced_do_not_pile_up() -> None:
-    agenda: Agenda[str] = Agenda(lambda _: None)
+    agenda = Agenda()
     for number in range(10_000):
-        agenda.set("far", at(1e8 + number % 2))
-    agenda.set("near", at(1))
-    assert (len(agenda), agenda._heap[0][2], len(agenda._heap) < 2000) == (2, "near", True)
+        agenda.set(name("far"), at(1e8 + number % 2))
+    agenda.set(name("near"), at(1))
+    assert (len(agenda), agenda._heap[0][2], len(agenda._heap) < 2000) == (2, name("near"), True)
+
+
+async def test_each_task_has_its_action(clock: Clock) -> None:
+    created: list[Key] = []
+    clock.agenda.on(Task.CREATE, created.append)
+    clock.agenda.set(Key(Task.CREATE, "uid", "run"), at(5))
+    assert (await clock.set(5), created) == ([], [Key(Task.CREATE, "uid", "run")])

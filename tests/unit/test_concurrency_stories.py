@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,19 +23,10 @@ MODES = [
 ]
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Cluster]]:
-    """Let the operator's clock be that of the cluster in this list."""
-    clusters: list[Cluster] = []
-    monkeypatch.setattr("sundial_operator.creates.read_clock", lambda: clusters[0].now)
-    return iter([clusters])
-
-
-def begin(clock: Iterator[list[Cluster]], seconds: float, **concurrency: Any) -> Process:
+def begin(seconds: float, **concurrency: Any) -> Process:
     """Begin with a schedule that is due every ten seconds and takes `seconds`."""
     cluster = Cluster(build_spec(concurrency=concurrency))
     cluster.job_seconds = seconds
-    next(clock).append(cluster)
     return Process(cluster)
 
 
@@ -68,8 +58,8 @@ def list_running(process: Process) -> list[float]:
 
 
 @pytest.mark.parametrize(("crashes", "troubles"), MODES)
-def test_replace_ends_in_the_newest_run_running(clock: Any, crashes: Any, troubles: Any) -> None:
-    process = begin(clock, 10_000, policy="Replace")
+def test_replace_ends_in_the_newest_run_running(crashes: Any, troubles: Any) -> None:
+    process = begin(10_000, policy="Replace")
     process.pass_time(19)
     for _ in range(3):
         suffer(process, crashes, troubles)
@@ -80,8 +70,8 @@ def test_replace_ends_in_the_newest_run_running(clock: Any, crashes: Any, troubl
 
 
 @pytest.mark.parametrize(("crashes", "troubles"), MODES)
-def test_queue_serves_every_slot_in_turn(clock: Any, crashes: Any, troubles: Any) -> None:
-    process = begin(clock, 12, policy="Queue", maxQueued=9)
+def test_queue_serves_every_slot_in_turn(crashes: Any, troubles: Any) -> None:
+    process = begin(12, policy="Queue", maxQueued=9)
     process.pass_time(19)
     for _ in range(3):
         suffer(process, crashes, troubles)

@@ -2,93 +2,116 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from situations import (
+    TEMPLATE,
     at,
     build_job_item,
-    build_plan,
+    build_observed,
     build_scheduled_job,
     build_spec,
     describe_judgement,
     look,
 )
 
+from sundial_core import names
+from sundial_core.attempts import NextAttempt
 from sundial_core.circumstances import Circumstances
-from sundial_core.manifests import Creator
+from sundial_core.creates import (
+    Answer,
+    Answered,
+    Create,
+    Created,
+    Denied,
+    Dropped,
+    Outcome,
+    Postponed,
+    Read,
+    Refused,
+    Request,
+    Send,
+    Unanswered,
+    Unsent,
+)
+from sundial_core.manifests import Creator, build_job
 from sundial_core.model import CatchUp
-from sundial_core.plans import Plan
 from sundial_core.runs import parse_job
-from sundial_kube.errors import ApiError, ApiUnreachable
-from sundial_operator import creates
-from sundial_operator.creates import Created, JobCreator, Postponed, Refused, Result, find_back_off
-from sundial_operator.tracks import Create
+from sundial_operator.creates import find_back_off, find_delay
 
-QUOTA = ApiError(403, "Forbidden", "exceeded quota")
-INVALID = ApiError(422, "Invalid", "spec.template: Invalid value")
-EXISTS = ApiError(409, "AlreadyExists", "already exists")
-TERMINATING = ApiError(403, "Forbidden", "because it is being terminated")
-NOT_FOUND = ApiError(404, "NotFound", "not found")
-BUSY = ApiError(429, "TooManyRequests", "slow down", retry_after=90)
-SILENCE = ApiUnreachable("timed out")
-OURS = build_job_item(10)
-FOREIGN = build_job_item(20)
+CREATOR = Creator("a.b", "one", 1)
+QUOTA = Denied(403, "Forbidden", "exceeded quota")
+INVALID = Denied(422, "Invalid", "spec.template: Invalid value")
+EXISTS = Denied(409, "AlreadyExists", "already exists")
+TERMINATING = Denied(403, "Forbidden", "because it is being terminated")
+NOT_FOUND = Denied(404, "NotFound", "not found")
+BUSY = Denied(429, "TooManyRequests", "slow down", retry_after=90)
+ILL = Denied(500, "InternalError", "")
+SILENCE = Unanswered("timed out")
+OURS = Answered(build_job_item(10))
+FOREIGN = Answered(build_job_item(20))
+NOT_OURS = Answered({"metadata": {}})
 
 HELD = Circumstances(held_by="SUNDIAL_HOLD")
 ASTRAY = Circumstances(skew=timedelta(seconds=61))
-
-Answer = dict[str, Any] | Exception
 
 
 class Server:
     """An API server that gives one answer to creates and one to reads."""
 
     def __init__(self, to_create: Answer, to_get: Answer = NOT_FOUND) -> None:
-        self.answers = {"create": to_create, "get": to_get}
+        self._answers: dict[type, Answer] = {Send: to_create, Read: to_get}
         self.asked: list[str] = []
 
-    async def create_for_metadata(self, *_: object) -> dict[str, Any]:
-        return self.answer("create")
-
-    async def get(self, *_: object) -> dict[str, Any]:
-        return self.answer("get")
-
-    def answer(self, verb: str) -> dict[str, Any]:
-        self.asked.append(verb)
-        answer = self.answers[verb]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def answer(self, request: Request) -> Answer:
+        self.asked.append("create" if isinstance(request, Send) else "get")
+        return self._answers[type(request)]
 
 
-def build_create(policy: str = "Latest", unanswered_at: float | None = None) -> Create:
-    job = build_scheduled_job(build_spec())
-    (attempt,) = look(job, 10).starts
-    plan = build_plan(job)
-    assert isinstance(plan, Plan)
+ATTEMPT = look(build_scheduled_job(build_spec()), 10).starts[0]
+
+
+def build_create(policy: str = "Latest", unanswered_at: float | None = None, tries: int = 1) -> Create:
+    """Build the create of the slot at 10, tried before."""
     rule = CatchUp.model_validate({"policy": policy, "graceSeconds": 30, "windowSeconds": 3600})
-    return Create(attempt, plan.template, rule, 0, None if unanswered_at is None else at(unanswered_at))
+    unanswered = None if unanswered_at is None else at(unanswered_at)
+    return Create(ATTEMPT, TEMPLATE, rule, at(10), tries=tries, unanswered_at=unanswered)
 
 
-def describe(result: Result) -> str:
+def build_previous(uid: str = "", **marks: str) -> dict[str, Any]:
+    """Build the JSON of the first attempt's Job, which failed."""
+    item, manifest = build_job_item(10, "Failed", marks=marks), build_job(ATTEMPT, TEMPLATE, CREATOR)
+    own = {"uid": uid} if uid else {}
+    return manifest | item | {"spec": manifest["spec"], "metadata": item["metadata"] | own}
+
+
+def build_retry(policy: str = "Latest", window: int = 3600) -> Create:
+    """Build the create of a second attempt, due at 20, that a leader begins at 100."""
+    following = NextAttempt(build_observed(10, "Failed"), 2, at(20), 1, 0)
+    attempt = replace(ATTEMPT, attempt=2)
+    rule = CatchUp.model_validate({"policy": policy, "graceSeconds": 30, "windowSeconds": window})
+    return Create(attempt, build_previous(), rule, at(100), following)
+
+
+def describe(result: Outcome) -> str:
     if isinstance(result, Refused):
         return describe_judgement(result.judgement)
+    if isinstance(result, Dropped):
+        return "dropped"
     return "created" if isinstance(result, Created) else "later"
 
 
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """The time as the only item of a list."""
-    found = [at(11)]
-    monkeypatch.setattr(creates, "read_clock", lambda: found[0])
-    return found
-
-
-async def send(server: Server, create: Create) -> Result:
-    creator = JobCreator(server, lambda: Creator("a.b", "one", 1))  # type: ignore[arg-type]
-    return await creator.create(create)
+def send(
+    server: Server, create: Create, now: float = 11, circumstances: Circumstances | None = None
+) -> Outcome:
+    """Try once, with every request answered at once."""
+    step = create.begin(CREATOR, circumstances or Circumstances(), at(now))
+    while isinstance(step, Read | Send):
+        step = create.take(step, server.answer(step), CREATOR, at(now))
+    return step
 
 
 @pytest.mark.parametrize(
@@ -97,7 +120,7 @@ async def send(server: Server, create: Create) -> Result:
         pytest.param(Server(OURS), "created", id="created"),
         pytest.param(Server(EXISTS, OURS), "created", id="exists, ours"),
         pytest.param(Server(EXISTS, FOREIGN), "10 Skipped NameTaken", id="exists, of another run"),
-        pytest.param(Server(EXISTS, {"metadata": {}}), "10 Skipped NameTaken", id="exists, not ours at all"),
+        pytest.param(Server(EXISTS, NOT_OURS), "10 Skipped NameTaken", id="exists, not ours at all"),
         pytest.param(Server(EXISTS), "later", id="exists, and is gone"),
         pytest.param(Server(EXISTS, SILENCE), "later", id="exists, cannot be read"),
         pytest.param(Server(INVALID), "10 Skipped Rejected", id="rejected"),
@@ -106,8 +129,8 @@ async def send(server: Server, create: Create) -> Result:
         pytest.param(Server(TERMINATING), "later", id="namespace terminating"),
     ],
 )
-async def test_answers(server: Server, expected: str, now: list[datetime]) -> None:
-    assert describe(await send(server, build_create())) == expected
+def test_answers(server: Server, expected: str) -> None:
+    assert describe(send(server, build_create())) == expected
 
 
 @pytest.mark.parametrize(
@@ -120,11 +143,84 @@ async def test_answers(server: Server, expected: str, now: list[datetime]) -> No
         pytest.param("All", 3610, "10 Missed CreateFailed", id="All, at the end of the window"),
     ],
 )
-async def test_refusals_are_retried_for_a_time(
-    policy: str, seconds: float, expected: str, now: list[datetime]
+def test_refusals_are_retried_for_a_time(policy: str, seconds: float, expected: str) -> None:
+    assert describe(send(Server(QUOTA), build_create(policy), seconds)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tries", "expected", "asked"),
+    [
+        pytest.param(0, "10 Missed TooLate", [], id="never sent: not sent any more"),
+        pytest.param(1, "10 Missed CreateFailed", ["create"], id="refused before: tried once more"),
+    ],
+)
+def test_what_waited_for_its_turn_past_its_time_is_not_sent(
+    tries: int, expected: str, asked: list[str]
 ) -> None:
-    now[0] = at(seconds)
-    assert describe(await send(Server(QUOTA), build_create(policy))) == expected
+    server = Server(QUOTA)
+    assert describe(send(server, build_create("None", tries=tries), 40)) == expected
+    assert server.asked == asked
+
+
+def test_one_refusal_ends_nothing_however_late_it_is() -> None:
+    create = build_create("None", tries=0)
+    assert describe(send(Server(QUOTA), create, 39.9)) == "later"
+    assert describe(send(Server(QUOTA), create, 40.4)) == "10 Missed CreateFailed"
+
+
+@pytest.mark.parametrize(
+    ("window", "seconds", "expected"),
+    [
+        pytest.param(0, 159, "later", id="within the shortest window"),
+        pytest.param(0, 160, "10 Missed CreateFailed", id="at the end of the shortest window"),
+        pytest.param(3600, 3699, "later", id="within catchUp's window"),
+        pytest.param(3600, 3700, "10 Missed CreateFailed", id="at the end of catchUp's window"),
+    ],
+)
+@pytest.mark.parametrize("policy", ["None", "Latest"])
+def test_a_retry_is_tried_for_a_window_from_this_leaders_first_try(
+    policy: str, window: int, seconds: float, expected: str
+) -> None:
+    create = build_retry(policy, window)
+    assert describe(send(Server(QUOTA), create, 100)) == "later"
+    assert describe(send(Server(QUOTA), create, seconds)) == expected
+
+
+def test_under_a_hold_the_window_of_a_retry_does_not_run() -> None:
+    create = build_retry(window=0)
+    for now, circumstances in ((100, HELD), (900, ASTRAY), (7000, Circumstances()), (7059, Circumstances())):
+        assert describe(send(Server(QUOTA), create, now, circumstances)) == "later"
+    assert describe(send(Server(QUOTA), create, 7060)) == "10 Missed CreateFailed"
+
+
+def test_a_retry_that_waited_for_its_turn_past_its_window_is_not_sent() -> None:
+    server = Server(OURS)
+    assert describe(send(server, build_retry(window=0), 160)) == "10 Missed CreateFailed"
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("previous", "expected", "asked"),
+    [
+        pytest.param(Answered(build_previous()), "10 Skipped Rejected", ["get", "create"], id="there"),
+        pytest.param(NOT_FOUND, "dropped", ["get"], id="gone"),
+        pytest.param(Answered(build_previous("other")), "dropped", ["get"], id="another Job of that name"),
+        pytest.param(
+            Answered(build_previous(**{names.ENDED: "Cancelled"})),
+            "dropped",
+            ["get"],
+            id="ended by somebody",
+        ),
+        pytest.param(SILENCE, "later", ["get"], id="nobody knows"),
+    ],
+)
+def test_a_retry_copies_the_job_of_the_attempt_before(
+    previous: Answer, expected: str, asked: list[str]
+) -> None:
+    create, server = build_retry(), Server(INVALID, previous)
+    create.template = {}
+    assert describe(send(server, create, 100)) == expected
+    assert server.asked == asked
 
 
 @pytest.mark.parametrize(
@@ -135,15 +231,14 @@ async def test_refusals_are_retried_for_a_time(
         pytest.param(4060, OURS, "created", id="has landed"),
         pytest.param(4060, FOREIGN, "10 Skipped NameTaken", id="the name is taken"),
         pytest.param(4060, SILENCE, "later", id="nobody knows"),
-        pytest.param(4060, ApiError(500, "InternalError", ""), "later", id="the server is ill"),
+        pytest.param(4060, ILL, "later", id="the server is ill"),
     ],
 )
-async def test_a_create_without_answer_is_given_up_only_when_it_cannot_land(
-    seconds: float, found: Answer, expected: str, now: list[datetime]
+def test_a_create_without_answer_is_given_up_only_when_it_cannot_land(
+    seconds: float, found: Answer, expected: str
 ) -> None:
-    now[0] = at(seconds)
     server = Server(SILENCE, found)
-    assert describe(await send(server, build_create(unanswered_at=4000))) == expected
+    assert describe(send(server, build_create(unanswered_at=4000), seconds)) == expected
     assert "create" not in server.asked
 
 
@@ -155,16 +250,13 @@ async def test_a_create_without_answer_is_given_up_only_when_it_cannot_land(
         pytest.param(120, OURS, "created", id="has landed"),
     ],
 )
-async def test_a_rejection_after_no_answer_waits_too(
-    seconds: float, found: Answer, expected: str, now: list[datetime]
-) -> None:
-    now[0] = at(seconds)
-    assert describe(await send(Server(INVALID, found), build_create(unanswered_at=60))) == expected
+def test_a_rejection_after_no_answer_waits_too(seconds: float, found: Answer, expected: str) -> None:
+    assert describe(send(Server(INVALID, found), build_create(unanswered_at=60), seconds)) == expected
 
 
-async def test_no_answer_is_remembered(now: list[datetime]) -> None:
-    create = build_create()
-    await send(Server(SILENCE), create)
+def test_no_answer_is_remembered() -> None:
+    create = build_create(tries=0)
+    send(Server(SILENCE), create)
     assert (create.unanswered_at, create.tries, create.may_yield) == (at(11), 1, False)
 
 
@@ -177,30 +269,27 @@ async def test_no_answer_is_remembered(now: list[datetime]) -> None:
         pytest.param(TERMINATING, None, True, id="namespace terminating"),
     ],
 )
-async def test_what_a_newer_slot_may_replace(
-    answer: Answer, unanswered_at: float | None, may_yield: Any, now: list[datetime]
-) -> None:
+def test_what_a_newer_slot_may_replace(answer: Answer, unanswered_at: float | None, may_yield: Any) -> None:
     create = build_create(unanswered_at=unanswered_at)
-    await send(Server(answer), create)
+    send(Server(answer), create)
     assert create.may_yield is may_yield
 
 
-async def test_in_a_namespace_that_never_ends_creates_do_not_pile_up(now: list[datetime]) -> None:
-    now[0] = at(3610)
-    assert describe(await send(Server(TERMINATING), build_create("All"))) == "10 Missed CreateFailed"
+def test_in_a_namespace_that_never_ends_creates_do_not_pile_up() -> None:
+    assert describe(send(Server(TERMINATING), build_create("All"), 3610)) == "10 Missed CreateFailed"
 
 
-async def test_what_is_sent_again_is_not_replaced(now: list[datetime]) -> None:
+def test_what_is_sent_again_is_not_replaced() -> None:
     create = build_create()
     for answer in (QUOTA, SILENCE):
-        await send(Server(answer), create)
+        send(Server(answer), create)
     assert create.may_yield is False
 
 
-async def test_a_server_is_given_the_time_that_it_asks_for(now: list[datetime]) -> None:
-    result = await send(Server(BUSY), build_create())
+def test_a_server_is_given_the_time_that_it_asks_for() -> None:
+    result = send(Server(BUSY), build_create())
     assert isinstance(result, Postponed)
-    assert result.at == at(11 + 90)
+    assert find_delay(result) == 90
 
 
 @pytest.mark.parametrize(
@@ -211,8 +300,8 @@ def test_back_off(tries: int, least: float, most: float) -> None:
     assert least <= min(waits) < max(waits) <= most
 
 
-async def test_a_verdict_keeps_the_servers_words_trimmed(now: list[datetime]) -> None:
-    result = await send(Server(ApiError(422, "Invalid", "x" * 999)), build_create())
+def test_a_verdict_keeps_the_servers_words_trimmed() -> None:
+    result = send(Server(Denied(422, "Invalid", "x" * 999)), build_create())
     assert isinstance(result, Refused)
     assert len(result.judgement.message) == 300
 
@@ -229,21 +318,24 @@ async def test_a_verdict_keeps_the_servers_words_trimmed(now: list[datetime]) ->
         pytest.param(ASTRAY, build_create(unanswered_at=-50), "later", [], id="no clock: no verdict"),
     ],
 )
-async def test_nothing_is_sent_while_nothing_may_start(
-    now: list[datetime], circumstances: Circumstances, create: Create, expected: str, asked: list[str]
+def test_nothing_is_sent_while_nothing_may_start(
+    circumstances: Circumstances, create: Create, expected: str, asked: list[str]
 ) -> None:
     server = Server(OURS)
-    creator = JobCreator(server, lambda: Creator("team.x", "one", 1), lambda: circumstances)  # type: ignore[arg-type]
-    assert (describe(await creator.create(create)), server.asked) == (expected, asked)
+    assert (describe(send(server, create, 11, circumstances)), server.asked) == (expected, asked)
 
 
-async def test_a_held_slot_whose_job_landed_is_started(now: list[datetime]) -> None:
-    creator = JobCreator(Server(OURS, OURS), lambda: Creator("team.x", "one", 1), lambda: HELD)  # type: ignore[arg-type]
-    assert describe(await creator.create(build_create(unanswered_at=-50))) == "created"
+def test_a_held_slot_whose_job_landed_is_started() -> None:
+    assert describe(send(Server(OURS, OURS), build_create(unanswered_at=-50), 11, HELD)) == "created"
 
 
-async def test_a_job_that_was_just_created_is_known_with_its_deadline(now: list[datetime]) -> None:
-    metadata_only = {"metadata": OURS["metadata"]}
-    result = await send(Server(metadata_only), build_create())
+def test_what_the_shut_gate_kept_back_is_not_taken_for_sent() -> None:
+    create = build_create()
+    assert describe(send(Server(Unsent()), create)) == "later"
+    assert create.unanswered_at is None
+
+
+def test_a_job_that_was_just_created_is_known_with_its_deadline() -> None:
+    result = send(Server(Answered({"metadata": OURS.item["metadata"]})), build_create())
     assert isinstance(result, Created)
-    assert parse_job(result.job).timeout_seconds == 300
+    assert parse_job(result.item).timeout_seconds == 300

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from situations import UID, at, build_item
+from situations import UID, at, build_item, build_plan, build_scheduled_job, look
 
+from sundial_core import names
+from sundial_core.memory import Track
 from sundial_operator.agenda import Agenda, Key, Task
 from sundial_operator.effects import Effects
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
-from sundial_operator.tracks import Track
 from sundial_operator.writer import Writer
 
-KEY = Key(Task.CREATE, UID, at(10))
+RUN = names.build_run_id(UID, at(10))
+KEY = Key(Task.CREATE, UID, RUN)
 
 
 class Desk:
@@ -22,7 +24,7 @@ class Desk:
 
     def __init__(self, item: dict[str, Any] | None) -> None:
         self.creates = 0
-        self.agenda: Agenda[Key] = Agenda(lambda _: None)
+        self.agenda = Agenda()
         self.writer, metrics = Writer(limit=1), Metrics()
         observed = Observed(lambda _: None, lambda _: None, metrics)
         if item is not None:
@@ -31,14 +33,16 @@ class Desk:
         creator: Any = self
         self.effects = Effects(nobody, self.writer, creator, observed, self.agenda, metrics)
         self.track = Track(UID)
-        self.track.creates[at(10)] = creator
+        job = build_scheduled_job()
+        self.track.adopt_plan((1, "", 0), build_plan(job))
+        self.track.remember(job, look(job, 10), at(10))
 
-    async def create(self, _: object) -> None:
+    async def create(self, *_: object) -> None:
         self.creates += 1
         raise KeyError("metadata")
 
     async def start(self) -> None:
-        self.effects.start(self.track, at(10))
+        self.effects._start(self.track, RUN)
         await self.writer.drain(1)
 
 

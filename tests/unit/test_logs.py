@@ -5,12 +5,12 @@ from __future__ import annotations
 from situations import UID, at
 from structlog.testing import capture_logs
 
+from sundial_core.creates import Create
 from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import CatchUp
 from sundial_core.runs import Trigger
 from sundial_core.transitions import find_transitions
-from sundial_operator.effects import log_start
-from sundial_operator.tracks import Create
+from sundial_operator.creates import log_start
 
 ATTEMPT = Attempt(Owner("team", "tick", UID, 1), "run-1", Trigger.SCHEDULE, at(10), None, 2, None, 77)
 ENDED = {"slot": "2026-01-01T00:00:10Z", "verdict": "Started", "runId": "run-1", "result": "Failed"}

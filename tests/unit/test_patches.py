@@ -8,7 +8,7 @@ import pytest
 from serving import merge
 from situations import build_scheduled_job
 
-from sundial_operator.statuses import build_patch
+from sundial_core.patches import build_patch
 
 
 @pytest.mark.parametrize(

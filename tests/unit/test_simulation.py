@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from situations import CREATED, TEMPLATE, at
@@ -14,8 +12,6 @@ from stories import Era, Story, check_story, compile_spec
 from world import Cluster, Process
 
 from sundial_core.instants import format_instant
-
-QUIET = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 schedules = st.one_of(
     st.integers(1, 10).map(lambda seconds: {"interval": {"seconds": seconds}}),
@@ -107,8 +103,6 @@ def play(spec: dict[str, Any], script: list[tuple[Any, ...]]) -> Story:
     """Play a story from its first step to a calm end."""
     cluster = Cluster(spec)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sundial_operator.creates.read_clock", lambda: cluster.now)
-        patch.setattr("sundial_operator.creates.log", QUIET)
         patch.setattr("sundial_core.recent.KEPT", 1_000_000)
         story = Story(cluster, Process(cluster), [Era(compile_spec(spec), CREATED)])
         for step in script:

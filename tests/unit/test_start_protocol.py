@@ -14,10 +14,9 @@ from protocol import Exploration, explore
 from protocol_leader import NO_CATCH_UP, ONE_RETRY, ONE_SLOT, TWO_SLOTS, Rules
 
 from sundial_core.conditions import Reason
+from sundial_core.creates import Create, Refused, Send
+from sundial_core.manifests import Creator, build_job
 from sundial_core.verdicts import Judgement, Verdict
-from sundial_operator import creates
-from sundial_operator.creates import JobCreator, Refused
-from sundial_operator.tracks import Create
 
 CAUGHT_UP = Rules(ONE_SLOT)
 ONE_LEADER = replace(CAUGHT_UP, terms=1)
@@ -61,18 +60,20 @@ def test_each_rule_of_the_world_is_needed(rules: Rules) -> None:
     assert explore(rules).violation
 
 
-async def fail_on_conflict(_: JobCreator, create: Create) -> Refused:
+def take_for_refusal(create: Create, _item: object) -> Refused:
     slot = create.attempt.slot
     assert slot is not None
     return Refused(Judgement(slot, slot, 1, Verdict.SKIPPED, Reason.NAME_TAKEN, ""))
 
 
-async def look_not(_: JobCreator, _create: Create) -> None:
-    return None
+def ask_without_looking(create: Create, creator: Creator) -> Send:
+    return create._send(creator)
 
 
-def name_by_time(name: str, _run_id: str, _attempt: int) -> str:
-    return f"{name}-{creates.read_clock():%H%M%S}"
+def name_by_leader(create: Create, creator: Creator) -> Send:
+    manifest = build_job(create.attempt, create.template, creator)
+    name = f"{create.attempt.owner.name}-{creator.term}"
+    return Send(manifest | {"metadata": manifest["metadata"] | {"name": name}})
 
 
 @pytest.mark.parametrize(
@@ -85,13 +86,13 @@ def name_by_time(name: str, _run_id: str, _attempt: int) -> str:
             id="a Job is deleted before its outcome and the cursor are stored",
         ),
         pytest.param(
-            "sundial_operator.creates.JobCreator._find_landed",
-            look_not,
+            "sundial_core.creates.Create._ask",
+            ask_without_looking,
             ONE_LEADER,
             id="asked again without looking",
         ),
         pytest.param(
-            "sundial_core.names.build_job_name", name_by_time, CAUGHT_UP, id="names are not deterministic"
+            "sundial_core.creates.Create._send", name_by_leader, CAUGHT_UP, id="names are not deterministic"
         ),
     ],
 )
@@ -107,7 +108,7 @@ def test_without_corrections_a_job_can_have_another_verdict(
     rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Corrections are the second line: with them even a leader that took 409 for a failure ends up right."""
-    monkeypatch.setattr("sundial_operator.creates.JobCreator._adopt", fail_on_conflict)
+    monkeypatch.setattr("sundial_core.creates.Create._judge_found", take_for_refusal)
     monkeypatch.setattr("sundial_core.corrections.except_started", lambda judgements, *_: judgements)
     for module in ("report", "retention"):
         monkeypatch.setattr(f"sundial_core.{module}.is_contradicted", lambda *_: False)

@@ -10,6 +10,7 @@ import pytest
 from situations import SECOND, UID, at, build_item, build_scheduled_job, read_seconds
 
 from sundial_core.instants import format_instant
+from sundial_core.memory import Companion
 from sundial_core.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.report import Urgency
 from sundial_kube.errors import ApiError
@@ -17,7 +18,6 @@ from sundial_kube.resources import SCHEDULED_JOBS
 from sundial_kube.store import Store
 from sundial_operator.agenda import Agenda, Key, Task
 from sundial_operator.statuses import Pace, Source, Statuses
-from sundial_operator.tracks import Companion
 from sundial_operator.writer import Writer
 
 KEY = Key(Task.STATUS, UID)
@@ -44,24 +44,27 @@ class Desk:
     """One ScheduledJob whose status patches the API server refuses."""
 
     def __init__(self) -> None:
-        self.agenda: Agenda[Key] = Agenda(lambda _: None)
+        self.agenda = Agenda()
+        self.sent: list[dict[str, Any]] = []
         self.writer, self.one = Writer(limit=1), Companion(UID)
         store: Store[ScheduledJob] = Store(parse_scheduled_job, lambda *_: None, lambda *_: None)
         store.put(build_item())
-        source = Source(SCHEDULED_JOBS, store, lambda *_: None)
+        source = Source(SCHEDULED_JOBS, Task.STATUS, store, lambda *_: None)
         self.statuses = Statuses(self, self.writer, self.agenda, lambda _: None, source)  # type: ignore[arg-type]
 
-    async def patch_status(self, *_: object) -> dict[str, Any]:
+    async def patch_status(self, *request: Any) -> dict[str, Any]:
+        self.sent.append(request[-1])
         raise ApiError(503, "ServiceUnavailable", "later")
 
     def want(self, urgency: Urgency, version: int = 10) -> None:
         job = replace(build_scheduled_job(), resource_version=version)
-        self.statuses.want(self.one, job, WANTED if urgency else None, urgency)
+        self.one.want(job, WANTED, urgency)
+        self.statuses.want(self.one, urgency)
 
     async def send(self) -> None:
         """Take the turn, as the agenda does."""
         self.agenda.set(KEY, None)
-        self.statuses.send(self.one)
+        self.statuses._send_due(KEY)
         await self.writer.drain(1)
 
 
@@ -89,3 +92,17 @@ async def test_a_status_that_was_overtaken_while_it_waited_after_a_failure_gets_
     await desk.send()
     desk.want(Urgency.SOON)
     assert KEY in desk.agenda
+
+
+@pytest.mark.parametrize(
+    ("version", "sent"),
+    [
+        pytest.param(10, [{"metadata": {"resourceVersion": "10"}, "status": WANTED}], id="of what is stored"),
+        pytest.param(9, [], id="of an older version: never sent under the newer one"),
+    ],
+)
+async def test_a_status_is_sent_under_the_version_that_it_was_computed_from(version: int, sent: Any) -> None:
+    desk = Desk()
+    desk.want(Urgency.NOW, version)
+    await desk.send()
+    assert desk.sent == sent

@@ -18,14 +18,24 @@ from situations import (
     read_verdicts,
 )
 
+from sundial_core import names
 from sundial_core.conditions import Reason
+from sundial_core.creates import Answer, Create, Denied, Send
 from sundial_core.instants import format_instant
+from sundial_core.manifests import Creator
+from sundial_core.memory import Track
 from sundial_core.runs import build_lost_run, build_run
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement, Verdict
-from sundial_operator.tracks import Track
 
 KEY = (1, "", 0)
+CREATOR = Creator("team.x", "one", 1)
+REJECTED = Denied(422, "Invalid", "no")
+
+
+def name_run(slot: float) -> str:
+    """Name the run of a slot."""
+    return names.build_run_id(UID, at(slot))
 
 
 def build_track(now: float = 10, **fields: Any) -> Track:
@@ -33,8 +43,13 @@ def build_track(now: float = 10, **fields: Any) -> Track:
     job = build_scheduled_job(build_spec(**fields))
     track = Track(UID)
     track.adopt_plan(KEY, build_plan(job))
-    track.remember(look(job, now))
+    track.remember(job, look(job, now), at(now))
     return track
+
+
+def answer(track: Track, create: Create, to: Answer) -> None:
+    """Let a create be sent and answered."""
+    track.take(create, Send({"spec": {"activeDeadlineSeconds": 300}}), to, CREATOR, at(15))
 
 
 def build_stored(cursor: float | None, **status: Any) -> Stored:
@@ -53,14 +68,15 @@ def stored(cursor: float, **fields: Any) -> Stored:
 def test_what_starts_is_being_created_as_it_was_decided() -> None:
     track = build_track(args={"n": 1}, catchUp={"policy": "All"})
     track.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(args={"n": 2}))))
-    create = track.creates[at(10)]
+    create = track.creates[name_run(10)]
     assert (create.attempt.args, create.catch_up.policy) == ({"n": 1}, "All")
     assert track.recall().creating == {at(10)}
 
 
 def test_a_track_remembers_how_far_it_judged_and_never_less() -> None:
     track = build_track(12)
-    track.remember(look(build_scheduled_job(), 7))
+    job = build_scheduled_job()
+    track.remember(job, look(job, 7), at(12))
     assert track.recall().judged_until == at(12)
 
 
@@ -115,36 +131,37 @@ def test_of_two_deleted_jobs_of_a_run_the_newest_attempt_tells_how_it_ended() ->
 def test_a_create_stays_until_its_job_is_seen(seen: Any, is_kept: Any) -> None:
     track = build_track()
     track.forget_created([seen])
-    assert (at(10) in track.creates) is is_kept
+    assert (name_run(10) in track.creates) is is_kept
 
 
 def test_a_create_that_failed_leaves_its_judgement() -> None:
     track = build_track()
-    track.conclude(at(10), skipped(10))
-    assert (track.creates, track.judgements) == ({}, [skipped(10)])
+    answer(track, track.creates[name_run(10)], REJECTED)
+    assert (track.creates, [one.reason for one in track.judgements]) == ({}, [Reason.REJECTED])
 
 
 def test_a_judgement_that_comes_after_the_job_was_seen_is_dropped() -> None:
     track = build_track()
+    create = track.creates[name_run(10)]
     track.forget_created([build_observed(10)])
-    track.conclude(at(10), skipped(10))
+    answer(track, create, REJECTED)
     assert track.judgements == []
 
 
 def test_what_is_decided_instead_ends_a_create() -> None:
     track = build_track()
-    track.creates[at(10)].is_refused = True
+    track.creates[name_run(10)].refusal = "quota"
     assert track.recall().yielding == {at(10)}
-    decision = look(build_scheduled_job(), 20, memory=track.recall())
-    track.remember(decision)
-    assert list(track.creates) == [at(20)]
+    job = build_scheduled_job()
+    track.remember(job, look(job, 20, memory=track.recall()), at(20))
+    assert list(track.creates) == [name_run(20)]
     assert [judgement.reason for judgement in track.judgements] == [Reason.CREATE_FAILED]
 
 
 @pytest.mark.parametrize("policy", ["None", "All"])
 def test_only_under_latest_a_refused_create_yields(policy: str) -> None:
     track = build_track(catchUp={"policy": policy})
-    track.creates[at(10)].is_refused = True
+    track.creates[name_run(10)].refusal = "quota"
     assert track.recall().yielding == frozenset()
 
 
@@ -183,15 +200,14 @@ def test_a_restart_forgets_and_finds_the_same_again() -> None:
 def build_asked_track() -> Track:
     """Build the track of a schedule one of whose runs was asked for and is being created."""
     track = build_track(5)
-    (attempt,) = ask(build_request()).asked.starts  # type: ignore[union-attr]
-    track.begin_run(attempt, at(13))
+    track.remember(build_scheduled_job(), ask(build_request()), at(13))
     return track
 
 
 def test_a_run_that_was_asked_for_is_created_as_it_was_decided() -> None:
     track = build_asked_track()
     assert track.recall().retrying == {RUN_UID}
-    assert track.retries[RUN_UID].due_at == at(13)
+    assert track.creates[RUN_UID].due_at == at(13)
     track.forget_created([build_observed(None, **build_run_marks())])
     assert track.recall().retrying == frozenset()
 
@@ -208,7 +224,7 @@ def test_deleting_one_that_waits_cancels_it(asked: Any, is_kept: Any) -> None:
     track = build_asked_track()
     track.rejected[RUN_UID] = skipped(10)
     track.forget_answered(asked)
-    assert (RUN_UID in track.retries) is (RUN_UID in track.rejected) is is_kept
+    assert (RUN_UID in track.creates) is (RUN_UID in track.rejected) is is_kept
 
 
 @pytest.mark.parametrize(("results", "is_kept"), [((), True), ((RUN_UID,), False)])

@@ -28,7 +28,8 @@ from sundial_api.mirror.batches import Kind
 from sundial_api.mirror.words import OPEN_STATUSES
 from sundial_core import names
 from sundial_core.conditions import ConditionType
-from sundial_core.model import ConcurrencyPolicy, JsonObject
+from sundial_core.model import Concurrency, JsonObject
+from sundial_core.queues import Turn, judge_turn
 from sundial_kube.errors import ApiError
 from sundial_kube.resources import JOBS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS
 
@@ -175,12 +176,12 @@ def check_may_start(row: RowMapping, active: int) -> None:
     """Check that the concurrency rule would start one more run; raises Problem 409."""
     if not row["is_enabled"]:
         raise Problem(409, "the job is disabled; enable it first")
-    policy = row["concurrency_policy"]
-    if policy in (ConcurrencyPolicy.ALLOW, ConcurrencyPolicy.REPLACE):
-        return
-    places = row["max_instances"] + (row["max_queued"] if policy == ConcurrencyPolicy.QUEUE else 0)
-    if active + row["queued_count"] >= places:
-        raise Problem(409, f"already running: {active} active, {row['max_instances']} allowed")
+    rule = Concurrency(
+        policy=row["concurrency_policy"], max_instances=row["max_instances"], max_queued=row["max_queued"]
+    )
+    waiting = max(0, active + row["queued_count"] - rule.max_instances)
+    if judge_turn(rule, active + row["queued_count"] - waiting, waiting) is Turn.SKIP:
+        raise Problem(409, f"already running: {active} active, {rule.max_instances} allowed")
 
 
 def has_started(run: JsonObject) -> bool:

@@ -1,0 +1,296 @@
+"""What one process knows of a schedule beyond its stored state: what it decided, sent, and learned.
+
+The operator, the simulation and the search of the start protocol take the same steps: `observe`, `recall`,
+`remember`, `begin`, `take`. All of it may be lost at any moment; a restart finds it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sundial_core.attempts import NextAttempt
+from sundial_core.circumstances import Circumstances
+from sundial_core.creates import (
+    Answer,
+    Create,
+    Created,
+    Denied,
+    Dropped,
+    Refused,
+    Request,
+    Step,
+)
+from sundial_core.decide import Decision
+from sundial_core.endings import Ending
+from sundial_core.manifests import Attempt, Creator, Owner
+from sundial_core.model import CatchUp, JsonObject
+from sundial_core.objects import ScheduledJob, ScheduledJobRun
+from sundial_core.patches import Reported, build_patch
+from sundial_core.plans import Plan, Problem
+from sundial_core.queues import Waiting
+from sundial_core.report import Urgency
+from sundial_core.resets import is_future, pass_on
+from sundial_core.runs import ObservedJob, Phase, Run, Trigger, build_lost_run, build_run
+from sundial_core.stored import Stored, parse_stored
+from sundial_core.verdicts import Judgement
+from sundial_core.views import Memory
+
+PlanKey = tuple[int, str, int]
+"""What a plan was compiled from: the generation, and the UID and generation of its TaskFunction."""
+
+
+@dataclass(slots=True)
+class Companion:
+    """The mutable companion of one object with a status: the newest that was decided, and its writing.
+
+    `wanted_from` is the resourceVersion that the wanted status was computed from.
+    """
+
+    uid: str
+    wanted_status: JsonObject | None = None
+    wanted_from: int = 0
+    is_patching: bool = False
+    patch_failures: int = 0
+
+    def want(self, item: Reported, status: JsonObject | None, urgency: Urgency) -> None:
+        """Take the status that was decided for an object as it was seen."""
+        self.wanted_status = status if urgency is not Urgency.NONE else None
+        self.wanted_from = item.resource_version
+
+    def build_patch(self, item: Reported) -> JsonObject | None:
+        """Build the patch to the wanted status; None without one, or when it is of another version."""
+        if self.wanted_status is None or item.resource_version != self.wanted_from:
+            return None
+        return build_patch(item, self.wanted_status)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a decision asks for that is not under way yet; `creates` are run ids."""
+
+    creates: tuple[str, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    deletes: tuple[ObservedJob, ...] = ()
+    reads: tuple[Run, ...] = ()
+
+
+@dataclass(slots=True)
+class Track(Companion):
+    """The mutable companion of one ScheduledJob; `creates` are by run id, so each run has one at most."""
+
+    plan_key: PlanKey | None = None
+    plan: Plan | Problem | None = None
+    judged_until: datetime | None = None
+    reset_at: datetime | None = None
+    judgements: list[Judgement] = field(default_factory=list)
+    queued: tuple[Waiting, ...] = ()
+    creates: dict[str, Create] = field(default_factory=dict)
+    failed: dict[str, Run] = field(default_factory=dict)
+    ending: set[str] = field(default_factory=set)
+    lost: dict[str, Run] = field(default_factory=dict)
+    rejected: dict[str, Judgement] = field(default_factory=dict)
+    reading: set[str] = field(default_factory=set)
+    deleting: set[str] = field(default_factory=set)
+    stored_status: JsonObject = field(default_factory=dict)
+
+    def observe(
+        self, job: ScheduledJob, jobs: Iterable[ObservedJob], asked: Iterable[ScheduledJobRun] = ()
+    ) -> None:
+        """Forget what is seen or stored by now: done before each decision."""
+        self.forget_created(jobs)
+        self.forget_answered(asked)
+        self.stored_status = job.status
+        if self.judgements or self.lost or self.failed:
+            self.forget_stored(parse_stored(job.status))
+
+    def recall(self) -> Memory:
+        """Show what is remembered, for a decision."""
+        slots = {one.attempt.slot: one for one in self.creates.values() if one.is_slot and one.attempt.slot}
+        others = {run_id: one for run_id, one in self.creates.items() if not one.is_slot}
+        return Memory(
+            judged_until=self.judged_until,
+            judgements=tuple(self.judgements),
+            creating=frozenset(slots),
+            refused=frozenset(slot for slot, create in slots.items() if create.is_refused),
+            queued=self.queued,
+            yielding=frozenset(slot for slot, create in slots.items() if create.may_yield),
+            retrying=frozenset(others),
+            landing=frozenset(run_id for run_id, create in others.items() if not create.is_refused),
+            ending=frozenset(self.ending),
+            failed=dict(self.failed),
+            lost=dict(self.lost),
+            rejected=dict(self.rejected),
+            postponed={run_id: one.refusal for run_id, one in others.items() if one.refusal is not None},
+            decided=self.wanted_status or {},
+            reset_at=self.reset_at,
+        )
+
+    def adopt_plan(self, key: PlanKey, plan: Plan | Problem) -> None:
+        """Take a compiled spec; of another schedule nothing is judged yet but what has a judgement."""
+        if self.plan is not None and self.plan.schedule_hash != plan.schedule_hash:
+            judged = [judgement.last for judgement in self.judgements]
+            self.judged_until = max([*judged, *(one.slot for one in self.queued)], default=None)
+        self.plan_key, self.plan = key, plan
+
+    def remember(self, job: ScheduledJob, decision: Decision, now: datetime) -> Orders:
+        """Keep what was decided until it is stored; tell what of it is to be done now."""
+        self.queued = decision.queued
+        self._remember_judgements(decision)
+        self.want(job, decision.status, decision.urgency)
+        endings = [one for one in decision.endings if one.job.uid not in self.ending]
+        deletes = [one for one in decision.deletes.jobs if one.uid not in self.deleting]
+        reads = [run for run in decision.missing if run.run_id not in self.reading]
+        for ending in endings:
+            self._begin_ending(ending)
+        self.deleting.update(one.uid for one in deletes)
+        self.reading.update(run.run_id for run in reads)
+        creates = {create.attempt.run_id: create for create in self._build_creates(job, decision, now)}
+        self.creates |= creates
+        return Orders(tuple(creates), tuple(endings), tuple(deletes), tuple(reads))
+
+    def begin(self, create: Create, creator: Creator, circumstances: Circumstances, now: datetime) -> Step:
+        """Begin to create a run's Job, once more if need be."""
+        if self.creates.get(create.attempt.run_id) is not create:
+            return Dropped()
+        return self._settle(create, create.begin(creator, circumstances, now), now)
+
+    def take(self, create: Create, request: Request, answer: Answer, creator: Creator, now: datetime) -> Step:
+        """Learn from the answer to a request: what to ask next, or what came of the create."""
+        return self._settle(create, create.take(request, answer, creator, now), now)
+
+    def take_read(self, run: Run, answer: Answer, now: datetime) -> None:
+        """Learn whether the Job of an active run that no store has is gone."""
+        if isinstance(answer, Denied) and answer.status == 404:
+            self.lost[run.run_id] = build_lost_run(run, now)
+
+    def _settle(self, create: Create, step: Step, now: datetime) -> Step:
+        """Keep what came of a create for good, unless its Job was seen or it was given up meanwhile."""
+        run_id = create.attempt.run_id
+        is_over = isinstance(step, Created | Refused | Dropped)
+        if not is_over or self.creates.get(run_id) is not create:
+            return step
+        del self.creates[run_id]
+        if isinstance(step, Refused) and create.follows is not None:
+            self.fail_retry(create.follows.after, step.judgement, now)
+        elif isinstance(step, Refused) and create.is_slot:
+            self.judgements.append(step.judgement)
+        elif isinstance(step, Refused):
+            self.rejected[run_id] = step.judgement
+        return step
+
+    def _remember_judgements(self, decision: Decision) -> None:
+        """Keep verdicts; what was decided instead ends a create."""
+        self.judgements += decision.judgements
+        judged = {judgement.first for judgement in decision.judgements}
+        if judged and self.creates:
+            self.creates = {
+                run_id: create
+                for run_id, create in self.creates.items()
+                if not (create.is_slot and create.attempt.slot in judged)
+            }
+        self.reset_at = decision.reset_at
+        if decision.judged_until is not None:
+            self.judged_until = pass_on(self.judged_until, decision.judged_until)
+            kept = [one for one in self.judgements if not is_future(one.last, self.judged_until)]
+            self.judgements = kept
+
+    def _build_creates(self, job: ScheduledJob, decision: Decision, now: datetime) -> Iterator[Create]:
+        """Note the Jobs that are to be created as they were decided: of slots, of retries, and asked for."""
+        plan = self.plan
+        catch_up = plan.spec.catch_up if isinstance(plan, Plan) else CatchUp()
+        for following in decision.retries:
+            yield Create(_build_retry(job, following), {}, catch_up, now, following)
+        if isinstance(plan, Plan):
+            for attempt in decision.starts:
+                served_at = now if attempt.slot in decision.served else None
+                yield Create(attempt, plan.template, catch_up, now, served_at=served_at)
+            for attempt in decision.asked.starts if decision.asked else ():
+                yield Create(attempt, plan.template, catch_up, now, served_at=now)
+
+    def _begin_ending(self, ending: Ending) -> None:
+        """Note that an attempt is being ended; a next one that was refused until now is not created."""
+        self.ending.add(ending.job.uid)
+        retry = self.creates.get(ending.job.run_id)
+        if retry is not None and retry.is_refused:
+            del self.creates[ending.job.run_id]
+
+    def fail_retry(self, after: ObservedJob, judgement: Judgement, now: datetime) -> None:
+        """Note that a run's next attempt could not be created: that ends the run."""
+        self.failed[after.run_id] = replace(
+            build_run(after, (), now),
+            phase=Phase.FAILED,
+            reason=judgement.reason.value,
+            message=judgement.message,
+            completed_at=now,
+            holds_place=False,
+        )
+
+    def lose(self, job: ObservedJob, run: Run, now: datetime) -> None:
+        """Remember a run whose Job was deleted; deleted between two attempts, it is cancelled."""
+        known = self.lost.get(job.run_id)
+        if known is not None and known.attempt > job.attempt:
+            return
+        decided = (self.wanted_status or self.stored_status).get("active") or ()
+        is_waiting = any(entry["runId"] == job.run_id and "retryAt" in entry for entry in decided)
+        self.lost[job.run_id] = build_lost_run(replace(run, phase=Phase.WAITING) if is_waiting else run, now)
+
+    def forget_answered(self, asked: Iterable[ScheduledJobRun]) -> None:
+        """Forget what concerns ScheduledJobRuns that are gone: deleting one that waits cancels it."""
+        wanted = {request.uid for request in asked if not request.is_deleting}
+        self.rejected = {uid: judgement for uid, judgement in self.rejected.items() if uid in wanted}
+        self.creates = {
+            run_id: create
+            for run_id, create in self.creates.items()
+            if create.follows or create.is_slot or run_id in wanted
+        }
+
+    def forget_stored(self, stored: Stored) -> None:
+        """Forget what the stored status holds by now."""
+        if stored.cursor is None:
+            return
+        self.judgements = [
+            judgement
+            for judgement in self.judgements
+            if judgement.last > stored.cursor or stored.is_queued(judgement.first)
+        ]
+        self.lost = _keep_unstored(self.lost, stored)
+        self.failed = _keep_unstored(self.failed, stored)
+
+    def forget_created(self, jobs: Iterable[ObservedJob]) -> None:
+        """Forget the creates whose Job has been seen."""
+        for job in jobs if self.creates else ():
+            create = self.creates.get(job.run_id)
+            if create is not None and create.attempt.attempt == job.attempt:
+                del self.creates[job.run_id]
+
+
+def _build_retry(job: ScheduledJob, following: NextAttempt) -> Attempt:
+    """Name the next attempt of a run; all else about it is copied from the Job of the one before."""
+    after = following.after
+    return Attempt(
+        owner=Owner(job.ns, job.name, job.uid, job.generation),
+        run_id=after.run_id,
+        trigger=after.trigger,
+        slot=after.slot,
+        previous_slot=None,
+        attempt=following.number,
+        args=None,
+        timeout_seconds=0,
+    )
+
+
+def _keep_unstored(known: dict[str, Run], stored: Stored) -> dict[str, Run]:
+    """Keep the runs whose end the stored status does not have yet."""
+    return {run_id: run for run_id, run in known.items() if not _is_stored(run, stored)}
+
+
+def _is_stored(run: Run, stored: Stored) -> bool:
+    if run.run_id in stored.active:
+        return False
+    if run.trigger is not Trigger.SCHEDULE:
+        return run.run_id in stored.results
+    if stored.is_queued(run.slot):
+        return False
+    return run.slot is None or stored.cursor is None or run.slot <= stored.cursor
