@@ -1,8 +1,8 @@
 """All that can happen between leaders and an API server while a slot is started, found by search.
 
-Models architecture, "Exactly one start per slot", and semantics, "Which slots count" and "History in the
-cluster". A leader is the operator's own code (protocol_leader.py); here are the API server, the requests
-under way, the Lease with its term, and time.
+Models docs/architecture.md, "Exactly one start per slot", and docs/semantics.md, "Which slots count" and
+"History in the cluster". A leader is the operator's own code (protocol_leader.py); here are the API server,
+the requests under way, the Lease with its term, and time.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The frontend's scheduleConfig and a resource's spec.schedule, each into the other without loss.
 
-The forms are api-contract's, "scheduleConfig"; what a schedule means is sundial_core's.
+The forms are those of docs/api-contract.md, "scheduleConfig"; what a schedule means is sundial_core's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Whether a run gets another attempt, and when: derived from its newest Job alone (semantics, "A run").
+"""Whether a run gets another attempt, and when: derived from its newest Job alone.
 
-No timer and no memory: a restart finds the same answer.
+The rules: docs/semantics.md, "Retries", "Disruptions" and "When a result counts". No timer and no memory: a
+restart finds the same answer.
 """
 
 from __future__ import annotations

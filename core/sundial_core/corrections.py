@@ -1,7 +1,7 @@
 """The one correction of a verdict that is allowed: a slot that has a Job of ours was started.
 
-A create that was given up may land after all, and a Job says more than any policy (semantics, "Which slots
-count"). Such a run counts as active and is not ended for it.
+A create that was given up may land after all, and a Job says more than any policy (docs/semantics.md,
+"A Job makes its slot Started"). Such a run counts as active and is not ended for it.
 """
 
 from __future__ import annotations

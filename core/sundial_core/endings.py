@@ -1,6 +1,7 @@
 """Ending an attempt early: which ones, what is written on the Job, what that makes of the run.
 
-Semantics, "A run and its attempts". The Job controller stops the Pods; the Job stays as the record.
+The rules: docs/semantics.md, "Ending an attempt early". The Job controller stops the Pods; the Job stays as
+the record.
 """
 
 from __future__ import annotations

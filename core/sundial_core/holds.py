@@ -60,10 +60,11 @@ def find_change(job: ScheduledJob, now: datetime) -> datetime:
 def decide_effective_from(
     job: ScheduledJob, plan: Plan | Problem, hold: Hold | None, decided: Stored, now: datetime
 ) -> datetime:
-    """Decide after which instant slots count; it never goes back (semantics, "Which slots count").
+    """Decide after which instant slots count; it never goes back.
 
-    `decided` is the newest status that was decided. Where there is none yet, what happened between the
-    creation and the newest change is unknown, and nothing of it may fire.
+    The rules: docs/semantics.md, "From when slots count". `decided` is the newest status that was decided.
+    Where there is none yet, what happened between the creation and the newest change is unknown, and nothing
+    of it may fire.
     """
     change = find_change(job, now)
     candidates = [job.created_at, decided.effective_from, _find_end(decided, hold, change)]

@@ -77,7 +77,7 @@ class Creator:
 def build_job(attempt: Attempt, template: JsonObject, creator: Creator) -> JsonObject:
     """Build the Job of an attempt from a JobTemplateSpec.
 
-    Retries, deadlines and clean-up are Sundial's: semantics, "A run and its attempts".
+    Retries, deadlines and clean-up are Sundial's: docs/semantics.md, "A run and its attempts".
     """
     metadata = template.get("metadata") or {}
     spec = template.get("spec") or {}

@@ -1,6 +1,7 @@
-"""Which slots get a place, which wait for one, and which of those are dropped (semantics, "Concurrency").
+"""Which slots get a place, which wait for one, and which of those are dropped.
 
-A slot that waits is decided for the cursor; its verdict comes when it leaves the list, once.
+The rules: docs/semantics.md, "Concurrency". A slot that waits is decided for the cursor; its verdict comes
+when it leaves the list, once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an API server's refusal to create a Job means for its slot (semantics, "A run and its attempts")."""
+"""What an API server's refusal to create a Job means for its slot (docs/semantics.md, "Refused creates")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which finished Jobs may go (semantics, "History in the cluster")."""
+"""Which finished Jobs may go (docs/semantics.md, "History in the cluster")."""
 
 from __future__ import annotations
 

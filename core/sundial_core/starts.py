@@ -1,6 +1,7 @@
-"""Whether an attempt starts in time, and what kept it from starting (semantics, "A run and its attempts").
+"""Whether an attempt starts in time, and what kept it from starting.
 
-Where the Pod itself is refused, the Job's status says nothing: only its events tell.
+The rules: docs/semantics.md, "Attempts that cannot start". Where the Pod itself is refused, the Job's status
+says nothing: only its events tell.
 """
 
 from __future__ import annotations

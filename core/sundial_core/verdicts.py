@@ -1,7 +1,8 @@
-"""What becomes of each slot that is due: started, skipped, or missed (semantics, "Which slots count").
+"""What becomes of each slot that is due: started, skipped, or missed.
 
-Slots are judged oldest first. A judgement is made once: it is remembered until the status that holds it is
-stored, so that looking again later never changes it.
+The rules: docs/semantics.md, "Which slots count" and "On time and late". Slots are judged oldest first. A
+judgement is made once: it is remembered until the status that holds it is stored, so that looking again later
+never changes it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""How the facts of a run become its row: states, order, results (architecture, "The mirror and the API")."""
+"""How the facts of a run become its row: states, order, results.
+
+The rules: docs/architecture.md, "How an execution stands", and docs/api-contract.md, "Status of an
+execution".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Finished Jobs wait for the mirror, unless nobody mirrors or there are too many (architecture)."""
+"""Finished Jobs wait for the mirror, unless nobody mirrors or there are too many.
+
+The rules: docs/architecture.md, "What the operator waits for", and docs/semantics.md, "Caps".
+"""
 
 from __future__ import annotations
 

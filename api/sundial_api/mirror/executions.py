@@ -1,6 +1,7 @@
 """What becomes of a run when a fact about it comes? Merges facts in any order, and settles how it stands.
 
-Pure: equal facts give an equal row, whatever their order (architecture, "The mirror and the API").
+Pure: equal facts give an equal row, whatever their order (docs/architecture.md, "How an execution
+stands").
 """
 
 from __future__ import annotations
