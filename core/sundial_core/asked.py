@@ -207,19 +207,20 @@ def _find_refusal(request: ScheduledJobRun, scene: Scene) -> Fate | None:
 
 def _admit(request: ScheduledJobRun, scene: Scene, now: datetime) -> Attempt | Fate:
     """Judge by the specs of both; the concurrency rule comes after."""
-    plan = scene.plan
+    plan, has_waited = scene.plan, asked_status.is_waiting(request.status)
     if not isinstance(plan, Plan):
-        return _answer_problem(request, plan, now)
+        return _wait_on(request, plan) if has_waited else _answer_problem(request, plan, now)
     try:
         spec = ScheduledJobRunSpec.model_validate(request.spec)
     except ValidationError as error:
         return _refuse(Reason.INVALID_SPEC, describe_validation_error(error))
-    refusal = _check_slot(spec.scheduled_for, plan, now)
+    refusal = None if has_waited else _check_slot(spec.scheduled_for, plan, now)
     problem = check_args(spec.args)
     if refusal is not None or problem is not None:
         return refusal or _refuse(problem.reason, problem.message)  # type: ignore[union-attr]
     if scene.held_by:
-        return Fate(None, None, Reason.HELD, f"starts are held by {scene.held_by}")
+        words = f"starts are held by {scene.held_by}"
+        return _wait_in_line(request, words) if has_waited else Fate(None, None, Reason.HELD, words)
     return _build_attempt(request, spec, plan, scene)
 
 
@@ -250,6 +251,16 @@ def _answer_problem(request: ScheduledJobRun, problem: Problem | None, now: date
     if problem.reason is Reason.TASK_FUNCTION_NOT_FOUND:
         return _await(request, problem.reason, words, now)
     return _refuse(problem.reason, words)
+
+
+def _wait_on(request: ScheduledJobRun, problem: Problem | None) -> Fate:
+    """Keep the place in line: neither an edit nor a TaskFunction that is missing loses what was accepted."""
+    assert problem is not None
+    return _wait_in_line(request, f"ScheduledJob {request.parent_name}: {problem.message}")
+
+
+def _wait_in_line(request: ScheduledJobRun, words: str) -> Fate:
+    return Fate(None, None, request.status["reason"], f"waits until this is over: {words}")
 
 
 def _check_slot(slot: datetime | None, plan: Plan, now: datetime) -> Fate | None:

@@ -33,7 +33,7 @@ def find_endings(
     excess = _count_excess(view, moment, known, placed) - len(asked)
     if excess > 0:
         rest = [job for job in active if job.uid not in ended]
-        ended |= {one.job.uid: one for one in endings.find_replaced(rest, excess)}
+        ended |= {one.job.uid: one for one in endings.find_replaced(rest, view.jobs, excess)}
     return tuple(ending for ending in ended.values() if ending.job.run_id not in view.memory.landing)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from sundial_core import names
 from sundial_core.conditions import Reason
 from sundial_core.model import JsonObject
-from sundial_core.runs import ObservedJob, Phase, Run
+from sundial_core.runs import ObservedJob, Phase, Run, Trigger
 
 FOR_GOOD = (Reason.REPLACED, Reason.CANCELLED, Reason.RETRIES_STOPPED)
 """What ends a run; StartTimeout ends an attempt only."""
@@ -54,9 +54,22 @@ def find_cancelled(jobs: Iterable[ObservedJob], newest: Iterable[ObservedJob]) -
     ]
 
 
-def find_replaced(active: Iterable[ObservedJob], count: int) -> list[Ending]:
-    """Find the oldest active runs that are not ending, to be replaced by newer slots."""
-    going_on = sorted((job for job in active if not is_ending(job) and not job.is_deleting), key=_age)
+def find_replaced(active: Iterable[ObservedJob], jobs: Iterable[ObservedJob], count: int) -> list[Ending]:
+    """Find the oldest active runs that are not ending, to be replaced by newer slots.
+
+    A run is as old as the first of its `jobs`, whatever slot it is for; the API server cuts that to seconds,
+    so within one the slots of the schedule tell.
+    """
+    began: dict[str, datetime] = {}
+    for job in jobs:
+        began[job.run_id] = min(job.created_at, began.get(job.run_id, job.created_at))
+
+    def age(job: ObservedJob) -> tuple[datetime, datetime, str]:
+        since = began.get(job.run_id, job.created_at)
+        slot = job.slot if job.trigger is Trigger.SCHEDULE else None
+        return since, slot or since, job.name
+
+    going_on = sorted((job for job in active if not is_ending(job) and not job.is_deleting), key=age)
     return [Ending(job, Reason.REPLACED) for job in going_on[:count]]
 
 
@@ -89,10 +102,6 @@ def explain_end(run: Run, job: ObservedJob) -> Run:
         message = job.ended_message or _SAID[job.ended]
         return replace(run, phase=Phase.FAILED, reason=Reason.START_FAILED.value, message=message)
     return run
-
-
-def _age(job: ObservedJob) -> tuple[datetime, str]:
-    return job.slot or job.created_at, job.name
 
 
 _SAID: dict[str, str] = {

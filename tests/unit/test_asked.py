@@ -137,6 +137,41 @@ def test_waiting(parent: dict[str, Any], status: dict[str, Any], jobs: Any, expe
     assert tell(ask(build_request(status=status), jobs=jobs, job=build_parent(**parent))) == expected
 
 
+BROKEN = QUEUE | {"schedule": {"cron": "99 * * * *"}}
+WITHOUT_FUNCTION = QUEUE | {"template": None, "taskFunctionRef": {"name": "gone"}}
+
+
+@pytest.mark.parametrize(
+    ("parent", "words"),
+    [
+        pytest.param(BROKEN, "spec.schedule.cron", id="a spec that is wrong now"),
+        pytest.param(WITHOUT_FUNCTION, "TaskFunction gone", id="a TaskFunction that is gone"),
+        pytest.param(QUEUE | {"args": LARGE}, "spec.args", id="args that are too large now"),
+    ],
+)
+def test_one_that_waits_keeps_its_place_until_its_schedule_is_mended(
+    parent: dict[str, Any], words: str
+) -> None:
+    request = build_request({"scheduledFor": SLOT}, status=QUEUED)
+    decision = ask(request, now=9000, job=build_parent(**parent))
+    assert tell(decision) == "waits Queued"
+    waiting = follow(request, decision)
+    assert words in waiting.status["message"]
+    assert tell(ask(waiting, now=9001, job=build_parent(**QUEUE))) == "starts"
+
+
+def test_a_backfill_that_waits_is_not_judged_by_another_schedule() -> None:
+    parent = build_parent(**QUEUE, schedule={"cron": "5 4 * * *"})
+    assert tell(ask(build_request({"scheduledFor": SLOT}, status=QUEUED), now=700, job=parent)) == "starts"
+
+
+def test_a_hold_loses_no_place_in_line() -> None:
+    job, request = build_parent(**QUEUE), build_request(status=QUEUED)
+    held = Circumstances(held_by="SUNDIAL_HOLD")
+    view = View(job, build_plan(job), (), Memory(), circumstances=held, asked=(request,))
+    assert tell(decide(view, at(13), LIMITS)) == "waits Queued"
+
+
 def test_one_that_waits_counts_to_the_queue() -> None:
     older, younger = build_request(created=11), build_request(created=12, uid="younger", name="a")
     decision = ask(older, younger, jobs=(RUNNING,), job=build_parent(**QUEUE))

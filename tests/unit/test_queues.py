@@ -22,6 +22,7 @@ from situations import (
 from sundial_core import names
 from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
+from sundial_core.endings import find_replaced
 from sundial_core.instants import format_instant
 from sundial_core.model import Concurrency
 from sundial_core.queues import Places, Waiting, place_slots
@@ -304,6 +305,16 @@ def test_whose_place_is_taken(
     jobs: list[Any], queued: list[float], limit: int, expected: list[float]
 ) -> None:
     assert replaces(25, *jobs, queued=queued, limit=limit) == [(slot, "Replaced") for slot in expected]
+
+
+def test_of_a_backfill_and_a_run_the_one_that_began_first_gives_its_place() -> None:
+    backfill = build_observed(1, run_id="backfill", trigger="backfill", created=15)
+    retried = build_observed(2, run_id="retried", trigger="backfill", created=9, attempt=1)
+    again = build_observed(2, run_id="retried", trigger="backfill", created=17, attempt=2)
+    ended = [
+        find_replaced([backfill, ACTIVE, again], [backfill, ACTIVE, retried, again], n) for n in (1, 2, 3)
+    ]
+    assert [[one.job.run_id for one in some][-1] for some in ended] == ["retried", ACTIVE.run_id, "backfill"]
 
 
 def test_no_run_is_ended_for_a_slot_that_is_not_stored() -> None:
