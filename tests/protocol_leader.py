@@ -81,7 +81,8 @@ class Rules:
     """One configuration of the world, and which rules hold in it; ticks count from the creation.
 
     Attempts up to number `failures` of a run fail. `terms`: how many leaders there may be; `troubles`: how
-    many answers are lost; `most_under_way`: how many requests before all but first creates wait.
+    many answers are lost; `most_under_way`: how many requests before all but first creates wait. With
+    `capped_ticks`, the floor of Jobs beyond a cap, every finished Job is beyond one.
     """
 
     spec: dict[str, Any]
@@ -92,6 +93,7 @@ class Rules:
     has_guard: bool = True
     lists_consistently: bool = True
     floor_ticks: int = 2
+    capped_ticks: int | None = None
     most_under_way: int = 2
     troubles: int = 1
 
@@ -126,7 +128,7 @@ class Leaders:
         self.kept = Kept()
         self._rules = rules
         self._steps: dict[Any, Any] = {}
-        self._limits = Limits(rules.floor_ticks * TICK)
+        self._limits = _build_limits(rules)
         self._plan: Plan | Problem = build_plan(parse_scheduled_job(build_item(rules.spec, changed=None)))
         self.now = tell(0)
 
@@ -294,6 +296,13 @@ class Leaders:
             create.begun_at = None  # the window of a retry is longer than the search
         key = tuple(_key(getattr(track, one.name)) for one in fields(track) if one.name not in FLEETING)
         return self.kept.keep(track, key)
+
+
+def _build_limits(rules: Rules) -> Limits:
+    floor = rules.floor_ticks * TICK
+    if rules.capped_ticks is None:
+        return Limits(floor)
+    return Limits(floor, capped_tombstone=rules.capped_ticks * TICK, most_finished=0)
 
 
 def _see(leader: Leader, answer: Answer) -> Leader:

@@ -22,6 +22,7 @@ CAUGHT_UP = Rules(ONE_SLOT)
 ONE_LEADER = replace(CAUGHT_UP, terms=1)
 WITHOUT_FENCE = replace(CAUGHT_UP, has_fence=False)
 
+BEYOND_CAP = replace(CAUGHT_UP, floor_ticks=20)
 LATE_LANDING = Rules(NO_CATCH_UP, has_fence=False, troubles=0)
 
 
@@ -38,6 +39,7 @@ def check(found: Exploration) -> None:
         pytest.param(Rules(TWO_SLOTS, last_tick=2, troubles=0), id="two slots"),
         pytest.param(Rules(ONE_RETRY, failures=1, troubles=0, most_under_way=1), id="two attempts"),
         pytest.param(WITHOUT_FENCE, id="without a fence"),
+        pytest.param(replace(BEYOND_CAP, capped_ticks=3), id="beyond a cap"),
         pytest.param(LATE_LANDING, id="a Job that lands late corrects the verdict"),
     ],
 )
@@ -50,6 +52,9 @@ def test_no_interleaving_breaks_the_promise(rules: Rules) -> None:
     [
         pytest.param(replace(ONE_LEADER, floor_ticks=0), id="no tombstone floor"),
         pytest.param(replace(WITHOUT_FENCE, floor_ticks=0, troubles=0), id="neither fence nor floor"),
+        pytest.param(
+            replace(BEYOND_CAP, capped_ticks=1, terms=1), id="a cap's floor is shorter than a create may take"
+        ),
         pytest.param(replace(CAUGHT_UP, has_guard=False, troubles=0), id="statuses are not guarded"),
         pytest.param(
             replace(CAUGHT_UP, lists_consistently=False, troubles=0), id="a new leader trusts its old stores"
