@@ -185,7 +185,7 @@ def build_annotations(attempt: Attempt, creator: Creator) -> dict[str, str]:
 def build_environment(attempt: Attempt) -> list[JsonObject]:
     """Build the variables that a container sees; `$` is doubled because Kubernetes expands `$(NAME)`."""
     values = {
-        "SUNDIAL_RUN_ID": attempt.run_id,
+        names.RUN_VARIABLE: attempt.run_id,
         "SUNDIAL_SCHEDULED_FOR": format_instant(attempt.slot) if attempt.slot else "",
         "SUNDIAL_PREVIOUS_SLOT": format_instant(attempt.previous_slot) if attempt.previous_slot else "",
         ATTEMPT_VARIABLE: str(attempt.attempt),

@@ -183,8 +183,9 @@ class ScheduledJobSpec(Model):
     """How many seconds an attempt may take, scheduling and image pulling included. When left out it is
     defaultTimeoutSeconds of the TaskFunction, else 300."""
     start_timeout_seconds: int | None = Field(default=None, ge=1, le=WEEK_SECONDS)
-    """How many seconds a Pod may take until it starts. When left out it is the smaller of 600 and 80 % of the
-    timeout. It must be less than the timeout."""
+    """How many seconds a Pod may take until one of the template's containers starts; the template's init
+    containers, and what others add to the Pod, do not count as that. When left out it is the smaller of 600
+    and 80 % of the timeout. It must be less than the timeout."""
     retry: Annotated[Retry, SHARED] = Field(default_factory=Retry, json_schema_extra={"default": {}})
     """How often and how late a failed run is tried again."""
     catch_up: Annotated[CatchUp, SHARED] = Field(default_factory=CatchUp, json_schema_extra={"default": {}})

@@ -47,6 +47,9 @@ PAUSED_REASON = "sundial.dev/paused-reason"
 RESTORE = "velero.io/restore-name"
 """The mark of an object that Velero brought back from a backup."""
 
+RUN_VARIABLE = "SUNDIAL_RUN_ID"
+"""The variable by which a Pod's containers tell that they are of its Job's template."""
+
 OWN_PREFIXES = ("sundial.dev/", "batch.kubernetes.io/")
 """Marks under these prefixes in a user's template are overwritten."""
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sundial_core import names
+from sundial_core import containers, names
 from sundial_core.conditions import Reason
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
@@ -175,8 +175,8 @@ def _result_phase(condition: str, reason: str) -> Phase:
 class ObservedPod:
     """A Pod of one of our Jobs as last seen.
 
-    `failure` is the reason and a sentence when a container ended with another code than 0, `wait` the reason
-    and a message why none has started.
+    `has_started`: one of the user's own containers has. `failure` is the reason and a sentence when a
+    container ended with another code than 0, `wait` the reason and a message why none has started.
     """
 
     uid: str
@@ -195,22 +195,22 @@ def parse_pod(item: JsonObject) -> ObservedPod:
     """
     metadata = item["metadata"]
     status = item.get("status") or {}
-    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    failures = [failure for failure in map(_find_exit, containers) if failure is not None]
+    states = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    failures = [failure for failure in map(_find_exit, states) if failure is not None]
     return ObservedPod(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
         owner_uid=metadata["labels"][names.SCHEDULED_JOB_UID],
         job_uid=_controller_uid(metadata),
-        has_started=any({"running", "terminated"} & set(c.get("state") or ()) for c in containers),
+        has_started=containers.has_started(item),
         failure=failures[0] if failures else None,
-        wait=_find_wait(status, containers),
+        wait=_find_wait(status, states),
     )
 
 
-def _find_wait(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:
+def _find_wait(status: Mapping[str, Any], states: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:
     """Find why no container has started: what one waits for, else why the Pod has no node."""
-    waits = [(c.get("state") or {}).get("waiting") or {} for c in containers]
+    waits = [(one.get("state") or {}).get("waiting") or {} for one in states]
     telling = [wait for wait in waits if wait.get("reason") not in (None, *USUAL_WAITS)]
     unscheduled = [
         condition
