@@ -25,5 +25,28 @@ def has_started(pod: JsonObject) -> bool:
     return any({"running", "terminated"} & set(one.get("state") or ()) for one in list_own(pod))
 
 
+def list_all(pod: JsonObject) -> list[JsonObject]:
+    """List the states of all containers: the user's own first, then init containers, then what was added."""
+    status, own = pod.get("status") or {}, list_own(pod)
+    rest = [state for state in status.get("containerStatuses") or () if state not in own]
+    return [*own, *(status.get("initContainerStatuses") or ()), *rest]
+
+
+def list_failures(pod: JsonObject) -> list[JsonObject]:
+    """List the states of those that failed, the user's own first.
+
+    The others' count only in a Pod that failed: a native sidecar is stopped when the work is done.
+    """
+    has_failed = (pod.get("status") or {}).get("phase") == "Failed"
+    return [
+        one for one in (list_all if has_failed else list_own)(pod) if read_end(one).get("exitCode", 0) != 0
+    ]
+
+
+def read_end(state: Mapping[str, Any]) -> JsonObject:
+    """Read how a container ended; empty while it has not."""
+    return (state.get("state") or {}).get("terminated") or {}
+
+
 def _is_ours(container: Mapping[str, Any]) -> bool:
     return any(entry.get("name") == names.RUN_VARIABLE for entry in container.get("env") or ())

@@ -176,7 +176,8 @@ class ObservedPod:
     """A Pod of one of our Jobs as last seen.
 
     `has_started`: one of the user's own containers has. `failure` is the reason and a sentence when a
-    container ended with another code than 0, `wait` the reason and a message why none has started.
+    container ended with another code than 0, theirs before all others', `wait` the reason and a message why
+    none has started.
     """
 
     uid: str
@@ -195,16 +196,15 @@ def parse_pod(item: JsonObject) -> ObservedPod:
     """
     metadata = item["metadata"]
     status = item.get("status") or {}
-    states = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    failures = [failure for failure in map(_find_exit, states) if failure is not None]
+    failures = containers.list_failures(item)
     return ObservedPod(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
         owner_uid=metadata["labels"][names.SCHEDULED_JOB_UID],
         job_uid=_controller_uid(metadata),
         has_started=containers.has_started(item),
-        failure=failures[0] if failures else None,
-        wait=_find_wait(status, states),
+        failure=_describe_failure(failures[0]) if failures else None,
+        wait=_find_wait(status, containers.list_all(item)),
     )
 
 
@@ -228,12 +228,10 @@ USUAL_WAITS = ("ContainerCreating", "PodInitializing")
 LONGEST_WAIT = 300
 
 
-def _find_exit(container: Mapping[str, Any]) -> tuple[str, str] | None:
-    terminated = (container.get("state") or {}).get("terminated")
-    if not terminated or terminated.get("exitCode") == 0:
-        return None
-    reason = str(terminated.get("reason") or "Error")
-    sentence = f"container {container['name']} exited with code {terminated.get('exitCode')}"
+def _describe_failure(state: JsonObject) -> tuple[str, str]:
+    end = containers.read_end(state)
+    reason = str(end.get("reason") or "Error")
+    sentence = f"container {state['name']} exited with code {end.get('exitCode')}"
     return reason, sentence if reason == "Error" else f"{sentence} ({reason})"
 
 

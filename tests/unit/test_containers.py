@@ -8,6 +8,7 @@ import pytest
 from mirrored import build_pod_item
 from situations import at, build_job_item, build_observed
 
+from sundial_api.mirror.facts import PodPart, read_pod
 from sundial_core.manifests import Attempt, Owner, build_environment
 from sundial_core.runs import Phase, Trigger, build_run, parse_pod
 from sundial_core.starts import explain_deadline
@@ -86,3 +87,68 @@ def test_a_deadline_that_passes_while_only_sidecars_run_is_a_failed_start() -> N
     pod = parse_pod(build_mesh_pod("Failed", native_proxy=ended(143)))
     job = build_observed(10, "Failed", reason="DeadlineExceeded")
     assert explain_deadline(build_run(job, [pod], at(400)), job, (pod,)).reason == "StartFailed"
+
+
+MAIN_FAILED = ("Error", "container main exited with code 3")
+
+
+@pytest.mark.parametrize(
+    ("phase", "states", "failure"),
+    [
+        pytest.param("Failed", {"main": ended(3), "a_proxy": ended(1)}, MAIN_FAILED, id="before a sidecar"),
+        pytest.param("Failed", {"main": ended(3), "native_proxy": ended(143)}, MAIN_FAILED, id="native"),
+        pytest.param("Running", {"main": ended(3), "a_proxy": RUNS}, MAIN_FAILED, id="at once"),
+        pytest.param(
+            "Failed",
+            {"main": ended(0), "a_proxy": ended(1)},
+            ("Error", "container a-proxy exited with code 1"),
+            id="only a sidecar failed",
+        ),
+        pytest.param(
+            "Failed",
+            {"setup": ended(9)},
+            ("Error", "container setup exited with code 9"),
+            id="only init failed",
+        ),
+        pytest.param("Running", {"main": RUNS, "a_proxy": ended(1)}, None, id="the work goes on"),
+        pytest.param("Succeeded", {"main": ended(0), "native_proxy": ended(143)}, None, id="it is stopped"),
+    ],
+)
+def test_the_users_own_container_is_blamed_before_all_others(
+    phase: str, states: dict[str, Any], failure: tuple[str, str] | None
+) -> None:
+    assert parse_pod(build_mesh_pod(phase, **states)).failure == failure
+
+
+@pytest.mark.parametrize(
+    ("phase", "states", "shown"),
+    [
+        pytest.param("Failed", {"main": ended(3), "a_proxy": ended(1)}, (3, 3), id="failed"),
+        pytest.param("Succeeded", {"main": ended(0), "native_proxy": ended(143)}, (0, 2), id="succeeded"),
+        pytest.param("Running", {"main": ended(0), "a_proxy": RUNS}, (0, 2), id="a sidecar goes on"),
+        pytest.param("Failed", {"main": ended(0), "a_proxy": ended(1)}, (1, 3), id="only a sidecar failed"),
+        pytest.param("Running", {"main": RUNS, "mesh_init": ended(0)}, (None, 1), id="it runs"),
+        pytest.param("Pending", {"mesh_init": ended(0)}, (None, 0), id="it has not started"),
+    ],
+)
+def test_the_exit_code_in_the_history_is_that_of_the_users_own_container(
+    phase: str, states: dict[str, Any], shown: tuple[int | None, int]
+) -> None:
+    part = read_pod(build_mesh_pod(phase, **states), 1).part
+    assert isinstance(part, PodPart)
+    assert (part.exit_code, part.rank) == shown
+
+
+def test_a_pod_is_shown_as_started_when_the_users_own_container_did() -> None:
+    earlier = {"running": {"startedAt": "2026-01-01T00:00:05Z"}}
+    part = read_pod(build_mesh_pod("Running", a_proxy=earlier, main=RUNS), 1).part
+    assert isinstance(part, PodPart)
+    assert part.started_at == "2026-01-01T00:00:11Z"
+
+
+def test_a_pod_has_not_ended_while_one_of_the_users_own_containers_runs() -> None:
+    item = build_mesh_pod("Running", a_proxy=ended(0), main=RUNS)
+    item["spec"]["containers"][0]["env"] = OURS
+    part = read_pod(item, 1).part
+    assert isinstance(part, PodPart)
+    assert (part.exit_code, part.rank) == (None, 1)

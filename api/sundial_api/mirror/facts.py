@@ -13,7 +13,7 @@ import orjson
 
 from sundial_api.mirror.texts import clean_json, trim
 from sundial_api.mirror.words import read_uuid
-from sundial_core import names
+from sundial_core import containers, names
 from sundial_core.endings import explain_end
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
@@ -150,7 +150,7 @@ def read_pod(item: JsonObject, epoch: int) -> Fact:
     """Read the Pod of an attempt; raises KeyError or ValueError when our marks are missing."""
     pod, metadata = parse_pod(item), item["metadata"]
     labels, annotations = metadata["labels"], metadata["annotations"]
-    ended = _find_ended(item.get("status") or {})
+    ended = _find_ended(item)
     reason, message = pod.failure or ("", "")
     said = _read_termination(ended.get("message"))
     part = PodPart(
@@ -159,7 +159,7 @@ def read_pod(item: JsonObject, epoch: int) -> Fact:
         version=Version(epoch, pod.resource_version),
         rank=3 if pod.failure else 2 if ended else 1 if pod.has_started else 0,
         node=(item.get("spec") or {}).get("nodeName"),
-        started_at=_find_start(item.get("status") or {}),
+        started_at=_find_start(item),
         completed_at=ended.get("finishedAt"),
         exit_code=ended.get("exitCode"),
         reason=trim(reason, 253) or "",
@@ -229,20 +229,18 @@ def _uuid(text: str) -> str:
     return found
 
 
-def _find_ended(status: JsonObject) -> JsonObject:
+def _find_ended(pod: JsonObject) -> JsonObject:
     """Find the container that tells how a Pod ended: one that failed, else one that said something."""
-    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    ended = [end for c in containers if (end := (c.get("state") or {}).get("terminated"))]
-    failed = [end for end in ended if end.get("exitCode") != 0]
-    main = [end for end in ended if end.get("message")] or ended[-1:]
-    is_over = len(ended) == len(containers) or bool(failed)
-    found: JsonObject = (failed or main or [{}])[0] if is_over else {}
-    return found
+    if failed := containers.list_failures(pod):
+        return containers.read_end(failed[0])
+    own = [containers.read_end(state) for state in containers.list_own(pod)]
+    if not own or not all(own):
+        return {}
+    return next((end for end in own if end.get("message")), own[0])
 
 
-def _find_start(status: JsonObject) -> str | None:
-    containers = status.get("containerStatuses") or ()
-    states = [state for c in containers for state in (c.get("state") or {}).values()]
+def _find_start(pod: JsonObject) -> str | None:
+    states = [state for one in containers.list_own(pod) for state in (one.get("state") or {}).values()]
     return min((state["startedAt"] for state in states if state.get("startedAt")), default=None)
 
 
