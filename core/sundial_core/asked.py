@@ -121,7 +121,7 @@ def answer_all(drafts: Iterable[Draft], turns: Turns | None, now: datetime) -> A
             wakes += [outcome.until] if outcome.until else []
         if status != stored.status:
             statuses[stored.uid] = status
-        elif (end := _find_end_of_life(stored)) is not None:
+        elif (end := find_end_of_life(stored)) is not None:
             deletes += [stored] if end <= now else []
             wakes += [end] if end > now else []
     return Answers(tuple(starts), statuses, tuple(deletes), min(wakes, default=None))
@@ -338,7 +338,7 @@ def _read_run(request: ScheduledJobRun) -> Run:
     return read_recorded_run(entry)
 
 
-def _find_end_of_life(request: ScheduledJobRun) -> datetime | None:
+def find_end_of_life(request: ScheduledJobRun) -> datetime | None:
     """Find when one is to be deleted: what a tool would create again, and run again, is kept."""
     ttl = request.spec.get("ttlSecondsAfterFinished")
     completed_at = asked_status.find_completion(request.status)

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from sundial_core.asked import Answers, answer_orphans
+from sundial_core.asked_status import is_complete
 from sundial_core.circumstances import Trust
 from sundial_core.memory import Companion
 from sundial_core.model import JsonObject
@@ -54,6 +55,9 @@ class Asking:
             return
         for request in requests:
             status = answers.statuses.get(request.uid)
+            if status is None and is_complete(request.status):
+                self._settle(request)
+                continue
             companion = self._companions.setdefault(request.uid, Companion(request.uid))
             urgency = Urgency.SOON if status else Urgency.NONE
             companion.want(request, status, urgency)
@@ -95,11 +99,17 @@ class Asking:
         request = self._observed.asked.get(uid)
         self._observed.wake(self._observed.find_keeper(request) if request else uid)
 
+    def _settle(self, request: ScheduledJobRun) -> None:
+        """Forget what was to be said of one that is over: there may be thousands."""
+        self._observed.settle(request)
+        if self._companions.pop(request.uid, None) is not None:
+            self._statuses.forget(request.uid)
+
     def _drop(self, uid: str) -> None:
-        if self._companions.pop(uid, None) is not None:
-            self._deleting.discard(uid)
-            self._agenda.set(Key(Task.LOOK, uid), None)
-            self._statuses.forget(uid)
+        self._companions.pop(uid, None)
+        self._deleting.discard(uid)
+        self._agenda.set(Key(Task.LOOK, uid), None)
+        self._statuses.forget(uid)
 
 
 def ignore(request: ScheduledJobRun, status: JsonObject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -18,6 +19,7 @@ from sundial_core.objects import (
 )
 from sundial_core.runs import ObservedJob, ObservedPod, parse_job, parse_pod
 from sundial_kube.store import Store
+from sundial_operator.asked_index import AskedIndex
 from sundial_operator.functions import FunctionIndex
 from sundial_operator.metrics import Metrics
 
@@ -41,7 +43,7 @@ class Observed:
         self._jobs_of: dict[str, dict[str, ObservedJob]] = {}
         self._pods_of: dict[str, dict[str, ObservedPod]] = {}
         self._uids: dict[tuple[str, str], str] = {}
-        self._asked_of: dict[tuple[str, str], dict[str, ScheduledJobRun]] = {}
+        self._asked_of: dict[tuple[str, str], AskedIndex] = {}
         self.function_index = FunctionIndex()
         self.schedules: Store[ScheduledJob] = Store(parse_scheduled_job, self._schedule_changed, self._reject)
         self.asked: Store[ScheduledJobRun] = Store(parse_scheduled_job_run, self._asked_changed, self._reject)
@@ -61,9 +63,16 @@ class Observed:
         """The TaskFunction that a ScheduledJob names, if there is one."""
         return self.function_index.find_named(job)
 
-    def asked_of(self, ns: str, name: str) -> tuple[ScheduledJobRun, ...]:
-        """The ScheduledJobRuns that name the ScheduledJob of that name."""
-        return tuple(self._asked_of.get((ns, name), {}).values())
+    def asked_of(self, job: ScheduledJob, known: Iterable[str], now: datetime) -> tuple[ScheduledJobRun, ...]:
+        """The ScheduledJobRuns of a ScheduledJob that a look is about; `known` are ids of runs with Jobs."""
+        index = self._asked_of.get((job.ns, job.name))
+        return index.find(known, now) if index else ()
+
+    def settle(self, request: ScheduledJobRun) -> None:
+        """Note that a ScheduledJobRun is over and that nothing is left to be said of it."""
+        index = self._asked_of.get((request.ns, request.parent_name))
+        if index is not None:
+            index.settle(request)
 
     def find_keeper(self, request: ScheduledJobRun) -> str:
         """Name by whose UID a ScheduledJobRun is looked at: its ScheduledJob's, or its own without one."""
@@ -84,20 +93,21 @@ class Observed:
             self._uids[key] = new.uid
         elif self._uids.get(key) == job.uid:
             del self._uids[key]
-        for request in self.asked_of(job.ns, job.name):
+        index = self._asked_of.get(key)
+        for request in index.list_all() if index else ():
             self.wake(self.find_keeper(request))
 
     def _asked_changed(self, old: ScheduledJobRun | None, new: ScheduledJobRun | None) -> None:
         request = new or old
         assert request is not None
         key = (request.ns, request.parent_name)
-        of_parent = self._asked_of.setdefault(key, {})
+        index = self._asked_of.setdefault(key, AskedIndex())
         if new is not None:
-            of_parent[new.uid] = new
+            index.note(old, new)
         else:
-            of_parent.pop(request.uid, None)
+            index.drop(request)
             self.wake(request.uid)
-            if not of_parent:
+            if not len(index):
                 del self._asked_of[key]
         self.wake(self.find_keeper(request))
 

@@ -120,9 +120,9 @@ class Reconciler:
             return
         track = self._tracks.setdefault(uid, Track(uid))
         jobs = self.observed.jobs_of(uid)
-        asked = self.observed.asked_of(job.ns, job.name)
-        track.observe(job, jobs, asked)
         now = read_clock()
+        asked = self.observed.asked_of(job, {*track.lost, *(one.run_id for one in jobs)}, now)
+        track.observe(job, jobs, asked)
         pods = self.observed.pods_of(jobs)
         plan, circumstances = self._find_plan(track, job), self._find_circumstances()
         memory = track.recall()
