@@ -155,8 +155,12 @@ class Reflector:
                     resource_version: str = item["metadata"]["resourceVersion"]
                     self._store.retain(listed, int(resource_version))
                     return resource_version
-                listed.add(item["metadata"]["uid"])
-                self._store.put(item)
+                if kind == "DELETED":
+                    listed.discard(item["metadata"]["uid"])
+                    self._store.remove(item)
+                else:
+                    listed.add(item["metadata"]["uid"])
+                    self._store.put(item)
         raise ApiUnreachable(f"the list of {self._resource.plural} ended early")
 
     async def _watch_changes(self) -> None:
