@@ -54,8 +54,10 @@ class Expired(Exception):
 class Reflector:
     """List and watch one collection (of all namespaces, or of `ns`) for as long as `run` runs.
 
-    `synced` is set once the store has held a complete, consistent list. `run` and `list_consistently` raise
-    WentBack when a consistent answer is older than what was known before; empty stores go on from there.
+    `synced` is set once the store has held a complete, consistent list. `heard_at` is when an event, a
+    bookmark or a complete list last showed that the store is kept; an attempt that fails moves `stirred_at`.
+    `run` and `list_consistently` raise WentBack when a consistent answer is older than what was known before;
+    empty stores go on from there.
     """
 
     def __init__(
@@ -75,12 +77,12 @@ class Reflector:
         self._resource_version: str | None = None
         self._newest = 0
         self.synced = asyncio.Event()
-        self._heard_at = time.monotonic()
+        self.heard_at = self.stirred_at = time.monotonic()
         self.restarts = 0
 
     async def run(self) -> None:
         """Follow the collection until it goes back; connection trouble is waited out, never raised."""
-        backoff = FIRST_BACKOFF_SECONDS
+        backoff, self.stirred_at = FIRST_BACKOFF_SECONDS, time.monotonic()
         while True:
             began_at, is_trouble = time.monotonic(), False
             try:
@@ -96,16 +98,17 @@ class Reflector:
                 await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
                 backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             self.restarts += 1
-            self._heard_at = time.monotonic()
+            self.stirred_at = time.monotonic()
 
     @property
     def resource_version(self) -> int | None:
         """Up to which version the sink has everything; none before the first list is complete."""
         return int(self._resource_version) if self._resource_version is not None else None
 
-    def find_silence(self) -> float:
-        """Find for how many seconds neither an event nor an error has come."""
-        return time.monotonic() - self._heard_at
+    @property
+    def plural(self) -> str:
+        """What it follows, as in paths."""
+        return self._resource.plural
 
     async def list_consistently(self) -> None:
         """Replace the store's content by a list at least as new as this call; `run` goes on from there.
@@ -145,12 +148,14 @@ class Reflector:
     def _note(self, resource_version: str) -> None:
         self._resource_version = resource_version
         self._newest = max(self._newest, int(resource_version))
+        self.heard_at = self.stirred_at = time.monotonic()
 
     async def _list_stream(self) -> str:
         query = self._query() | {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         listed: set[str] = set()
         async with self._client.stream(self._path, query) as lines:
             async for kind, item in _events(lines):
+                self.stirred_at = time.monotonic()
                 if kind == "BOOKMARK" and _ends_initial_events(item):
                     resource_version: str = item["metadata"]["resourceVersion"]
                     self._store.retain(listed, int(resource_version))
@@ -167,7 +172,6 @@ class Reflector:
         query = self._query() | {"resourceVersion": str(self._resource_version)}
         async with self._client.stream(self._path, query) as lines:
             async for kind, item in _events(lines):
-                self._heard_at = time.monotonic()
                 self._note(item["metadata"]["resourceVersion"])
                 if kind == "DELETED":
                     self._store.remove(item)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -17,6 +18,9 @@ log = structlog.get_logger()
 LAG_PERIOD_SECONDS = 0.5
 WORST_LAG_SECONDS = 10.0
 """An event loop that is this late is stuck: nothing would start on time."""
+
+LONGEST_SILENCE_SECONDS = 300.0
+"""A watch gets a bookmark a minute, and an attempt ends after 150 s of silence: this long is trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,35 @@ class LoopLag:
         """Tell whether the loop keeps up; the worst lag fades by a tenth at each measurement."""
         lag = max(time.monotonic() - self._expected, self._worst)
         return Check(lag < WORST_LAG_SECONDS, f"the event loop was up to {lag:.3f} s late")
+
+
+class Watch(Protocol):
+    """What is asked of a reflector; times are of the monotonic clock."""
+
+    @property
+    def plural(self) -> str:
+        """What it follows."""
+
+    heard_at: float
+    stirred_at: float
+
+
+def check_news(watches: Iterable[Watch], now: float) -> Check:
+    """Tell whether what is known of the cluster is kept up to date: for readiness.
+
+    It is not while the API server is away or has taken a permission. A new process would do no better, and a
+    leader that is not ready leads on: it starts what it knows of.
+    """
+    oldest = min(watches, key=lambda watch: watch.heard_at, default=None)
+    silence = now - oldest.heard_at if oldest else 0.0
+    said = f"nothing was heard of {oldest.plural} for {silence:.0f} s" if oldest else "none yet"
+    return Check(silence < LONGEST_SILENCE_SECONDS, said)
+
+
+def check_loops(watches: Iterable[Watch], now: float) -> Check:
+    """Tell whether each watch is tried again and again: only one that stands still is mended by a restart."""
+    still = max((now - watch.stirred_at for watch in watches), default=0.0)
+    return Check(still < LONGEST_SILENCE_SECONDS, f"no watch has stood still for more than {still:.0f} s")
 
 
 class HealthServer:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import socket
+import time
 import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -34,7 +35,7 @@ from sundial_operator.agenda import read_clock
 from sundial_operator.circumstances import CircumstanceWatch
 from sundial_operator.fence import FenceProbe
 from sundial_operator.functions import FunctionReports
-from sundial_operator.health import Check, HealthServer, LoopLag
+from sundial_operator.health import Check, HealthServer, LoopLag, check_loops, check_news
 from sundial_operator.members import Membership, MemberSweep
 from sundial_operator.metrics import Metrics
 from sundial_operator.permissions import PatchRefusals, list_needed
@@ -51,9 +52,6 @@ LOST = 3
 """The exit status of a process that lost the leadership."""
 
 WAIT_SECONDS = 1.0
-LONGEST_SILENCE_SECONDS = 300.0
-"""A watch gets a bookmark a minute and is begun anew after 150 s of silence; this long means a defect."""
-
 PERMISSION_SECONDS = 10.0
 SETTLE_SECONDS = 1.0
 """How long a new leader waits after raising the term: longer than a refused or landing request takes."""
@@ -79,14 +77,16 @@ class Runtime:
         self._stage = Check(False, "starting")
         self._live: dict[str, Callable[[], Check]] = {
             "loop": self._lag.check,
-            "watches": self._check_watches,
+            "watches": lambda: check_loops(self._followed, time.monotonic()),
         }
         self._ready: dict[str, Callable[[], Check]] = {
             "operator": lambda: self._stage,
+            "watches": lambda: check_news(self._watches, time.monotonic()),
             "fence": self._check_fence,
         }
         self._elected = asyncio.Event()
         self._watches: list[Reflector] = []
+        self._followed: list[Reflector] = []
         self._started_at = read_clock()
         self.instance = str(uuid.uuid4())
         self.failed = asyncio.Event()
@@ -213,7 +213,8 @@ class Runtime:
             self._metrics,
         )
         self._live["own kinds"] = self._relists.check
-        for watch in self._watches:
+        self._followed = self._watches
+        for watch in self._followed:
             self._spawn(watch.run())
         log.info("listed", schedules=len(self.stores.schedules), jobs=len(self.stores.jobs))
 
@@ -291,10 +292,6 @@ class Runtime:
         watch("finished_jobs", lambda: len(self.stores.finished))
         watch("schedules_awaiting_mirror", lambda: self._reconciler.mirror.waiting)
         watch("fence", lambda: float(self._fence.state is FenceState.OK))
-
-    def _check_watches(self) -> Check:
-        silence = max((reflector.find_silence() for reflector in self._watches), default=0.0)
-        return Check(silence < LONGEST_SILENCE_SECONDS, f"the longest silence of a watch is {silence:.0f} s")
 
     def _check_fence(self) -> Check:
         """Tell of the fence; without it an installation works too, so this never fails."""
