@@ -30,7 +30,7 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"  # the spec does not parse; the message names the field
     INVALID_SCHEDULE = "InvalidSchedule"  # the schedule does not parse; the message names the field
     TOO_FREQUENT = "TooFrequent"  # slots are closer than the installation allows
-    NEVER_FIRES = "NeverFires"  # no slot in the ten years after effectiveFrom
+    NEVER_FIRES = "NeverFires"  # no slot in ten years after effectiveFrom, nor in ten from now
     IN_THE_PAST = "InThePast"  # the instant of `at` passed without counting
     TASK_FUNCTION_NOT_FOUND = "TaskFunctionNotFound"  # no TaskFunction of that name in the namespace
     UNSUPPORTED_HANDLER = "UnsupportedHandler"  # known, but not run by this release

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sundial_core import asked, attempts, corrections, endings, names, resets, runs, starts, verdicts
 from sundial_core.asked import Answers, Scene
@@ -27,6 +27,9 @@ from sundial_core.runs import Phase, Run, Trigger
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement
 from sundial_core.views import Moment, View, find_moment, find_newest_jobs
+
+SEARCH_AGAIN_AFTER = timedelta(days=30)
+"""How soon a schedule without a slot in ten years is searched again; such a search takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +220,7 @@ def _find_wake(report: Report, others: Iterable[datetime | None], now: datetime)
     if report.hold is not None:
         times.append(report.hold.until)
     else:
-        times += report.following[:1]
+        times += report.following[:1] or [_find_search(report.plan, now)]
     times += [run.start_by for run in report.runs if run.start_by is not None and run.start_by > now]
     times += [run.retry_at for run in report.runs if run.retry_at is not None and run.retry_at > now]
     times += [
@@ -229,3 +232,11 @@ def _find_wake(report: Report, others: Iterable[datetime | None], now: datetime)
         ends_at = report.plan.spec.schedule.ends_at
         times.append(ends_at + verdicts.INSTANT if ends_at else None)
     return min((time for time in times if time is not None), default=None)
+
+
+def _find_search(plan: Plan | Problem, now: datetime) -> datetime | None:
+    """Find when to search again where no slot is in sight: one may come within ten years as time passes."""
+    if isinstance(plan, Problem):
+        return None
+    last = plan.spec.schedule.ends_at or plan.spec.schedule.at
+    return now + SEARCH_AGAIN_AFTER if last is None or last > now else None

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from situations import build_observed, build_scheduled_job, build_spec, look, read_seconds
+from situations import (
+    at,
+    build_observed,
+    build_scheduled_job,
+    build_spec,
+    look,
+    read_condition,
+    read_seconds,
+)
 
 from sundial_core.instants import format_instant
+
+FAR = {"cron": "0 0 0 1 1 * 2037,2057"}
+"""Slots of which each is more than ten years after what comes before it."""
+
+MONTH = 30 * 86400
 
 
 def find_wake(now: float, *jobs: Any, paused: str | None = None, **fields: Any) -> float | None:
@@ -30,6 +45,10 @@ def find_wake(now: float, *jobs: Any, paused: str | None = None, **fields: Any) 
         pytest.param(3, (), {"paused": "2026-01-01T00:00:02Z"}, 10, id="a pause that is over"),
         pytest.param(3, (), {"template": None}, None, id="a spec that is no good"),
         pytest.param(3, (), {"schedule": {"at": "2026-01-01T00:00:02Z"}}, None, id="no more slots"),
+        pytest.param(3, (), {"schedule": FAR}, 3 + MONTH, id="no slot in ten years, but later"),
+        pytest.param(3, (), {"schedule": {"at": "2037-01-01T00:00:00Z"}}, 3 + MONTH, id="one instant, later"),
+        pytest.param(3, (), {"schedule": FAR, "suspend": True}, None, id="later, suspended"),
+        pytest.param(3, (), {"schedule": FAR | {"endsAt": "2026-01-01T00:00:03Z"}}, None, id="past its end"),
     ],
 )
 def test_time_alone_wakes(
@@ -46,3 +65,15 @@ def test_a_run_that_does_not_release_its_place_wakes_after_five_minutes() -> Non
 def test_a_job_that_may_go_later_wakes() -> None:
     at_30 = {"schedule": {"at": "2026-01-01T00:00:30Z"}, "history": {"successful": 0}}
     assert find_wake(36, build_observed(30, "Complete", ended=35), **at_30) == 635
+
+
+def test_a_slot_more_than_ten_years_ahead_is_seen_in_time_and_starts() -> None:
+    job, now = build_scheduled_job(build_spec(schedule=FAR)), 3.0
+    seen = []
+    while not (decision := look(job, now)).starts:
+        seen.append(read_condition(decision.status, "Ready"))
+        job = replace(job, status=decision.status or {})
+        assert decision.wake_at is not None
+        now = (decision.wake_at - at(0)).total_seconds()
+    assert [attempt.slot for attempt in decision.starts] == [datetime(2037, 1, 1, tzinfo=UTC)]
+    assert list(dict.fromkeys(seen)) == [("False", "NeverFires"), ("True", "Scheduled")]
