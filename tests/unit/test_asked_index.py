@@ -142,4 +142,4 @@ def test_a_job_that_turns_up_late_corrects_one_that_was_over(is_gone: Any) -> No
     if is_gone:
         reconciler.observed.jobs.remove(item)
     reconciler.look(UID)
-    assert Key(Task.STATUS, RUN_UID) in reconciler.agenda
+    assert Key(Task.REQUEST_STATUS, RUN_UID) in reconciler.agenda
