@@ -9,13 +9,12 @@ from datetime import datetime
 from sundial_core import aspects
 from sundial_core.aspects import Aspect
 from sundial_core.conditions import ConditionType, Reason
+from sundial_core.foreign_text import trim_message
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJobRun
 from sundial_core.runs import Phase, Run
 from sundial_core.verdicts import Verdict
-
-LONGEST_MESSAGE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def build_status(request: ScheduledJobRun, fate: Fate, now: datetime) -> JsonObj
         "verdict": fate.verdict,
         "result": fate.result,
         "reason": fate.reason,
-        "message": fate.message[:LONGEST_MESSAGE],
+        "message": trim_message(fate.message),
         "startedAt": old.get("startedAt") or _format(fate.started_at),
         "completedAt": _format(fate.completed_at or now.replace(microsecond=0)) if fate.result else None,
     }

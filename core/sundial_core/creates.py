@@ -14,9 +14,10 @@ from sundial_core.attempts import NextAttempt
 from sundial_core.circumstances import Circumstances, Trust
 from sundial_core.conditions import Reason
 from sundial_core.endings import is_ending
+from sundial_core.foreign_text import trim_message
 from sundial_core.manifests import Attempt, Creator, build_job, build_retry_job
 from sundial_core.model import CatchUp, CatchUpPolicy, JsonObject
-from sundial_core.refusals import Refusal, classify_refusal, trim_message
+from sundial_core.refusals import Refusal, classify_refusal
 from sundial_core.runs import Trigger, parse_job
 from sundial_core.verdicts import Judgement, Verdict
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sundial_core.corrections import Span, find_contrary, take_out
+from sundial_core.foreign_text import trim_message
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.runs import Run, Trigger
@@ -13,7 +14,6 @@ from sundial_core.schedule import CompiledSchedule
 from sundial_core.verdicts import Judgement, Verdict
 
 KEPT = 20
-LONGEST_MESSAGE = 300
 
 
 class RecentSlots:
@@ -73,7 +73,7 @@ class RecentSlots:
         if run.reason:
             entry["reason"] = run.reason
         if run.message:
-            entry["message"] = run.message[:LONGEST_MESSAGE]
+            entry["message"] = trim_message(run.message)
         return True
 
     def find_missed(self) -> JsonObject | None:
@@ -144,5 +144,5 @@ def _build_span(first: datetime, last: datetime, count: int) -> JsonObject:
 def _build_entry(judgement: Judgement) -> JsonObject:
     span = _build_span(judgement.first, judgement.last, judgement.count)
     said = {"verdict": judgement.verdict.value, "reason": judgement.reason.value}
-    message = {"message": judgement.message[:LONGEST_MESSAGE]} if judgement.message else {}
+    message = {"message": trim_message(judgement.message)} if judgement.message else {}
     return span | said | message

@@ -6,8 +6,6 @@ from enum import StrEnum
 
 from sundial_core.fence import is_fence_refusal
 
-LONGEST_MESSAGE = 300
-
 
 class Refusal(StrEnum):
     """What to do about a refused create."""
@@ -40,8 +38,3 @@ def classify_refusal(status: int, reason: str, message: str) -> Refusal:
 def is_permission_missing(status: int, message: str) -> bool:
     """Tell the authoriser's refusal of a verb from an admission plugin's of an object."""
     return status == 403 and " cannot " in message and " resource " in message
-
-
-def trim_message(message: str) -> str:
-    """Shorten a server's message for a status."""
-    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."

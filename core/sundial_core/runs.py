@@ -10,6 +10,7 @@ from typing import Any
 
 from sundial_core import containers, names
 from sundial_core.conditions import Reason
+from sundial_core.foreign_text import clean_message
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 
@@ -115,7 +116,7 @@ def parse_job(item: JsonObject) -> ObservedJob:
         timeout_seconds=_read_timeout(item),
         start_timeout_seconds=int(annotations.get(names.START_TIMEOUT, 0)),
         had_pods=any(status.get(count) for count in POD_COUNTS),
-        ended_message=annotations.get(names.ENDED_MESSAGE, ""),
+        ended_message=clean_message(annotations.get(names.ENDED_MESSAGE, "")),
         is_cut_short=names.TIMEOUT in annotations,
         is_cancelled=annotations.get(names.CANCEL, "false") != "false",
     )
@@ -159,7 +160,7 @@ def read_outcome(status: Mapping[str, Any]) -> Outcome:
     return Outcome(
         phase=_result_phase(str(result["type"]), reason),
         reason=reason,
-        message=str(result.get("message", "")),
+        message=clean_message(str(result.get("message", ""))),
         result_at=parse_instant(result["lastTransitionTime"]),
         released_at=parse_instant(final["lastTransitionTime"]) if final else None,
     )
@@ -221,16 +222,15 @@ def _find_wait(status: Mapping[str, Any], states: Iterable[Mapping[str, Any]]) -
     found = next(iter((*telling, *unscheduled, *usual)), None)
     if found is None:
         return None
-    return str(found.get("reason", "")), str(found.get("message", ""))[:LONGEST_WAIT]
+    return str(found.get("reason", "")), clean_message(str(found.get("message", "")))
 
 
 USUAL_WAITS = ("ContainerCreating", "PodInitializing")
-LONGEST_WAIT = 300
 
 
 def _describe_failure(state: JsonObject) -> tuple[str, str]:
     end = containers.read_end(state)
-    reason = str(end.get("reason") or "Error")
+    reason = clean_message(str(end.get("reason") or "Error"))
     sentence = f"container {state['name']} exited with code {end.get('exitCode')}"
     return reason, sentence if reason == "Error" else f"{sentence} ({reason})"
 

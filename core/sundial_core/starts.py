@@ -12,8 +12,8 @@ from datetime import datetime
 
 from sundial_core.conditions import Reason
 from sundial_core.endings import Ending, explain_end
+from sundial_core.foreign_text import clean_message
 from sundial_core.model import JsonObject
-from sundial_core.refusals import trim_message
 from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run, build_run
 
 NOT_STARTED = "no container started in time"
@@ -35,7 +35,7 @@ def describe_wait(pods: tuple[ObservedPod, ...]) -> str:
     waits = [pod.wait for pod in pods if pod.wait is not None]
     if waits:
         reason, message = waits[0]
-        return trim_message(f"{reason}: {message}" if message else reason)
+        return clean_message(f"{reason}: {message}" if message else reason)
     return NOT_STARTED if pods else ""
 
 
@@ -45,7 +45,7 @@ def find_refusal(events: Iterable[JsonObject]) -> str:
     if not refused:
         return NOT_STARTED
     newest = max(refused, key=_last_seen)
-    return trim_message(f"FailedCreate: {newest.get('message', '')}")
+    return clean_message(f"FailedCreate: {newest.get('message', '')}")
 
 
 def read_run(job: ObservedJob, pods: tuple[ObservedPod, ...], now: datetime) -> Run:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import orjson
 
+from sundial_core.foreign_text import redact
+
 TOO_OLD = 410
 
 
 class ApiError(Exception):
-    """The API server answered with an error; `message` is for logs, never for users' eyes."""
+    """The API server answered with an error; `message` is what it says, without secrets."""
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
-        super().__init__(f"{status} {reason}: {message}")
+        self.message = redact(message)
+        super().__init__(f"{status} {reason}: {self.message}")
         self.status = status
         self.reason = reason
-        self.message = message
         self.retry_after = retry_after
 
 
 class ApiUnreachable(Exception):
     """No answer: refused, reset, or past the deadline. A write may have happened."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class NotLeading(Exception):

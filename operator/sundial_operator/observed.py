@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 
+from sundial_core.foreign_text import redact
 from sundial_core.model import JsonObject
 from sundial_core.objects import (
     ScheduledJob,
@@ -161,5 +162,5 @@ class Observed:
             kind=item.get("kind"),
             namespace=metadata.get("namespace"),
             name=metadata.get("name"),
-            error=repr(error),
+            error=redact(repr(error)),
         )

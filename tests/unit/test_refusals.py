@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sundial_core.refusals import LONGEST_MESSAGE, Refusal, classify_refusal, trim_message
+from sundial_core.refusals import Refusal, classify_refusal
 
 FORBIDDEN = 'jobs.batch "tick-x" is forbidden: '
 TERMINATING = FORBIDDEN + "unable to create new content in namespace team because it is being terminated"
@@ -53,11 +53,3 @@ CONFLICT = 'Operation cannot be fulfilled on resourcequotas "few": the object ha
 )
 def test_refusals(status: int, reason: str, message: str, expected: Refusal) -> None:
     assert classify_refusal(status, reason, message) is expected
-
-
-@pytest.mark.parametrize(
-    ("length", "expected"),
-    [(LONGEST_MESSAGE, "x" * LONGEST_MESSAGE), (LONGEST_MESSAGE + 1, "x" * 297 + "...")],
-)
-def test_messages_are_trimmed(length: int, expected: str) -> None:
-    assert trim_message("x" * length) == expected

@@ -150,7 +150,7 @@ def unscheduled(status: str) -> dict[str, Any]:
         ),
         pytest.param(
             {"containerStatuses": [waiting("ErrImagePull", "x" * 999)]},
-            ("ErrImagePull", "x" * 300),
+            ("ErrImagePull", "x" * 297 + "..."),
             id="a long message",
         ),
     ],

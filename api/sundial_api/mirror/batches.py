@@ -15,7 +15,8 @@ import orjson
 from sundial_api.mirror.facts import Asked, Fact, JobPart, Version, read_asked, read_job, read_pod
 from sundial_api.mirror.instances import Instance, Seat, is_member, read_instance, read_seat
 from sundial_api.mirror.schedules import Function, Schedule, read_function, read_schedule
-from sundial_api.mirror.texts import clean_json, trim
+from sundial_api.mirror.texts import redact_json, trim
+from sundial_core.foreign_text import redact
 from sundial_core.model import JsonObject
 
 READ_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
@@ -133,14 +134,14 @@ def build_reject(kind: Kind, item: JsonObject, epoch: int, error: Exception) -> 
         resource_name=trim(name, 253),
         resource_version=read_version(known),
         epoch=epoch,
-        document=clean_json(item),
-        error=f"{type(error).__name__}: {error}",
+        document=redact_json(item),
+        error=redact(f"{type(error).__name__}: {error}"),
     )
 
 
 def reject_value(key: tuple[Kind, str], value: Value, error: Exception) -> Reject:
     """Build what is kept of an object whose values the database refuses."""
-    document = clean_json(orjson.loads(orjson.dumps(value, default=list)))
+    document = redact_json(orjson.loads(orjson.dumps(value, default=list)))
     kind, uid = key
     return Reject(
         kind=kind.value,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from sundial_api.mirror.texts import clean_json, trim
+from sundial_api.mirror.texts import clean_json, quote, trim
 from sundial_api.mirror.words import read_uuid
 from sundial_core import containers, names
 from sundial_core.endings import explain_end
@@ -136,7 +136,7 @@ def read_job(item: JsonObject, epoch: int) -> Fact:
         version=Version(epoch, job.resource_version),
         phase=run.phase.value,
         reason=trim(run.reason, 253) or "",
-        message=trim(run.message, LONGEST_MESSAGE) or "",
+        message=quote(run.message, LONGEST_MESSAGE) or "",
         created_at=item["metadata"]["creationTimestamp"],
         completed_at=format_instant(job.result_at) if job.result_at else None,
         instance=read_uuid(item["metadata"]["annotations"].get(names.INSTANCE)),
@@ -163,7 +163,7 @@ def read_pod(item: JsonObject, epoch: int) -> Fact:
         completed_at=ended.get("finishedAt"),
         exit_code=ended.get("exitCode"),
         reason=trim(reason, 253) or "",
-        message=trim(message, LONGEST_MESSAGE) or "",
+        message=quote(message, LONGEST_MESSAGE) or "",
         **said,
     )
     identity = Identity(
@@ -191,7 +191,7 @@ def read_asked(item: JsonObject, epoch: int) -> Fact:
         completed_at=status.get("completedAt"),
         result=_read_result(status),
         reason=trim(status.get("reason"), 253) or "",
-        message=trim(status.get("message"), LONGEST_MESSAGE) or "",
+        message=quote(status.get("message"), LONGEST_MESSAGE) or "",
         user_id=read_uuid((metadata.get("annotations") or {}).get(CREATED_BY)),
         requested_by=trim(spec.get("requestedBy"), 253),
         request_reason=trim(spec.get("reason"), 1000),
@@ -209,7 +209,7 @@ def read_told(entry: JsonObject, job_id: str, ns: str, version: Version) -> Fact
         completed_at=entry.get("completedAt"),
         result=_read_result(entry),
         reason=trim(entry.get("reason"), 253) or "",
-        message=trim(entry.get("message"), LONGEST_MESSAGE) or "",
+        message=quote(entry.get("message"), LONGEST_MESSAGE) or "",
     )
     trigger = entry.get("trigger", "schedule")
     return Fact(Identity(_uuid(entry["runId"]), job_id, ns, trigger, entry.get("slot")), 0, part)
@@ -255,8 +255,8 @@ def _read_termination(message: str | None) -> dict[str, Any]:
     result = clean_json(said.get("result"))
     return {
         "result": result if result is None or isinstance(result, dict) else {"value": result},
-        "error": trim(_text(said.get("error")), LONGEST_MESSAGE),
-        "traceback": trim(_text(said.get("traceback")), 65_536),
+        "error": quote(_text(said.get("error")), LONGEST_MESSAGE),
+        "traceback": quote(_text(said.get("traceback")), 65_536),
     }
 
 

@@ -10,7 +10,7 @@ import structlog
 
 from sundial_api.mirror.facts import Fact, read_told
 from sundial_api.mirror.schedules import RECENT_KEPT, Schedule
-from sundial_api.mirror.texts import trim
+from sundial_api.mirror.texts import quote, trim
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 
@@ -54,7 +54,7 @@ def _build_slot(schedule: Schedule, entry: JsonObject) -> SlotRow:
         count=max(1, int(entry.get("count", 1))),
         verdict=entry["verdict"],
         reason=trim(entry.get("reason"), 253) or "",
-        message=trim(entry.get("message"), 65_536),
+        message=quote(entry.get("message"), 65_536),
         resource_version=schedule.row.resource_version,
         epoch=schedule.row.epoch,
     )

@@ -1,10 +1,12 @@
-"""How is text of the cluster made fit for a column? Trimmed to its width, without NUL characters."""
+"""How is text of the cluster made fit for a column? Trimmed to its width, without NULs and secrets."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import orjson
+
+from sundial_core.foreign_text import redact
 
 NUL = "\x00"
 REPLACEMENT = "\ufffd"
@@ -18,6 +20,22 @@ def trim(text: str | None, limit: int) -> str | None:
     if NUL in text:
         text = text.replace(NUL, REPLACEMENT)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def quote(text: str | None, limit: int) -> str | None:
+    """Cut what others wrote to a column's width, without what looks like a secret in it."""
+    return trim(redact(text, longest=2 * limit), limit) if text else None
+
+
+def redact_json(value: Any) -> Any:
+    """Take what looks like a secret out of a JSON value's texts, and NULs."""
+    if isinstance(value, str):
+        return redact(value).replace(NUL, REPLACEMENT)
+    if isinstance(value, list):
+        return [redact_json(entry) for entry in value]
+    if isinstance(value, dict):
+        return {redact_json(name): redact_json(entry) for name, entry in value.items()}
+    return value
 
 
 def clean_json(value: Any) -> Any:

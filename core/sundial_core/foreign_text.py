@@ -1,0 +1,62 @@
+"""What others wrote (a webhook, a registry, the API server) made fit to be kept: short, without secrets.
+
+Everything of that kind passes here before it enters a status, an Event, a log or the database. A secret is
+known by its form only. Text is cut before it is searched, and no pattern looks far back over what it has
+passed, so that nobody can make this slow.
+"""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_TEXT = 10_000
+LONGEST_MESSAGE = 300
+REDACTED = "[redacted]"
+
+_KEY = r"(?:api|access|secret|private|account)[_-]?key"
+_LOUD = rf"(?:password|passwd|passphrase|token|{_KEY})"
+_WORD = rf"(?:{_LOUD}|secret|credential|signature)"
+
+_PATTERNS = {
+    r"()-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)": "-----begin",
+    # user and password of a URL; the digest of an image stays
+    r"(://)[^\s/?#\"'<>]{1,500}(?=@(?!sha\d+:))": "://",
+    # JSON, and JSON in JSON
+    rf"((?:{_WORD}|\"auth)\\?\"\s*:\s*\\?\")[^\"\\]+": '"',
+    r"(authorization\W{1,5}(?:basic|bearer|digest|negotiate|token)\s+)[^\s,;\"'\\]+": "authorization",
+    r"\b(bearer\s+)(?=\S{0,40}\d)[\w.~+/=-]{12,}": "bearer",
+    rf"({_WORD}=)(?!\[redacted\])(?:\"[^\"]*\"|'[^']*'|[^\s&;,\"'<>()\[\]{{}}]+)": "=",
+    r"([?&](?:sig|key|auth)=)(?!\[redacted\])[^\s&\"'<>]+": "=",
+    # a digit tells a secret from the words of a sentence
+    rf"({_LOUD}\s?:\s?)(?!\w{{1,20}}://)(?=[^\s,;\"']{{0,100}}\d)[^\s,;\"']{{4,}}": ":",
+    # a JWT
+    r"()(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?": "eyj",
+    r"()\bA[KS]IA[A-Z\d]{16}\b": "ia",
+    r"()\b(?:gh[pousr]_|github_pat_)\w{20,}": "_",
+    r"()\bglpat-[\w-]{16,}": "glpat-",
+}
+"""What secrets look like, each with what must be there for it: most texts have none, and looking is dear."""
+
+_SECRETS = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL | re.ASCII), hint) for pattern, hint in _PATTERNS.items()
+)
+
+
+def redact(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Take out what looks like a secret; of a long text only the beginning is kept."""
+    text = text[:longest]
+    lower = text.lower()
+    for secret, hint in _SECRETS:
+        if hint in lower:
+            text = secret.sub(rf"\1{REDACTED}", text)
+    return text
+
+
+def clean_message(text: str) -> str:
+    """Make somebody else's message fit for a status: redacted, then shortened."""
+    return trim_message(redact(text))
+
+
+def trim_message(message: str) -> str:
+    """Shorten a message for a status."""
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."
