@@ -7,6 +7,7 @@ text first: seconds at its end, `5-5` as the whole field, reversed ranges, W, L 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -42,8 +43,12 @@ _NAMED = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_MONTHS = {name[:3].upper(): number for number, name in enumerate(MONTH_NAMES, 1)}
-_WEEKDAYS = {name[:3].upper(): number % 7 for number, name in enumerate(WEEKDAY_NAMES, 1)}
+
+
+def _list_names(names: Iterable[str], count: int) -> tuple[tuple[str, int], ...]:
+    """List names in full and by three letters; the first is 1, and what would be `count` is 0."""
+    numbered = [(name.upper(), number % count) for number, name in enumerate(names, 1)]
+    return tuple((written, number) for name, number in numbered for written in (name[:3], name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +70,17 @@ SECOND = Field("second", 0, 59, "0, */10 or 15,45")
 MINUTE = Field("minute", 0, 59, "0, */15 or 5-10")
 HOUR = Field("hour", 0, 23, "9, */2 or 9-17")
 DAY = Field("day-of-month", 1, 31, "1, 1,15, L, LW or 15W")
-MONTH = Field("month", 1, 12, "1, JAN or 1-6", tuple(_MONTHS.items()))
-WEEKDAY = Field("weekday", 0, 7, "1-5, MON-FRI, 5#3 or L5", tuple(_WEEKDAYS.items()))
+MONTH = Field("month", 1, 12, "1, JAN or 1-6", _list_names(MONTH_NAMES, 13))
+WEEKDAY = Field("weekday", 0, 7, "1-5, MON-FRI, 5#3 or L5", _list_names(WEEKDAY_NAMES, 7))
 YEAR = Field("year", 1970, 2099, "2027 or 2027-2030")
 FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY, YEAR)
 _CRONITER_ORDER = (MINUTE, HOUR, DAY, MONTH, WEEKDAY, SECOND, YEAR)
 
-_ITEM = re.compile(r"(?P<low>[*?]|\d+|[A-Z]{3})(?:-(?P<high>\d+|[A-Z]+))?(?:/(?P<step>\d+))?", re.ASCII)
+_ITEM = re.compile(r"(?P<low>[*?]|\d+|[A-Z]{3,9})(?:-(?P<high>\d+|[A-Z]+))?(?:/(?P<step>\d+))?", re.ASCII)
 _HASH = re.compile(r"H(?:\((?P<low>\d+)-(?P<high>\d+)\))?(?:/(?P<step>\d+))?", re.ASCII)
 _NEAREST = re.compile(r"(\d+)W", re.ASCII)
-_NTH = re.compile(r"(\d|[A-Z]{3})#(\d+)", re.ASCII)
-_LAST = re.compile(r"L(\d|[A-Z]{3})|(\d|[A-Z]{3})L", re.ASCII)
+_NTH = re.compile(r"(\d|[A-Z]{3,9})#(\d+)", re.ASCII)
+_LAST = re.compile(r"L(\d|[A-Z]{3,9})|(\d|[A-Z]{3,9})L", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +263,7 @@ def _read_end(field: Field, written: str, end: str, low: int) -> int:
     """Read a range's end: Sunday is 7 there unless the range begins with it, and L is the 31st."""
     if field is DAY and end == "L":
         return field.high
-    if field is WEEKDAY and end == "SUN" and low > 0:
+    if field is WEEKDAY and end in ("SUN", "SUNDAY") and low > 0:
         return 7
     return _read_value(field, written, end)
 

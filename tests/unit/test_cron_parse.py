@@ -18,6 +18,25 @@ def slots(cron: str, count: int = 4, name: str = "team/job", after: datetime = S
 
 
 @pytest.mark.parametrize(
+    ("full", "short"),
+    [
+        pytest.param("0 0 * * friday", "0 0 * * FRI", id="a weekday"),
+        pytest.param("0 0 1 JANUARY *", "0 0 1 JAN *", id="a month"),
+        pytest.param("0 0 1 May,september *", "0 0 1 MAY,SEP *", id="months in a list"),
+        pytest.param("0 0 1 March-November/2 *", "0 0 1 MAR-NOV/2 *", id="a range of months"),
+        pytest.param("0 0 * * Monday-WED", "0 0 * * MON-WED", id="full and short"),
+        pytest.param("0 0 * * Saturday-Sunday", "0 0 * * SAT-SUN", id="to Sunday"),
+        pytest.param("0 0 * * Sunday-Monday", "0 0 * * SUN-MON", id="from Sunday"),
+        pytest.param("0 0 * * FridayL", "0 0 * * FRIL", id="the last Friday"),
+        pytest.param("0 0 * * LFriday", "0 0 * * LFRI", id="L before it"),
+        pytest.param("0 0 * * Wednesday#2", "0 0 * * WED#2", id="the second Wednesday"),
+    ],
+)
+def test_full_names_are_the_short_ones(full: str, short: str) -> None:
+    assert slots(full, 8) == slots(short, 8) != []
+
+
+@pytest.mark.parametrize(
     ("cron", "expected"),
     [
         pytest.param("0 9 * * *", "2026-01-01 09:00|2026-01-02 09:00", id="five fields"),
@@ -148,8 +167,12 @@ def test_named_slots(cron: str, expected: str) -> None:
         pytest.param("0 0 * NOV-FEB *", ["month", "11-12,1-2"], id="reversed months"),
         pytest.param("0 0 * * FRI-MON", ["weekday", "5-7,0-1"], id="reversed weekdays"),
         pytest.param("0 0 * * 7-2", ["weekday", "backwards"], id="from 7"),
-        pytest.param("0 0 * * MONDAY", ["weekday", "MON-FRI"], id="long name"),
-        pytest.param("0 0 * JANUARY *", ["month", "JAN"], id="long month"),
+        pytest.param("0 0 * * MONDA", ["weekday", "MONDA", "MON-FRI"], id="part of a name"),
+        pytest.param("0 0 * * MONDAYS", ["weekday", "MON-FRI"], id="more than a name"),
+        pytest.param("0 0 * JANUAR *", ["month", "JAN"], id="a name of another language"),
+        pytest.param("0 0 * MONDAY *", ["month"], id="full weekday as month"),
+        pytest.param("0 0 FRIDAY * *", ["day-of-month"], id="full weekday as day"),
+        pytest.param("0 0 * * FRIDAY-MONDAY", ["weekday", "FRIDAY-MONDAY", "5-7,0-1"], id="reversed, full"),
         pytest.param("0 0 * MON *", ["month"], id="weekday as month"),
         pytest.param("JAN * * * *", ["minute"], id="name in a number field"),
         pytest.param("0 0 * * L", ["weekday", "L5", "day-of-month"], id="L alone as weekday"),
