@@ -25,7 +25,7 @@ SHORT_LEASE = {
 @pytest.fixture
 def restarted(start_operator: Starter) -> Sundial:
     """Give an operator that was killed or stopped 20 times, after lives of random length."""
-    sundial = start_operator(**SHORT_LEASE)
+    sundial = start_operator(**SHORT_LEASE, SUNDIAL_MOST_FINISHED_JOBS="1000")
     sundial.apply(
         build_scheduled_job(
             "tick",
