@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from field_managers import FieldManagers
+
 from sundial_core import names
 from sundial_core.decide import Decision, decide
 from sundial_core.instants import format_instant
@@ -56,12 +58,20 @@ def build_item(
         "generation": generation,
         "creationTimestamp": format_instant(CREATED),
     }
-    if changed is not None:
-        metadata["managedFields"] = [{"manager": "kubectl", "time": format_instant(at(changed))}]
     metadata["annotations"] = {f"sundial.dev/{name.replace('_', '-')}": v for name, v in annotations.items()}
     if paused is not None:
         metadata["annotations"][names.PAUSED] = paused
-    return {"metadata": metadata, "spec": spec or build_spec(), "status": status or {}}
+    item = {"metadata": metadata, "spec": spec or build_spec(), "status": status or {}}
+    if changed is not None:
+        metadata["managedFields"] = note_writing(item, at(changed))
+    return item
+
+
+def note_writing(item: dict[str, Any], when: datetime) -> list[dict[str, Any]]:
+    """Build the managedFields of an object that one manager has written, all of it at the same time."""
+    managers = FieldManagers()
+    managers.update("kubectl", {}, item, when)
+    return managers.build()
 
 
 def build_scheduled_job(spec: dict[str, Any] | None = None, **how: Any) -> ScheduledJob:

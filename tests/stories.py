@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from bans import Ban, build_ban, check_bans, is_past_over, read_written
 from serving import floor
 from situations import CREATED
 from world import LONG_AFTER, TOMBSTONE, Cluster, Process
@@ -41,6 +42,7 @@ class Story:
     unheard_since: datetime | None = None
     frozen_since: datetime | None = None
     has_unbound: bool = False
+    bans: list[Ban] = field(default_factory=list)
 
     def play(self, step: tuple[Any, ...]) -> None:
         """Play one step: the method of that name with its arguments, and then some time."""
@@ -63,6 +65,7 @@ class Story:
         if self.unheard_since is not None:
             self.waived.append((self.unheard_since, self.cluster.now))
             self.unheard_since = None
+        self.process.wake_at = CREATED
 
     def grow_deaf(self) -> None:
         """Hold back all news."""
@@ -94,6 +97,7 @@ class Story:
         if self.frozen_since is not None:
             self.waived.append((self.frozen_since, self.cluster.now))
         self.frozen_since = self.cluster.now if skew else None
+        self.process.wake_at = CREATED
 
     def ask(self, spec: dict[str, Any]) -> None:
         """Let a user ask for a run."""
@@ -106,9 +110,18 @@ class Story:
         if number < len(uids):
             self.cluster.requests.delete(uids[number])
 
+    def label(self) -> None:
+        """Let a user change a label."""
+        self.cluster.touch()
+
+    def write_as(self, client: str) -> None:
+        """Say which program users write with from now on; without a name, several of kubectl's."""
+        self.cluster.client = client
+
     def suspend(self, value: object) -> None:
-        """Let a user set spec.suspend."""
-        self.change(self.cluster.item["spec"] | {"suspend": value})
+        """Let a user set spec.suspend, or remove it."""
+        spec = {name: field for name, field in self.cluster.item["spec"].items() if name != "suspend"}
+        self.change(spec if value is None else spec | {"suspend": value})
 
     def suspend_for(self, seconds: float) -> None:
         """Let a user suspend and resume."""
@@ -131,19 +144,23 @@ class Story:
         self.cluster.land(LONG_AFTER if self.cluster.version % 2 else self.cluster.now)
         self.cluster.landings.clear()
         stored = self.cluster.item["status"].get("cursor")
-        self.waived.append((parse_instant(stored) if stored else CREATED, self.cluster.changed))
+        unknown_until = self.cluster.changed if self._is_seen() else self.cluster.now
+        self.waived.append((parse_instant(stored) if stored else CREATED, unknown_until))
         self.hear()
         self.process.restart()
 
     def change(self, spec: dict[str, Any]) -> None:
         """Let a user write the object; a process that runs has decided what was due before."""
         self.process.look()
+        before = self.cluster.item
         self.cluster.write_user_change(spec, self.paused)
         now = self.cluster.now
         self._end_era(now)
         start = self._find_start(now)
         if start is not None:
             self.eras.append(Era(compile_spec(spec), start))
+            if is_past_over(before, self.cluster.item):
+                self.bans.append(build_ban(self.cluster, self.process))
         if self.process.is_deaf:
             self.unheard_since = self.unheard_since or floor(now) - MICROSECOND
         else:
@@ -164,10 +181,17 @@ class Story:
                 return
             self.process.pass_time(15)
 
+    def _is_seen(self) -> bool:
+        """Tell whether the stored status knows what users have written."""
+        seen = self.cluster.item["status"].get("seen") or {}
+        return seen.get("fields") == read_written(self.cluster.item)
+
     def _find_start(self, now: datetime) -> datetime | None:
         if self.cluster.item["spec"].get("suspend") or self.paused in ("true", "rubbish"):
             return None
-        return max(floor(now), parse_instant(self.paused)) if self.paused else floor(now)
+        if self.paused in (None, "false"):
+            return floor(now)
+        return max(floor(now), parse_instant(self.paused))
 
     def _end_era(self, now: datetime) -> None:
         if self.eras:
@@ -345,6 +369,7 @@ def check_story(story: Story) -> None:
     check_history(story.cluster.statuses, story.cluster)
     check_verdicts(story, verdicts)
     check_jobs(story, verdicts)
+    check_bans(story.bans, story.cluster, set(list_slots(story)))
     check_deletes(story.process)
     check_counters(status)
     check_requests(story)

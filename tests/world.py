@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from edited import Conflict, Edited
 from requests_world import Asking, Requests
 from serving import floor, merge
-from situations import CREATED, UID, build_item, build_plan
+from situations import CREATED, UID, build_plan
 
 from sundial_core import names
 from sundial_core.circumstances import Circumstances
@@ -47,20 +48,11 @@ LANDINGS = {"land late": timedelta(seconds=40), "land too late": timedelta(secon
 LONG_AFTER = datetime.max.replace(tzinfo=CREATED.tzinfo)
 
 
-class Conflict(Exception):
-    """The resourceVersion of a patch is not the stored one."""
-
-
 @dataclass
-class Cluster:
-    """The API server's side: the truth. `statuses` holds each status ever stored, `made` counts creates."""
+class Cluster(Edited):
+    """The API server's side: the truth. `made` counts creates."""
 
-    spec: dict[str, Any]
-    now: datetime = CREATED
-    changed: datetime = CREATED
-    version: int = 100
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    statuses: list[dict[str, Any]] = field(default_factory=list)
     made: Counter[str] = field(default_factory=Counter)
     made_slots: dict[datetime, str] = field(default_factory=dict)
     made_runs: dict[str, str] = field(default_factory=dict)
@@ -74,32 +66,8 @@ class Cluster:
     stop_seconds: float = 2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.requests = Requests(self)
-        self.item = build_item(self.spec)
-        self._touch()
-
-    def write_user_change(self, spec: dict[str, Any] | None = None, paused: str | None = None) -> None:
-        """Store what a user wrote: the whole spec and the pause annotation."""
-        metadata = self.item["metadata"] = dict(self.item["metadata"])
-        if spec is not None and spec != self.item["spec"]:
-            self.item["spec"] = spec
-            metadata["generation"] += 1
-        metadata["annotations"] = {names.PAUSED: paused} if paused else {}
-        metadata["managedFields"] = [{"time": format_instant(floor(self.now))}]
-        self.changed = self.now
-        self._touch()
-
-    def touch(self) -> None:
-        """Let a user change a label."""
-        self.write_user_change(paused=self.item["metadata"].get("annotations", {}).get(names.PAUSED))
-
-    def patch_status(self, patch: dict[str, Any]) -> None:
-        """Merge a status patch; raises Conflict when it is for another resourceVersion."""
-        if patch["metadata"]["resourceVersion"] != self.item["metadata"]["resourceVersion"]:
-            raise Conflict
-        self.item["status"] = merge(self.item["status"], patch["status"])
-        self._touch()
-        self.statuses.append(self.item["status"])
 
     def answer(self, request: Request) -> Answer:
         """Answer a request of a Job's creation, or not at all."""
@@ -225,10 +193,6 @@ class Cluster:
     def _touch_job(self, job: dict[str, Any]) -> None:
         self.version += 1
         job["metadata"] = job["metadata"] | {"resourceVersion": str(self.version)}
-
-    def _touch(self) -> None:
-        self.version += 1
-        self.item = self.item | {"metadata": self.item["metadata"] | {"resourceVersion": str(self.version)}}
 
 
 def _ends(plan: dict[str, Any]) -> datetime:

@@ -29,6 +29,7 @@ UNANSWERED_FOR = timedelta(seconds=60)
 """How long a create that got no answer may still land; only then can its slot get another verdict."""
 SHORTEST_WINDOW_SECONDS = 60
 """For how long at least a leader tries to create a retry, or a run that was asked for."""
+FIRST_ROUND = timedelta(seconds=1)
 FEWEST_TRIES = 2
 """One refusal ends nothing, however late it is: what was decided gets a back-off round."""
 
@@ -181,12 +182,17 @@ class Create:
             window = 0
         return self.due_at + timedelta(seconds=max(self.catch_up.grace_seconds, window))
 
+    def _find_last_turn(self, now: datetime) -> datetime:
+        """Find until when it is sent: to its deadline, or after one refusal for one more back-off round."""
+        is_first_round = self.tries == 1 and self.unanswered_at is None
+        return self.find_deadline(now) + (FIRST_ROUND if is_first_round else timedelta(0))
+
     def begin(self, creator: Creator, circumstances: Circumstances, now: datetime) -> Step:
         """Try once; past its time, only find out whether an earlier try has landed."""
         if not circumstances.may_start:
             return self._hold(circumstances, now)
         self.begun_at = self.begun_at or now
-        if now >= self.find_deadline(now) and (self.unanswered_at is not None or self.tries == 0):
+        if now >= self._find_last_turn(now):
             return self._give_up_late(now)
         if self.follows is not None and not self.template:
             return Read(self.follows.after.name, Purpose.COPY)
@@ -277,9 +283,9 @@ class Create:
         return Postponed(0.0, HELD_SECONDS)
 
     def _give_up_late(self, now: datetime) -> Step:
-        """Give up what got no answer, or no turn, until its time was over."""
-        if self.unanswered_at is not None:
-            return self._give_up(Verdict.MISSED, Reason.CREATE_FAILED, NO_ANSWER, now)
+        """Give up what got no answer, was refused, or had no turn until its time was over."""
+        if self.unanswered_at is not None or self.refusal is not None:
+            return self._give_up(Verdict.MISSED, Reason.CREATE_FAILED, self.refusal or NO_ANSWER, now)
         late = (now - self.due_at).total_seconds()
         message = f"waited for its turn to be sent until {late:.0f} s after it was due"
         reason = Reason.TOO_LATE if self.is_slot else Reason.CREATE_FAILED

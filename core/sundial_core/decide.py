@@ -115,6 +115,7 @@ def _build_report(view: View, moment: Moment, known: Mapping[str, Run], placed: 
         creating=(view.memory.creating - given_up) | frozenset(placed.starts),
         queued=placed.waiting,
         following=find_following(view.plan, moment.hold, low),
+        seen=moment.seen,
         clock=resets.judge_clock(view.circumstances, stored, view, now),
     )
 

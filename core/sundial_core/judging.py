@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sundial_core import holds, queues, resets, verdicts
+from sundial_core import queues, resets, verdicts
 from sundial_core.conditions import Reason
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Placed, Places, Turns, Waiting
@@ -44,9 +44,9 @@ def _drop_waiting(
     waiting = [one for one in queue if one.slot not in unsure]
     if moment.hold is not None:
         return queues.drop(waiting, f"held back: {moment.hold.message}")
-    old = [one for one in waiting if one.slot <= moment.effective_from]
+    old = [one for one in waiting if moment.broken_at is not None and one.slot <= moment.broken_at]
     dropped = queues.drop(old, "the schedule was changed or held back while it waited")
-    rest = [one for one in waiting if one.slot > moment.effective_from]
+    rest = [one for one in waiting if one not in old]
     if isinstance(plan, Problem):
         return dropped
     if has_ended(plan, moment.now):
@@ -72,18 +72,18 @@ def _judge_new(view: View, moment: Moment, known: Mapping[str, Run], queue: tupl
     """Judge the slots that are due and not judged yet; `queue` waits before them."""
     if isinstance(view.plan, Problem):
         return Placed(waiting=queue)
-    change = holds.find_change(view.job, moment.now)
+    until = moment.now if moment.hold is None else moment.held_since
+    if until is None:
+        return Placed(waiting=queue)
     low = max(filter(None, (moment.effective_from, moment.stored.cursor, view.memory.judged_until)))
     started = list_started_slots(known.values()) | resets.find_started_ahead(moment.stored)
     waiting = {one.slot for one in queue}
-    until = moment.now if moment.hold is None else change
     due = Due(view.plan.schedule, low, until, started | view.memory.creating | waiting)
     if moment.hold is None and view.circumstances.held_by:
         return Placed(waiting=queue, judgements=verdicts.miss_slots(due, Reason.HELD))
     if moment.hold is None:
         return _judge_due(view, moment, due, known, queue)
-    is_over = until <= low or holds.is_continued(moment.decided, moment.hold, change)
-    missed = () if is_over else verdicts.miss_slots(due, Reason.SUSPENDED)
+    missed = () if until <= low else verdicts.miss_slots(due, Reason.SUSPENDED)
     return Placed(waiting=queue, judgements=missed)
 
 

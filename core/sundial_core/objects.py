@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sundial_core import gitops, names
+from sundial_core.edits import Writing, read_writings
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 
@@ -37,8 +37,8 @@ class Pause:
 class ScheduledJob:
     """A ScheduledJob as last seen.
 
-    `changed_at` is the newest managedFields time outside the status: when a user last wrote it. `cancelled`
-    are slots that a person does not want to wait any longer.
+    `writings` are what managedFields says of users. `cancelled` are slots that a person does not want to wait
+    any longer. `pause_text` is the annotation that `pause` was read from, if there is one.
     """
 
     uid: str
@@ -47,12 +47,13 @@ class ScheduledJob:
     name: str
     generation: int
     created_at: datetime
-    changed_at: datetime | None
+    writings: tuple[Writing, ...]
     pause: Pause | None
     is_deleting: bool
     spec: JsonObject
     status: JsonObject
     cancelled: frozenset[datetime] = frozenset()
+    pause_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class ScheduledJobRun:
 def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
     """Read a ScheduledJob from its JSON; raises KeyError or ValueError when it is not one."""
     metadata = item["metadata"]
+    annotations = metadata.get("annotations") or {}
     return ScheduledJob(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
@@ -105,12 +107,13 @@ def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
         name=metadata["name"],
         generation=int(metadata["generation"]),
         created_at=parse_instant(metadata["creationTimestamp"]),
-        changed_at=_find_last_user_change(metadata),
-        pause=read_pause(metadata.get("annotations") or {}),
+        writings=read_writings(metadata),
+        pause=read_pause(annotations),
         is_deleting="deletionTimestamp" in metadata,
         spec=item.get("spec") or {},
         status=item.get("status") or {},
-        cancelled=parse_cancelled((metadata.get("annotations") or {}).get(names.CANCEL, "")),
+        cancelled=parse_cancelled(annotations.get(names.CANCEL, "")),
+        pause_text=annotations.get(names.PAUSED),
     )
 
 
@@ -176,12 +179,3 @@ def parse_cancelled(text: str) -> frozenset[datetime]:
         with suppress(ValueError):
             found.add(parse_instant(word.strip()))
     return frozenset(found)
-
-
-def _find_last_user_change(metadata: Mapping[str, Any]) -> datetime | None:
-    times = [
-        parse_instant(entry["time"])
-        for entry in metadata.get("managedFields") or ()
-        if entry.get("subresource") != "status" and entry.get("time")
-    ]
-    return max(times, default=None)

@@ -40,7 +40,10 @@ class Urgency(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a status is built from, besides the stored one; `following` are the next slots after now."""
+    """What a status is built from, besides the stored one; `following` are the next slots after now.
+
+    `seen` is what users had written by then.
+    """
 
     job: ScheduledJob
     plan: Plan | Problem
@@ -51,6 +54,7 @@ class Report:
     creating: frozenset[datetime]
     queued: tuple[Waiting, ...]
     following: tuple[datetime, ...]
+    seen: JsonObject
     clock: Aspect | None = None
 
 
@@ -97,6 +101,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         "queued": build_queue(queued),
         "recentSlots": recent.build({run.run_id for run in shown if run.holds_place or not _is_slot(run)}),
         "paused": _build_paused(report.hold),
+        "seen": report.seen,
         **tallies.build(),
     }
     return {name: value for name, value in status.items() if value not in (None, [], "")}
@@ -106,9 +111,11 @@ def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:
     """Judge how soon a status has to be written: users wait for acceptance, nobody for a phase.
 
     A run that is being created or has just started waits a moment, so that one write tells that it runs, or
-    even ended: until then its slot has only moved the next runs.
+    even ended: until then its slot has only moved the next runs. What was seen, in a status that does not
+    tell it yet, goes along with the next write: an older CRD would not keep it.
     """
     changed = {name for name in {*old, *new} if _read_compared(old, name) != _read_compared(new, name)}
+    changed -= set() if "seen" in old else {"seen"}
     if not changed:
         return Urgency.NONE
     is_awaited = bool(changed & {"observedGeneration", "scheduleText", "paused"})
@@ -116,7 +123,7 @@ def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:
         return Urgency.NOW
     has_result = changed & {"lastResult", "lastSuccessTime", "lastFailureTime"}
     is_starting = any(entry["phase"] == Phase.PENDING for entry in new.get("active", ()))
-    is_lazy = is_starting or changed <= {"active", "nextRunTime", "upcomingRuns"}
+    is_lazy = is_starting or changed <= {"active", "nextRunTime", "upcomingRuns", "seen"}
     return Urgency.LAZY if is_lazy and not has_result else Urgency.SOON
 
 

@@ -124,6 +124,15 @@ class Pause(Model):
     """Why it is paused, from the annotation sundial.dev/paused-reason."""
 
 
+class SeenFields(Model):
+    """What users had written when slots were decided last: it tells which field has changed since."""
+
+    until: datetime | None = None
+    """The newest time that metadata.managedFields of users had then."""
+    fields: dict[str, str] | None = Field(default=None, max_length=64)
+    """A fingerprint of the value of each field that decides which slots count, by the field's path."""
+
+
 class ScheduledJobStatus(Model):
     """What the operator has decided about a ScheduledJob, and what it will do next."""
 
@@ -171,6 +180,8 @@ class ScheduledJobStatus(Model):
     """Totals since the object was created."""
     paused: Pause | None = None
     """The pause in effect, absent when there is none. Suspension by spec.suspend is not shown here."""
+    seen: SeenFields | None = None
+    """What the operator compares with to tell which field has changed, and when."""
 
 
 class UsedBy(Model):

@@ -22,7 +22,8 @@ class Stored:
     `runs` are the ids of the runs that it knows, `results` of those whose result it has; `queued` are the
     slots that wait for a place.
 
-    `hold` is the reason of Suspended=True, `paused_until` the end of a timed pause.
+    `hold` is the reason of Suspended=True, `paused_until` the end of a timed pause. `seen` is what users had
+    written then; a status of an older version does not tell.
     """
 
     observed_generation: int | None
@@ -32,6 +33,7 @@ class Stored:
     was_valid: bool
     hold: str | None
     paused_until: datetime | None
+    seen: JsonObject | None
     active: Mapping[str, JsonObject]
     runs: frozenset[str]
     results: frozenset[str]
@@ -60,6 +62,7 @@ def parse_stored(status: JsonObject) -> Stored:
         was_valid=_was_valid(conditions.get(ConditionType.READY)),
         hold=suspended.get("reason") if suspended.get("status") == "True" else None,
         paused_until=_instant(status.get("paused") or {}, "until"),
+        seen=status.get("seen"),
         active={entry["runId"]: entry for entry in status.get("active") or ()},
         runs=frozenset(entry["runId"] for entry in status.get("recentSlots") or () if "runId" in entry),
         results=frozenset(entry["runId"] for entry in status.get("recentSlots") or () if "result" in entry),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sundial_core import holds
 from sundial_core.circumstances import Circumstances
+from sundial_core.edits import find_edits
 from sundial_core.holds import Hold
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
@@ -71,7 +72,9 @@ class View:
 class Moment:
     """Where a schedule stands now; `decided` is the newest status that was decided, stored or not.
 
-    `rivals` are the ScheduledJobRuns that want a place.
+    `held_since` is when a hold began that was not decided about yet, `seen` what users have written by now,
+    for the status. What waits since before `broken_at` is dropped. `rivals` are the ScheduledJobRuns that
+    want a place.
     """
 
     now: datetime
@@ -79,6 +82,9 @@ class Moment:
     decided: Stored
     hold: Hold | None
     effective_from: datetime
+    held_since: datetime | None
+    seen: JsonObject
+    broken_at: datetime | None = None
     rivals: Rivals = field(default_factory=Rivals)
 
 
@@ -98,7 +104,10 @@ def find_moment(view: View, stored: Stored, now: datetime) -> Moment:
     """Find what holds now, from what was decided last: a change that is not stored yet has happened too."""
     decided = parse_stored(view.memory.decided) if view.memory.decided else stored
     hold = holds.find_hold(view.job, now)
-    effective_from = holds.decide_effective_from(view.job, view.plan, hold, decided, now)
+    edits = find_edits(view.job, decided.seen, now)
+    effective_from = holds.decide_effective_from(view.job, view.plan, hold, decided, edits)
     if stored.effective_from is not None:
         effective_from = max(effective_from, stored.effective_from)
-    return Moment(now, stored, decided, hold, effective_from)
+    held_since = holds.find_held_since(view.job, hold, decided, edits)
+    broken_at = holds.find_break(view.job, view.plan, hold, decided, edits)
+    return Moment(now, stored, decided, hold, effective_from, held_since, edits.seen, broken_at)

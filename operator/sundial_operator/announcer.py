@@ -1,6 +1,6 @@
 """Tells people what became of a schedule, in the log and in Events, once the status that says so is stored.
 
-Never in the way of a start: Events go last, and are dropped when the writer is behind.
+Never in the way of a start: Events go last, and are dropped where a namespace's writes are behind.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sundial_operator.writer import Priority, Writer
 log = structlog.get_logger()
 
 MOST_WAITING = 200
-"""With more writes than these waiting, Events are dropped."""
+"""With more writes than these waiting in a namespace, its Events are dropped."""
 
 
 class Announcer:
@@ -47,17 +47,18 @@ class Announcer:
 
     def _announce(self, job: ScheduledJob, transition: Transition, now: datetime) -> None:
         series = self._said.count(job.uid, transition.reason, now)
-        if len(self._writer) > MOST_WAITING:
+        if self._writer.count_waiting(job.ns) > MOST_WAITING:
             self._metrics.events_dropped.labels("behind").inc()
         elif not self._said.may_say(job.uid, now):
             self._metrics.events_dropped.labels("rate").inc()
         elif series is not None:
             action = partial(self._extend, job, transition, series.name, series.count, now)
-            self._writer.submit(Priority.EVENT, action)
+            self._writer.submit(Priority.EVENT, job.ns, action)
         else:
             name = build_event_name(job.name, now)
             self._said.begin(job.uid, transition.reason, name, now)
-            self._writer.submit(Priority.EVENT, partial(self._create, job, transition, name, now))
+            action = partial(self._create, job, transition, name, now)
+            self._writer.submit(Priority.EVENT, job.ns, action)
 
     async def _create(self, job: ScheduledJob, transition: Transition, name: str, now: datetime) -> None:
         try:

@@ -65,7 +65,7 @@ class Asking:
         for request in answers.deletes:
             if request.uid not in self._deleting:
                 self._deleting.add(request.uid)
-                self._writer.submit(Priority.DELETE, partial(self._delete, request))
+                self._writer.submit(Priority.DELETE, request.ns, partial(self._delete, request))
 
     def look(self, uid: str, trust: Trust) -> None:
         """Answer one whose ScheduledJob is not there; forget one that is not there itself."""

@@ -37,6 +37,7 @@ from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS
 from sundial_operator.agenda import read_clock
+from sundial_operator.lanes import Reply
 
 log = structlog.get_logger()
 
@@ -54,14 +55,15 @@ class JobCreator:
         self._describe_creator = describe_creator
         self._find_circumstances = find_circumstances
 
-    async def create(self, track: Track, create: Create) -> Outcome:
-        """Try once to create the Job of a run; what came of it is in the track."""
-        creator = self._describe_creator()
+    async def create(self, track: Track, create: Create) -> tuple[Outcome, Reply]:
+        """Try once to create the Job of a run; what came of it is in the track too."""
+        creator, reply = self._describe_creator(), Reply.UNSENT
         step = track.begin(create, creator, self._find_circumstances(), read_clock())
         while not isinstance(step, Created | Refused | Dropped | Postponed):
             answer = await self._ask(create, step)
+            reply = judge_reply(answer) if isinstance(step, Send) else reply
             step = track.take(create, step, answer, creator, read_clock())
-        return step
+        return step, reply
 
     async def _ask(self, create: Create, request: Request) -> Answer:
         ns = create.attempt.owner.ns
@@ -80,6 +82,13 @@ class JobCreator:
             return Unanswered(str(error))
         except ApiError as error:
             return Denied(error.status, error.reason, error.message, error.retry_after)
+
+
+def judge_reply(answer: Answer) -> Reply:
+    """Judge what an answer to a create tells of how fast its namespace is."""
+    if isinstance(answer, Unsent):
+        return Reply.UNSENT
+    return Reply.UNANSWERED if isinstance(answer, Unanswered) else Reply.ANSWERED
 
 
 async def read_job(client: KubeClient, ns: str, name: str) -> Answer:

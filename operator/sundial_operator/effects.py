@@ -25,6 +25,7 @@ from sundial_kube.resources import EVENTS, JOBS, SCHEDULED_JOBS
 from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.announcer import Announcer
 from sundial_operator.creates import JobCreator, find_delay, log_start, read_job
+from sundial_operator.lanes import Reply
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
 from sundial_operator.statuses import Source, Statuses
@@ -68,12 +69,12 @@ class Effects:
         for run_id in orders.creates:
             self._start(track, run_id)
         for ending in orders.endings:
-            self._writer.submit(Priority.STATUS, partial(self._end, track, ending))
+            self._writer.submit(Priority.STATUS, job.ns, partial(self._end, track, ending))
         self._note_capped(orders.deletes, decision.deletes)
         for finished in orders.deletes:
-            self._writer.submit(Priority.DELETE, partial(self._delete, track, finished))
+            self._writer.submit(Priority.DELETE, job.ns, partial(self._delete, track, finished))
         for run in orders.reads:
-            self._writer.submit(Priority.STATUS, partial(self._read, track, job.ns, run))
+            self._writer.submit(Priority.STATUS, job.ns, partial(self._read, track, job.ns, run))
         self._statuses.want(track, decision.urgency)
 
     def forget(self, uid: str) -> None:
@@ -93,30 +94,33 @@ class Effects:
 
     def _start(self, track: Track, run_id: str) -> None:
         """Submit the create of a run's Job."""
-        self._writer.submit(Priority.START, partial(self._try, track, run_id))
+        create = track.creates.get(run_id)
+        if create is not None:
+            self._writer.submit(Priority.START, create.attempt.owner.ns, partial(self._try, track, run_id))
 
-    async def _try(self, track: Track, run_id: str) -> None:
+    async def _try(self, track: Track, run_id: str) -> Reply:
         """Create a Job unless its owner is gone; trouble that nobody has foreseen is tried again too."""
         job, create = self._observed.schedules.get(track.uid), track.creates.get(run_id)
         if job is None or job.is_deleting or create is None:
-            return
+            return Reply.UNSENT
         try:
-            await self._create(track, create)
+            return await self._create(track, create)
         except Exception:
             at = read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS)
             self._agenda.set(Key(Task.CREATE, track.uid, run_id), at)
             raise
 
-    async def _create(self, track: Track, create: Create) -> None:
-        outcome = await self._creator.create(track, create)
+    async def _create(self, track: Track, create: Create) -> Reply:
+        outcome, reply = await self._creator.create(track, create)
         if isinstance(outcome, Postponed):
             at = read_clock() + timedelta(seconds=find_delay(outcome))
             self._agenda.set(Key(Task.CREATE, track.uid, create.attempt.run_id), at)
-            return
+            return reply
         if isinstance(outcome, Created):
             self._observed.jobs.put(outcome.item)
             self._note_start(create)
         self._look_again(track)
+        return reply
 
     def _note_start(self, create: Create) -> None:
         now = read_clock()

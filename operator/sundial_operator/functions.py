@@ -100,7 +100,7 @@ class FunctionReports:
             for uid in touched:
                 function = self._store.get(uid)
                 if function is not None:
-                    self._writer.submit(Priority.STATUS, partial(self._report, function))
+                    self._writer.submit(Priority.STATUS, function.ns, partial(self._report, function))
             await asyncio.sleep(REPORT_SECONDS)
 
     async def _report(self, function: TaskFunction) -> None:

@@ -21,6 +21,8 @@ GAUGES = {
     "clock_trusted": "1 while the local clock is at most 60 s off: otherwise nothing starts.",
     "held": "1 while all starts of the installation are held.",
     "queue_depth": "Writes that wait for their turn or are under way.",
+    "slow_namespaces": "Namespaces whose Jobs take over a second to create: one at a time each.",
+    "longest_start_wait_seconds": "For how long the start that waits the longest has waited for its turn.",
     "decisions_waiting": "ScheduledJobs that are to be looked at now.",
     "scheduled_jobs": "ScheduledJobs in the store.",
     "jobs": "Jobs in the store.",

@@ -285,6 +285,8 @@ class Runtime:
         watch("clock_trusted", lambda: float(find().trust is not Trust.UNTRUSTED))
         watch("held", lambda: float(bool(find().held_by)))
         watch("queue_depth", lambda: len(self._writer))
+        watch("slow_namespaces", lambda: self._writer.slow_namespaces)
+        watch("longest_start_wait_seconds", lambda: self._writer.longest_start_wait)
         watch("decisions_waiting", lambda: self._reconciler.waiting)
         self._metrics.watch_restarts(lambda: sum(reflector.restarts for reflector in self._watches))
         watch("scheduled_jobs", lambda: len(self.stores.schedules))

@@ -46,7 +46,12 @@ class Settings(BaseSettings):
     forbidden_seconds: float = Field(
         60.0, gt=0, description="How long a leader may be refused to write statuses before it ends."
     )
-    concurrent_writes: int = Field(16, ge=1, le=64, description="How many writes may be under way at once.")
+    concurrent_writes: int = Field(
+        16,
+        ge=1,
+        le=64,
+        description="How many Jobs are created at once; up to four times as many while some take long.",
+    )
     log_format: LogFormat = Field(
         LogFormat.AUTO, description="console or json; auto takes console on a terminal."
     )

@@ -114,7 +114,8 @@ class Statuses(Generic[V]):
         companion = self._companions.get(key.uid)
         if companion is not None and not companion.is_patching:
             companion.is_patching = True
-            self._writer.submit(Priority.STATUS, partial(self._patch, companion))
+            item = self._store.get(companion.uid)
+            self._writer.submit(Priority.STATUS, item.ns if item else "", partial(self._patch, companion))
 
     async def _patch(self, companion: Companion) -> None:
         """Patch the status under the resourceVersion that it was computed from; never under another."""

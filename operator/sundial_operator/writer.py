@@ -1,22 +1,33 @@
-"""Every write to the API server: bounded, starts first."""
+"""Every write to the API server: bounded, and in turn by namespace, as `lanes` has the rule.
+
+Starts have `limit` places. All other writes have an eighth as many of their own, in which statuses, endings
+and reads go before deletes, and those before Events. With those that hang, at most MOST_TIMES `limit` of the
+one and of the other are under way.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
 from functools import partial
 
 import structlog
 
+from sundial_operator.lanes import Lanes, Reply, Turn
+
 log = structlog.get_logger()
 
-Action = Callable[[], Awaitable[None]]
+Action = Callable[[], Awaitable[Reply | None]]
+"""None as its result means that the API server answered."""
+
+MOST_TIMES = 4
+TICK_SECONDS = 0.05
+"""How often it is looked for how long writes have been under way."""
 
 
 class Priority(IntEnum):
-    """Which writes go first: lower ones wait while any higher one is ready."""
+    """Which writes go first: lower ones wait while any higher one is ready; starts have their own places."""
 
     START = 0
     STATUS = 1
@@ -25,57 +36,81 @@ class Priority(IntEnum):
 
 
 class Writer:
-    """Runs actions with at most `limit` under way, of other priorities than starts at most an eighth.
+    """Runs actions, each in the lane of its namespace.
 
     An action handles its own errors; one that does not is logged and harms nothing else.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._limit_of_others = max(1, limit // 8)
-        self._ready: list[tuple[Priority, int, Action]] = []
-        self._submitted = 0
-        self._running: set[asyncio.Task[None]] = set()
-        self._running_others = 0
+        most = MOST_TIMES * limit
+        self._starts: Lanes[Action] = Lanes(limit, most)
+        self._others: Lanes[Action] = Lanes(max(1, limit // 8), most, len(Priority) - 1)
+        self._running: set[asyncio.Task[Reply]] = set()
+        self._tick: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._ready) + len(self._running)
+        return len(self._starts) + len(self._others)
 
-    def submit(self, priority: Priority, action: Action) -> None:
-        """Queue an action; it starts when its turn comes."""
-        self._submitted += 1
-        heapq.heappush(self._ready, (priority, self._submitted, action))
-        self._pump()
+    def submit(self, priority: Priority, ns: str, action: Action) -> None:
+        """Queue an action that writes in a namespace; it starts when its turn comes."""
+        lanes = self._starts if priority is Priority.START else self._others
+        rank = max(0, priority - Priority.STATUS)
+        lanes.add(ns, rank, action, _read_clock())
+        self._pump(lanes)
 
     @property
     def has_starts_waiting(self) -> bool:
-        """Tell whether a start waits for its turn."""
-        return bool(self._ready) and self._ready[0][0] is Priority.START
+        """Tell whether a start waits for its turn in a namespace that is not slow."""
+        return self._starts.has_fast_waiting
+
+    @property
+    def slow_namespaces(self) -> int:
+        """How many namespaces are slow to create Jobs."""
+        return self._starts.count_slow(_read_clock())
+
+    @property
+    def longest_start_wait(self) -> float:
+        """For how many seconds the start that waits the longest has waited for its turn."""
+        return self._starts.find_longest_wait(_read_clock())
+
+    def count_waiting(self, ns: str) -> int:
+        """Count the writes of a namespace that wait for their turn."""
+        return self._starts.count_waiting(ns) + self._others.count_waiting(ns)
 
     async def drain(self, seconds: float) -> None:
         """Drop what has not begun, and wait for what has."""
-        self._ready.clear()
+        self._starts.clear()
+        self._others.clear()
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
 
-    def _pump(self) -> None:
-        while self._ready and len(self._running) < self._limit:
-            priority = self._ready[0][0]
-            if priority is not Priority.START and self._running_others >= self._limit_of_others:
-                return
-            _, _, action = heapq.heappop(self._ready)
-            self._running_others += priority is not Priority.START
-            task = asyncio.get_running_loop().create_task(self._run(action))
+    def _pump(self, lanes: Lanes[Action]) -> None:
+        loop = asyncio.get_running_loop()
+        while (turn := lanes.begin(loop.time())) is not None:
+            task = loop.create_task(self._run(turn.write))
             self._running.add(task)
-            task.add_done_callback(partial(self._finish, priority))
+            task.add_done_callback(partial(self._finish, lanes, turn))
+        if self._running and self._tick is None:
+            self._tick = loop.call_later(TICK_SECONDS, self._age)
 
-    async def _run(self, action: Action) -> None:
+    def _age(self) -> None:
+        self._tick = None
+        for lanes in (self._starts, self._others):
+            lanes.age(_read_clock())
+            self._pump(lanes)
+
+    async def _run(self, action: Action) -> Reply:
         try:
-            await action()
+            return await action() or Reply.ANSWERED
         except Exception:
             log.exception("a write failed in an unforeseen way")
+            return Reply.UNSENT
 
-    def _finish(self, priority: Priority, task: asyncio.Task[None]) -> None:
+    def _finish(self, lanes: Lanes[Action], turn: Turn[Action], task: asyncio.Task[Reply]) -> None:
         self._running.discard(task)
-        self._running_others -= priority is not Priority.START
-        self._pump()
+        lanes.end(turn, Reply.UNSENT if task.cancelled() else task.result(), _read_clock())
+        self._pump(lanes)
+
+
+def _read_clock() -> float:
+    return asyncio.get_running_loop().time()

@@ -37,6 +37,7 @@ from sundial_core.conditions import Reason
 from sundial_core.decide import decide
 from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJobRun
+from sundial_core.plans import hash_schedule
 from sundial_core.verdicts import Judgement, Verdict
 from sundial_core.views import Memory, View
 
@@ -192,6 +193,7 @@ def test_what_waits_is_served_by_time(created: float, expected: tuple[str, list[
     queue = {"concurrency": {"policy": "Queue", "maxQueued": 2}}
     waiting = {"slot": format_instant(at(600)), "since": format_instant(at(600)), "reason": "AlreadyActive"}
     stored = {"cursor": format_instant(at(600)), "effectiveFrom": format_instant(at(0)), "queued": [waiting]}
+    stored["scheduleHash"] = hash_schedule(build_parent().spec)
     request = build_request(created=created, status=QUEUED)
     decision = ask(request, now=602, job=build_parent(status=stored, **queue))
     assert (tell(decision), list_starts(decision)) == expected

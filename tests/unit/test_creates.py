@@ -148,17 +148,20 @@ def test_refusals_are_retried_for_a_time(policy: str, seconds: float, expected: 
 
 
 @pytest.mark.parametrize(
-    ("tries", "expected", "asked"),
+    ("tries", "seconds", "expected", "asked"),
     [
-        pytest.param(0, "10 Missed TooLate", [], id="never sent: not sent any more"),
-        pytest.param(1, "10 Missed CreateFailed", ["create"], id="refused before: tried once more"),
+        pytest.param(0, 40, "10 Missed TooLate", [], id="never sent: not sent any more"),
+        pytest.param(1, 40.9, "10 Missed CreateFailed", ["create"], id="refused once: one round more"),
+        pytest.param(1, 41, "10 Missed CreateFailed", [], id="refused once, and its turn came later still"),
+        pytest.param(2, 40, "10 Missed CreateFailed", [], id="refused twice: not sent any more"),
     ],
 )
-def test_what_waited_for_its_turn_past_its_time_is_not_sent(
-    tries: int, expected: str, asked: list[str]
+def test_what_has_its_turn_too_late_is_not_sent(
+    tries: int, seconds: float, expected: str, asked: list[str]
 ) -> None:
-    server = Server(QUOTA)
-    assert describe(send(server, build_create("None", tries=tries), 40)) == expected
+    server, create = Server(QUOTA), build_create("None", tries=tries)
+    create.refusal = "exceeded quota" if tries else None
+    assert describe(send(server, create, seconds)) == expected
     assert server.asked == asked
 
 

@@ -8,9 +8,11 @@ import pytest
 from situations import UID, at, build_item, build_plan, build_scheduled_job, look
 
 from sundial_core import names
+from sundial_core.creates import Outcome, Postponed
 from sundial_core.memory import Track
 from sundial_operator.agenda import Agenda, Key, Task
 from sundial_operator.effects import Effects
+from sundial_operator.lanes import Reply
 from sundial_operator.metrics import Metrics
 from sundial_operator.observed import Observed
 from sundial_operator.writer import Writer
@@ -20,10 +22,11 @@ KEY = Key(Task.CREATE, UID, RUN)
 
 
 class Desk:
-    """A schedule whose slot is being created, by a creator that fails."""
+    """A schedule whose slot is being created, by a creator that fails unless it has a reply."""
 
-    def __init__(self, item: dict[str, Any] | None) -> None:
+    def __init__(self, item: dict[str, Any] | None, reply: Reply | None = None) -> None:
         self.creates = 0
+        self.reply = reply
         self.agenda = Agenda()
         self.writer, metrics = Writer(limit=1), Metrics()
         observed = Observed(lambda _: None, lambda _: None, metrics)
@@ -37,9 +40,11 @@ class Desk:
         self.track.adopt_plan((1, "", 0), build_plan(job))
         self.track.remember(job, look(job, 10), at(10))
 
-    async def create(self, *_: object) -> None:
+    async def create(self, *_: object) -> tuple[Outcome, Reply]:
         self.creates += 1
-        raise KeyError("metadata")
+        if self.reply is None:
+            raise KeyError("metadata")
+        return Postponed(1), self.reply
 
     async def start(self) -> None:
         self.effects._start(self.track, RUN)
@@ -50,6 +55,21 @@ async def test_a_create_that_fails_in_an_unforeseen_way_is_tried_again() -> None
     desk = Desk(build_item())
     await desk.start()
     assert (desk.creates, KEY in desk.agenda) == (1, True)
+
+
+@pytest.mark.parametrize(("reply", "slow"), [(Reply.UNANSWERED, 1), (Reply.ANSWERED, 0)])
+async def test_the_writer_is_told_whether_a_create_was_answered(reply: Reply, slow: int) -> None:
+    desk = Desk(build_item(), reply)
+    await desk.start()
+    assert (desk.writer.slow_namespaces, KEY in desk.agenda) == (slow, True)
+
+
+async def test_creates_wait_in_the_lane_of_their_namespace() -> None:
+    desk = Desk(build_item())
+    for _ in range(2):
+        desk.effects._start(desk.track, RUN)
+    assert (desk.writer.count_waiting("team"), len(desk.writer)) == (1, 2)
+    await desk.writer.drain(1)
 
 
 @pytest.mark.parametrize("item", [None, "deleting"])

@@ -15,12 +15,16 @@ from situations import (
     read_condition,
     read_seconds,
 )
+from world import Cluster
 
 from sundial_core.decide import Decision
 from sundial_core.instants import format_instant
+from sundial_core.objects import parse_scheduled_job
 from sundial_core.views import Memory
 
 AT_40 = {"schedule": {"cron": "40 * * * * *"}}
+EVERY_7 = {"schedule": {"interval": {"seconds": 7}}}
+WITH_END = {"schedule": {"interval": {"seconds": 10}, "endsAt": "2026-01-01T01:00:00Z"}}
 BAD = {"template": None}
 
 
@@ -79,22 +83,51 @@ def test_nothing_starts_while_held(state: dict[str, Any]) -> None:
     [
         pytest.param({}, {"changed": 15}, 16, 0, id="a label changes nothing"),
         pytest.param({}, {"changed": 15, "args": {"a": 1}}, 16, 0, id="another field changes nothing"),
-        pytest.param({}, {"changed": 15, **AT_40}, 16, 15, id="another schedule"),
-        pytest.param({}, {"changed": None, **AT_40}, 16, 16, id="without managedFields now"),
-        pytest.param({}, {"changed": 99, **AT_40}, 16, 16, id="a change in the future is now"),
-        pytest.param({"suspend": True}, {"changed": 15}, 16, 15, id="resumed"),
+        pytest.param({}, {"changed": 15, **EVERY_7}, 16, 15, id="another value"),
+        pytest.param({}, {"changed": 15, **AT_40}, 16, 16, id="a field for another"),
+        pytest.param({}, {"changed": 15, **WITH_END}, 16, 15, id="an end"),
+        pytest.param(WITH_END, {"changed": 15}, 16, 16, id="no end any more"),
+        pytest.param({}, {"changed": None, **EVERY_7}, 16, 16, id="without managedFields now"),
+        pytest.param({}, {"changed": 99, **EVERY_7}, 16, 16, id="a change in the future is now"),
+        pytest.param({}, {"changed": 0, **EVERY_7}, 16, 16, id="a change as old as the old value is now"),
+        pytest.param({"suspend": True}, {"changed": 15}, 16, 16, id="resumed by removal"),
+        pytest.param({"suspend": True}, {"changed": 15, "suspend": False}, 16, 15, id="resumed"),
         pytest.param({"suspend": True}, {"changed": None}, 16, 16, id="resumed without managedFields"),
-        pytest.param({"paused": "true"}, {"changed": 15}, 16, 15, id="no longer paused"),
-        pytest.param({"paused": "?"}, {"changed": 15}, 16, 15, id="no longer unreadable"),
+        pytest.param({"paused": "true"}, {"changed": 15}, 16, 16, id="no pause any more"),
+        pytest.param(
+            {"paused": "true"}, {"changed": 15, "paused": "false"}, 16, 15, id="not paused any more"
+        ),
+        pytest.param({"paused": "?"}, {"changed": 15}, 16, 16, id="no unreadable pause any more"),
+        pytest.param({"paused": "?"}, {"changed": 15, "paused": "false"}, 16, 15, id="readable"),
         pytest.param(
             {"paused": "true"}, {"changed": 15, "suspend": True}, 16, 0, id="still held, by suspend"
         ),
+        pytest.param(
+            {"paused": "true"},
+            {"changed": 15, "suspend": False, "paused": "false"},
+            16,
+            15,
+            id="not paused any more, nor suspended",
+        ),
         pytest.param({"paused": until(12)}, {"paused": until(12)}, 16, 12, id="the pause is over"),
+        pytest.param(
+            {"paused": until(12)}, {"paused": until(12), "changed": 15}, 16, 12, id="over, then a label"
+        ),
         pytest.param(
             {"paused": until(12)}, {"paused": until(12), "changed": None}, 16, 12, id="over, no fields"
         ),
-        pytest.param({"paused": until(12)}, {"changed": 15}, 16, 12, id="over, then removed"),
-        pytest.param({"paused": until(99)}, {"changed": 15}, 16, 15, id="removed before its end"),
+        pytest.param({"paused": until(12)}, {"changed": 15}, 16, 16, id="over, or extended, then removed"),
+        pytest.param(
+            {"paused": until(12)},
+            {"changed": 15, "paused": "false"},
+            16,
+            15,
+            id="over, or extended, then ended",
+        ),
+        pytest.param({"paused": until(99)}, {"changed": 15}, 16, 16, id="removed before its end"),
+        pytest.param(
+            {"paused": until(99)}, {"changed": 15, "paused": "false"}, 16, 15, id="ended before its end"
+        ),
         pytest.param({"paused": until(99)}, {"changed": 8, "paused": until(10)}, 16, 10, id="shortened"),
         pytest.param(
             {"paused": until(99)}, {"changed": 9, "paused": until(3)}, 16, 9, id="ended by an old instant"
@@ -106,12 +139,19 @@ def test_nothing_starts_while_held(state: dict[str, Any]) -> None:
             {"paused": until(9)}, {"changed": 14, "suspend": True}, 16, 9, id="over, then suspended"
         ),
         pytest.param(
+            {"paused": until(9)},
+            {"changed": 14, "paused": until(9), "suspend": True},
+            16,
+            9,
+            id="over, then suspended, the pause still there",
+        ),
+        pytest.param(
             {"paused": until(15)}, {"changed": 14, "suspend": True}, 16, 0, id="suspended meanwhile"
         ),
         pytest.param(
             {"paused": "true"}, {"changed": 14, "paused": until(15)}, 16, 15, id="open-ended, then an end"
         ),
-        pytest.param(BAD, {"changed": 15, "generation": 2}, 16, 15, id="mended by an edit"),
+        pytest.param(BAD, {"changed": 15, "generation": 2}, 16, 16, id="mended by an edit"),
         pytest.param(BAD, {"changed": None, "generation": 2}, 16, 16, id="mended, without managedFields"),
         pytest.param({}, {"changed": 15, **BAD}, 16, 0, id="broken"),
         pytest.param(
@@ -129,30 +169,67 @@ def test_slots_count_from_the_instant_of_a_change(
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param({}, {"changed": 15, **EVERY_7}, 16, id="edited"),
+        pytest.param({"suspend": True}, {"changed": 15, "suspend": False}, 16, id="resumed"),
+        pytest.param({"paused": until(99)}, {"changed": 15, "paused": "false"}, 16, id="ended"),
+        pytest.param({"paused": until(12)}, {"changed": 15, "paused": until(12)}, 12, id="over"),
+        pytest.param({}, {"changed": 15}, 0, id="a label"),
+        pytest.param({"suspend": True}, {"changed": 15, "suspend": True}, 0, id="still suspended"),
+    ],
+)
+def test_a_change_since_a_status_of_an_older_version_counts_from_now(
+    before: dict[str, Any], after: dict[str, Any], expected: float
+) -> None:
+    first = look(see(**before), 1)
+    assert first.status is not None
+    del first.status["seen"]
+    assert effect(look(see(first, **after), 16)) == expected
+
+
+@pytest.mark.parametrize(
     ("state", "expected"),
     [
         pytest.param({}, 0, id="just created"),
         pytest.param({"changed": None}, 0, id="created without managedFields"),
-        pytest.param({"changed": 15, "generation": 4}, 15, id="edited before it was ever seen"),
+        pytest.param({"changed": 15, "generation": 4}, 30, id="edited before it was ever seen"),
         pytest.param({"changed": None, "generation": 4}, 30, id="edited, without managedFields"),
-        pytest.param({"changed": 15}, 15, id="annotated before it was ever seen"),
-        pytest.param({"changed": 5, "paused": until(20)}, 20, id="paused and over before it was ever seen"),
+        pytest.param({"generation": 2}, 30, id="a field removed before it was ever seen"),
+        pytest.param({"changed": 15}, 30, id="written before it was ever seen"),
+        pytest.param({"changed": 5, "paused": until(20)}, 30, id="written, paused and over"),
+        pytest.param({"paused": until(20)}, 20, id="created paused, and over"),
         pytest.param({"changed": -5}, 0, id="never before the creation"),
         pytest.param({"changed": 99}, 30, id="never after now"),
     ],
 )
-def test_slots_count_from_the_creation_or_the_newest_change_of_a_new_object(
+def test_slots_count_from_the_creation_of_an_object_that_was_not_written_since(
     state: dict[str, Any], expected: float
 ) -> None:
     assert effect(look(see(**state), 30)) == expected
+
+
+@pytest.mark.parametrize("verb", ["label", "pause"])
+def test_a_label_of_an_object_that_was_never_decided_says_nothing(verb: str) -> None:
+    cluster = Cluster(build_spec())
+    cluster.pass_to(at(15))
+    if verb == "pause":
+        cluster.write_user_change(paused="false")
+    else:
+        cluster.touch()
+    assert effect(look(parse_scheduled_job(cluster.item), 30)) == (30 if verb == "pause" else 0)
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
         pytest.param({}, AT_40, id="edited"),
-        pytest.param({"suspend": True}, {}, id="resumed"),
-        pytest.param({"paused": "true"}, {}, id="unpaused"),
+        pytest.param({}, EVERY_7, id="another period"),
+        pytest.param(WITH_END, {}, id="no end any more"),
+        pytest.param({"suspend": True}, {"suspend": False}, id="resumed"),
+        pytest.param({"suspend": True}, {}, id="resumed by removal"),
+        pytest.param({"paused": "true"}, {"paused": "false"}, id="unpaused"),
+        pytest.param({"paused": "true"}, {}, id="unpaused by removal"),
         pytest.param(BAD, {"generation": 2}, id="mended"),
     ],
 )
@@ -181,7 +258,7 @@ def test_a_function_that_comes_back_counts_from_when_it_is_seen() -> None:
 def test_a_suspension_that_was_never_stored_still_ends() -> None:
     first = look(see(), 1)
     held = look(see(first, suspend=True, changed=5), 6)
-    resumed = look(see(first, changed=15), 16, memory=Memory(decided=held.status or {}))
+    resumed = look(see(first, changed=15, suspend=False), 16, memory=Memory(decided=held.status or {}))
     assert (effect(resumed), list_starts(resumed), list_judgements(resumed)) == (15, [], [])
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from requested import build_request_item
 from situations import UID, at, build_item
@@ -16,29 +14,6 @@ from sundial_core.objects import (
     parse_scheduled_job_run,
     parse_task_function,
 )
-
-
-def field(time: float | None, subresource: str | None = None) -> dict[str, Any]:
-    entry = {"manager": "x", "time": format_instant(at(time)) if time is not None else None}
-    return entry | ({"subresource": subresource} if subresource else {})
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        pytest.param(None, None, id="none"),
-        pytest.param([], None, id="empty"),
-        pytest.param([field(5)], 5, id="one"),
-        pytest.param([field(5), field(9), field(7)], 9, id="the newest"),
-        pytest.param([field(5), field(99, "status")], 5, id="not the status"),
-        pytest.param([field(99, "status")], None, id="only the status"),
-        pytest.param([field(None), field(3)], 3, id="without a time"),
-    ],
-)
-def test_when_a_user_changed_an_object_last(fields: Any, expected: float | None) -> None:
-    item = build_item()
-    item["metadata"]["managedFields"] = fields
-    assert parse_scheduled_job(item).changed_at == (at(expected) if expected is not None else None)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +51,7 @@ def test_an_object_without_annotations_spec_or_status_is_read() -> None:
     item["metadata"]["annotations"] = None
     del item["spec"], item["status"]
     job = parse_scheduled_job(item)
-    assert (job.pause, job.spec, job.status) == (None, {}, {})
+    assert (job.pause, job.pause_text, job.spec, job.status) == (None, None, {}, {})
 
 
 @pytest.mark.parametrize(

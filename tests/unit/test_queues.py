@@ -228,6 +228,17 @@ def test_a_slot_that_is_being_created_is_not_cancelled_while_it_may_land() -> No
     assert list_judgements(see(25, ENDED, memory=memory, cancel="2026-01-01T00:00:20Z")) == []
 
 
+@pytest.mark.parametrize("reason", ["TaskFunctionNotFound", "InvalidSpec", "TooFrequent"])
+def test_what_waits_stays_while_the_spec_is_of_no_use_and_after(reason: str) -> None:
+    waiting, since = see(25, ACTIVE, memory=Memory()), format_instant(at(25))
+    useless = {"type": "Ready", "status": "False", "reason": reason, "lastTransitionTime": since}
+    status = (waiting.status or {}) | {"conditions": [useless]}
+    mended = look(build_scheduled_job(build_spec(**QUEUE), status=status), 29, (ACTIVE,))
+    assert (list_judgements(mended), list_queued(mended)) == ([], [20])
+    served = build_scheduled_job(build_spec(**QUEUE), status=mended.status)
+    assert list_starts(look(served, 29.5, (build_observed(10, "Complete", ended=29),))) == [20]
+
+
 @pytest.mark.parametrize(
     ("refused", "expected"),
     [
@@ -253,8 +264,8 @@ def test_a_create_that_may_land_is_not_dropped(refused: Any, expected: list[str]
 def test_what_waits_may_be_too_old_for_a_new_leader(
     memory: Memory, window: int, now: float, starts: list[float]
 ) -> None:
-    spec = {"catchUp": {"windowSeconds": window}, "schedule": {"interval": {"days": 1}}}
-    how: dict[str, Any] = {"changed": 0, "spec": spec}
+    spec = {"catchUp": {"windowSeconds": window}, "schedule": {"interval": {"seconds": 86400}}}
+    how: dict[str, Any] = {"changed": 1, "spec": spec}
     decision = see(now, ENDED, memory=memory, **how)
     assert list_starts(decision) == starts or list_judgements(decision) == ["20 Skipped QueueDropped"]
     assert (list_starts(decision) == [20]) is bool(starts)

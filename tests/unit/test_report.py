@@ -110,7 +110,9 @@ def test_ready_does_not_waver_while_the_last_run_starts() -> None:
     ("resumed", "words"),
     [
         pytest.param({"suspend": True}, "spec.suspend is true", id="suspended"),
-        pytest.param({"changed": 60, "generation": 2}, "2026-01-01T00:01:00Z", id="resumed later"),
+        pytest.param(
+            {"changed": 60, "generation": 2, "suspend": False}, "2026-01-01T00:01:00Z", id="resumed later"
+        ),
     ],
 )
 def test_an_instant_that_passed_says_why(resumed: dict[str, Any], words: str) -> None:
@@ -272,8 +274,20 @@ def test_a_run_that_is_held_behind_another_create_is_not_lost_later() -> None:
             {"active": [{"phase": "Pending"}], "lastResult": "Failed"}, Urgency.SOON, id="one of two ended"
         ),
         pytest.param({"cursor": "x"}, Urgency.SOON, id="the cursor"),
+        pytest.param({"seen": {"fields": {"a": "b"}}}, Urgency.LAZY, id="what a user wrote"),
     ],
 )
 def test_how_soon_a_status_is_written(new: dict[str, Any], expected: Urgency) -> None:
-    old = {"observedGeneration": 1, "conditions": [], "active": []}
+    old = {"observedGeneration": 1, "conditions": [], "active": [], "seen": {"fields": {}}}
     assert judge_urgency(old, old | new) is expected
+
+
+def test_a_status_of_an_older_version_is_not_written_for_what_was_seen() -> None:
+    old: dict[str, Any] = {"observedGeneration": 1}
+    assert judge_urgency(old, old | {"seen": {"fields": {}}}) is Urgency.NONE
+
+
+def test_an_unrelated_edit_writes_no_status() -> None:
+    first = see(1)
+    edited = look(build_scheduled_job(status=first, changed=5), 6)
+    assert (edited.urgency, edited.status) == (Urgency.NONE, first)

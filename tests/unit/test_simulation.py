@@ -17,6 +17,13 @@ schedules = st.one_of(
     st.integers(1, 10).map(lambda seconds: {"interval": {"seconds": seconds}}),
     st.sampled_from([{"cron": "*/7 * * * * *"}, {"cron": "0,1,30 * * * * *"}]),
 )
+windows = st.fixed_dictionaries(
+    {"interval": st.just({"seconds": 4})},
+    optional={
+        name: st.sampled_from([0, 30, 90, 1000]).map(lambda number: format_instant(at(number)))
+        for name in ("anchor", "endsAt")
+    },
+)
 limits = {"maxInstances": st.integers(1, 3)}
 concurrency = st.one_of(
     st.fixed_dictionaries({"policy": st.sampled_from(["Forbid", "Allow", "Replace"]), **limits}),
@@ -49,18 +56,30 @@ requests = st.fixed_dictionaries(
 seconds = st.one_of(
     st.integers(1, 15_000).map(lambda milliseconds: milliseconds / 1000), st.integers(15, 100)
 )
-steps = st.one_of(
+outages = st.one_of(
     st.tuples(st.just("wait"), seconds),
     st.tuples(st.just("crash"), seconds),
     st.tuples(st.just("be_away"), st.integers(1, 400), seconds),
     st.tuples(st.sampled_from(["hear", "grow_deaf"]), seconds),
     st.tuples(
+        st.just("meet_statuses"), st.sampled_from(["store", "store silently", "lose", "conflict"]), seconds
+    ),
+)
+changes = st.one_of(
+    st.tuples(st.just("suspend"), st.sampled_from([True, False, None]), seconds),
+    st.tuples(st.just("suspend_for"), seconds, seconds),
+    st.tuples(st.just("pause"), st.sampled_from([None, "true", "false", "rubbish", 3, 30]), seconds),
+    st.tuples(st.just("edit"), st.one_of(schedules, windows), seconds),
+    st.tuples(st.just("label"), seconds),
+    st.tuples(st.just("write_as"), st.sampled_from(["", "client"]), seconds),
+)
+steps = st.one_of(
+    outages,
+    changes,
+    st.tuples(
         st.just("meet_creates"),
         st.sampled_from(["ok", "refuse", "reject", "lose", "land", "land late", "land too late"]),
         seconds,
-    ),
-    st.tuples(
-        st.just("meet_statuses"), st.sampled_from(["store", "store silently", "lose", "conflict"]), seconds
     ),
     st.tuples(
         st.just("plan_jobs"),
@@ -71,10 +90,6 @@ steps = st.one_of(
     st.tuples(st.just("cancel"), seconds),
     st.tuples(st.just("hold"), st.sampled_from(["", "SUNDIAL_HOLD"]), seconds),
     st.tuples(st.just("set_clock"), st.sampled_from([0, 3600, -3600]), seconds),
-    st.tuples(st.just("suspend"), st.booleans(), seconds),
-    st.tuples(st.just("suspend_for"), seconds, seconds),
-    st.tuples(st.just("pause"), st.sampled_from([None, "true", "rubbish", 3, 30]), seconds),
-    st.tuples(st.just("edit"), schedules, seconds),
 )
 asking = st.one_of(
     st.tuples(st.just("ask"), requests, seconds),
@@ -96,6 +111,12 @@ def test_each_slot_that_counts_ends_in_one_verdict(
 def test_each_run_that_is_asked_for_starts_once_and_ends_with_a_status(
     spec: dict[str, Any], script: list[tuple[Any, ...]]
 ) -> None:
+    check_story(play(spec, script))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(spec=specs, script=st.lists(st.one_of(changes, changes, outages), min_size=3, max_size=12))
+def test_no_change_fires_the_past(spec: dict[str, Any], script: list[tuple[Any, ...]]) -> None:
     check_story(play(spec, script))
 
 

@@ -18,7 +18,7 @@ from sundial_kube.resources import SCHEDULED_JOBS
 from sundial_kube.store import Store
 from sundial_operator.agenda import Agenda, Key, Task
 from sundial_operator.statuses import Pace, Source, Statuses
-from sundial_operator.writer import Writer
+from sundial_operator.writer import Priority, Writer
 
 KEY = Key(Task.STATUS, UID)
 WANTED = {"activeCount": 1}
@@ -66,6 +66,15 @@ class Desk:
         self.agenda.set(KEY, None)
         self.statuses._send_due(KEY)
         await self.writer.drain(1)
+
+
+async def test_a_status_waits_in_the_lane_of_its_namespace() -> None:
+    desk = Desk()
+    desk.writer.submit(Priority.STATUS, "other", desk.patch_status)
+    desk.want(Urgency.NOW)
+    desk.statuses._send_due(KEY)
+    assert desk.writer.count_waiting("team") == 1
+    await desk.writer.drain(1)
 
 
 async def test_a_status_whose_patch_failed_keeps_its_turn() -> None:

@@ -167,7 +167,7 @@ def test_only_under_latest_a_refused_create_yields(policy: str) -> None:
 
 def test_of_another_schedule_nothing_is_judged_yet() -> None:
     track = build_track(19)
-    edited = build_spec(schedule={"cron": "*/6 * * * * *"})
+    edited = build_spec(schedule={"interval": {"seconds": 6}})
     job = build_scheduled_job(edited, changed=11, generation=2, status=look(build_scheduled_job(), 5).status)
     track.adopt_plan((2, "", 0), build_plan(job))
     assert list_starts(look(job, 20, (build_observed(10, "Complete"),), track.recall())) == [12]
