@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from sundial_core.corrections import is_contradicted
+from sundial_core.fence import FenceState
 from sundial_core.mirrored import Mirrored
 from sundial_core.model import History
 from sundial_core.plans import Plan, Problem
@@ -33,10 +34,21 @@ class Limits:
     """
 
     tombstone: timedelta
-    capped_tombstone: timedelta = timedelta(seconds=120)
+    capped_tombstone: timedelta = timedelta(seconds=180)
     most_finished: int = 100
     excess: frozenset[str] = frozenset()
     mirrored: Mirrored | None = None
+
+
+def find_floors(fence: FenceState, chosen_seconds: int) -> tuple[timedelta, timedelta]:
+    """Find the tombstone floors: the usual one, and that of Jobs beyond a cap, no longer than a chosen one.
+
+    A create that got no answer may land for 60 s: that of Jobs beyond a cap is longer than this, though a
+    working fence holds off what an older leader might send.
+    """
+    has_fence = fence is FenceState.OK
+    usual, capped = chosen_seconds or (60 if has_fence else 600), 90 if has_fence else 180
+    return timedelta(seconds=usual), timedelta(seconds=min(capped, chosen_seconds or capped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +122,9 @@ def _find_going(
     for run in ended:
         released_at = max(job.released_at for job in run if job.released_at)
         is_surplus, cap = _id(run) in surplus, capped.get(_id(run))
-        if cap is not None and not (is_surplus and released_at + limits.tombstone <= now):
-            yield _Going(run, released_at + min(limits.capped_tombstone, limits.tombstone), cap)
+        is_first = limits.tombstone <= limits.capped_tombstone or released_at + limits.tombstone <= now
+        if cap is not None and not (is_surplus and is_first):
+            yield _Going(run, released_at + limits.capped_tombstone, cap)
         elif is_surplus:
             yield _Going(run, released_at + limits.tombstone)
 

@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from importlib import metadata
 from typing import Any
 
@@ -22,7 +21,7 @@ from sundial_core.circumstances import Trust
 from sundial_core.fence import FenceState
 from sundial_core.manifests import Creator
 from sundial_core.members import Member
-from sundial_core.retention import Limits
+from sundial_core.retention import Limits, find_floors
 from sundial_kube.client import KubeClient
 from sundial_kube.election import Elector, Seat
 from sundial_kube.errors import ApiError, ApiUnreachable
@@ -181,14 +180,9 @@ class Runtime:
         return Creator(self._settings.installation, self.instance, self._read_term())
 
     def _find_limits(self) -> Limits:
-        """Find the tombstone floor: shorter where the fence holds off what an old leader might send."""
-        has_fence = self._fence.state is FenceState.OK
-        seconds = self._settings.tombstone_seconds or (60 if has_fence else 600)
-        return Limits(
-            tombstone=timedelta(seconds=seconds),
-            capped_tombstone=timedelta(seconds=30 if has_fence else 120),
-            most_finished=self._settings.most_finished_jobs,
-        )
+        """Find what of the installation's limits depends on the fence; it is probed again and again."""
+        tombstone, capped = find_floors(self._fence.state, self._settings.tombstone_seconds)
+        return Limits(tombstone, capped, self._settings.most_finished_jobs)
 
     async def _list_and_watch(self, client: KubeClient) -> None:
         ns = self._settings.watch_namespace or None

@@ -19,9 +19,10 @@ from situations import (
 )
 
 from sundial_core import names
+from sundial_core.fence import FenceState
 from sundial_core.instants import format_instant
 from sundial_core.plans import Plan, Problem, compile_plan
-from sundial_core.retention import Cap, Choice, Limits, choose_deletable
+from sundial_core.retention import Cap, Choice, Limits, choose_deletable, find_floors
 from sundial_core.runs import ObservedJob, parse_job
 from sundial_core.stored import parse_stored
 from sundial_operator.caps import InstallationCap
@@ -202,6 +203,46 @@ def test_the_cap_of_a_schedule(
 def test_beyond_a_cap_the_floor_is_shorter(now: float, expected: Any) -> None:
     jobs = finished(10, ended=15) + finished(20, ended=25)
     assert describe(cap(jobs, now, build_problem(), most_finished=1)) == expected
+
+
+CREATE_MAY_LAND_SECONDS = 60
+
+
+@pytest.mark.parametrize(
+    ("fence", "chosen", "expected"),
+    [
+        pytest.param(FenceState.OK, 0, (60, 90), id="a working fence"),
+        pytest.param(FenceState.ABSENT, 0, (600, 180), id="no fence"),
+        pytest.param(FenceState.BROKEN, 0, (600, 180), id="one that does not work"),
+        pytest.param(FenceState.UNKNOWN, 0, (600, 180), id="one that nobody has tried yet"),
+        pytest.param(FenceState.OK, 3, (3, 3), id="chosen short, as tests do"),
+        pytest.param(FenceState.OK, 300, (300, 90), id="chosen long, a fence"),
+        pytest.param(FenceState.ABSENT, 300, (300, 180), id="chosen long, no fence"),
+    ],
+)
+def test_how_long_a_finished_job_keeps_its_name(
+    fence: FenceState, chosen: int, expected: tuple[int, int]
+) -> None:
+    floors = find_floors(fence, chosen)
+    assert tuple(floor.total_seconds() for floor in floors) == expected
+    assert chosen or floors[1].total_seconds() > CREATE_MAY_LAND_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param(74, ([], 75, set()), id="before the floor of the history"),
+        pytest.param(75, (["10.1"], 105, set()), id="the history's, not the cap's"),
+        pytest.param(105, (["30.1", "10.1"], None, {Cap.SCHEDULE}), id="the cap's, in the history"),
+    ],
+)
+def test_where_the_floor_of_the_history_is_shorter_it_goes_first(now: float, expected: Any) -> None:
+    """The runs of slots 10 and 30 are beyond the cap; the history keeps a failure, slot 30's."""
+    plan = build_plan(build_scheduled_job(build_spec(history={"successful": 1, "failed": 1})))
+    jobs = finished(10, ended=15) + failed(30, ended=15) + finished(40, ended=15)
+    limits = Limits(timedelta(seconds=60), capped_tombstone=timedelta(seconds=90), most_finished=1)
+    choice = choose_deletable(jobs, STORED, plan, limits, at(now))
+    assert (*describe(choice), set(choice.capped.values())) == expected
 
 
 def test_the_cap_of_the_installation_names_jobs() -> None:
