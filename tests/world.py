@@ -334,7 +334,10 @@ class Process:
     def _patch(self) -> None:
         """Patch as `Statuses` does; the answer is taken at once unless it is lost."""
         patch = self.track.build_patch(self.job)
-        if self.status_mode == "lose" or patch is None:
+        if patch is None:
+            return
+        if self.status_mode in ("lose", "refuse"):
+            self.track.refusal = "Request entity too large" if self.status_mode == "refuse" else "timed out"
             return
         if self.status_mode == "conflict":
             self.cluster.touch()
@@ -343,6 +346,7 @@ class Process:
         except Conflict:
             self.job = parse_scheduled_job(self.cluster.item)
             return
+        self.track.refusal = "" if self.status_mode == "store" else "timed out"
         if self.status_mode == "store":
             self.job = parse_scheduled_job(self.cluster.item)
 

@@ -44,7 +44,8 @@ class Scene:
     `runs` are those known by their Jobs, `ended` the entries of the schedule's status with a result,
     `refused` those whose Job could not be created, `postponed` what the API server says to creates that it
     refuses for now, and `decided` the newest statuses, stored or not. `starting` are the ids of the runs
-    whose Jobs are being created. `held_by` says what holds all starts of the installation.
+    whose Jobs are being created. `held_by` says what holds all starts of the installation; `is_stopped`:
+    nothing of the schedule may start, too little of it could be stored.
     """
 
     job: ScheduledJob | None = None
@@ -56,6 +57,7 @@ class Scene:
     decided: Mapping[str, JsonObject] = field(default_factory=dict)
     starting: frozenset[str] = frozenset()
     held_by: str = ""
+    is_stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,17 @@ def _admit(request: ScheduledJobRun, scene: Scene, now: datetime) -> Attempt | F
     if scene.held_by:
         words = f"starts are held by {scene.held_by}"
         return _wait_in_line(request, words) if has_waited else Fate(None, None, Reason.HELD, words)
+    if scene.is_stopped:
+        return _stop(request)
     return _build_attempt(request, spec, plan, scene)
+
+
+def _stop(request: ScheduledJobRun) -> Fate:
+    """Let one wait until the status of its ScheduledJob can be stored; one that waits keeps its place."""
+    if asked_status.is_waiting(request.status):
+        return asked_status.describe_waiting(Reason(request.status["reason"]))
+    words = "waits until the status of its ScheduledJob can be stored"
+    return Fate(None, None, Reason.STATUS_NOT_STORED, words)
 
 
 def _take_turn(draft: Draft, turns: Turns) -> Attempt | Fate | None:

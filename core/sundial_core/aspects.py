@@ -13,6 +13,9 @@ from sundial_core.model import JsonObject
 from sundial_core.plans import Plan, Problem
 from sundial_core.runs import Phase
 
+LONGEST_MESSAGE = 1000
+"""How much is shown of what is wrong with a spec: the words may be its author's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
@@ -105,7 +108,7 @@ def _build_condition(aspect: Aspect, stored: JsonObject | None, generation: int,
         "type": aspect.type.value,
         "status": status,
         "reason": aspect.reason.value,
-        "message": aspect.message,
+        "message": aspect.message[:LONGEST_MESSAGE],
         "observedGeneration": generation,
         "lastTransitionTime": stored["lastTransitionTime"]
         if stored is not None and is_same

@@ -68,6 +68,7 @@ class Reason(StrEnum):
     TOO_LATE = "TooLate"  # later than graceSeconds, and not caught up on
     CREATE_FAILED = "CreateFailed"  # the Job could not be created while it still counted
     HELD = "Held"  # starts are held for the whole installation
+    STATUS_NOT_STORED = "StatusNotStored"  # the status could not be stored for too long
 
     # waiting
     QUEUED = "Queued"  # waits for a place

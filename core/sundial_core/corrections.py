@@ -6,12 +6,11 @@ A create that was given up may land after all, and a Job says more than any poli
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sundial_core.instants import parse_instant
-from sundial_core.model import JsonObject
 from sundial_core.runs import ObservedJob, Run, Trigger
 from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored
@@ -26,30 +25,33 @@ def is_contradicted(run: ObservedJob | Run, stored: Stored) -> bool:
     if run.trigger is not Trigger.SCHEDULE or run.slot is None:
         return False
     is_decided = stored.cursor is not None and run.slot <= stored.cursor
-    if not is_decided or run.run_id in stored.active or run.run_id in stored.runs:
+    if not is_decided or run.run_id in stored.active or run.run_id in stored.runs or stored.omits(run):
         return False
-    return find_contrary(stored.status.get("recentSlots") or (), run.slot) is not None
-
-
-def find_contrary(entries: Iterable[JsonObject], slot: datetime) -> JsonObject | None:
-    """Find the entry that says of a slot, alone or among others, that it was not started."""
-    return next((entry for entry in entries if "runId" not in entry and _covers(entry, slot)), None)
+    return any(first <= run.slot <= last for first, last in stored.without_run)
 
 
 def except_started(
     judgements: Iterable[Judgement], started: Collection[datetime], schedule: CompiledSchedule | None
 ) -> tuple[Judgement, ...]:
     """Leave the slots that were started out of judgements that are not stored yet."""
-    left = list(judgements)
-    for slot in started:
-        hit = next((one for one in left if one.first <= slot <= one.last), None)
-        if hit is not None:
-            left.remove(hit)
-            left += [
-                replace(hit, first=first, last=last, count=count)
-                for first, last, count in take_out(slot, (hit.first, hit.last, hit.count), schedule)
-            ]
+    judgements = tuple(judgements)
+    slots = sorted(started) if judgements else []
+    left: list[Judgement] = []
+    for one in judgements:
+        inside = slots[bisect_left(slots, one.first) : bisect_right(slots, one.last)]
+        left += _except(one, inside, schedule) if inside else [one]
     return tuple(left)
+
+
+def _except(
+    judgement: Judgement, slots: Iterable[datetime], schedule: CompiledSchedule | None
+) -> list[Judgement]:
+    """Leave slots, oldest first, out of one judgement: each is in what the one before has left behind it."""
+    spans = [(judgement.first, judgement.last, judgement.count)]
+    for slot in slots:
+        if spans and spans[-1][0] <= slot <= spans[-1][1]:
+            spans += take_out(slot, spans.pop(), schedule)
+    return [replace(judgement, first=first, last=last, count=count) for first, last, count in spans]
 
 
 def take_out(slot: datetime, span: Span, schedule: CompiledSchedule | None) -> list[Span]:
@@ -64,8 +66,3 @@ def take_out(slot: datetime, span: Span, schedule: CompiledSchedule | None) -> l
     older = schedule.count_slots(first - INSTANT, slot - INSTANT)
     spans = [(first, before[0], older)] if before else []
     return spans + ([(after, last, count - 1 - older)] if after is not None and after <= last else [])
-
-
-def _covers(entry: JsonObject, slot: datetime) -> bool:
-    first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
-    return parse_instant(first) <= slot <= parse_instant(last)

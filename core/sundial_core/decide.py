@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sundial_core import asked, attempts, corrections, endings, names, resets, runs, starts, verdicts
+from sundial_core import asked, attempts, backlog, corrections, endings, names, resets, runs, starts, verdicts
 from sundial_core.asked import Answers, Scene
 from sundial_core.attempts import NextAttempt
+from sundial_core.backlog import Backlog
 from sundial_core.circumstances import Trust
 from sundial_core.early_ends import find_endings, is_stopped
 from sundial_core.endings import Ending
@@ -24,9 +25,9 @@ from sundial_core.queues import Placed, Waiting
 from sundial_core.report import Report, Urgency, build_status, find_following, judge_urgency
 from sundial_core.retention import Choice, Limits, choose_deletable, is_stored_as_ended
 from sundial_core.runs import Phase, Run, Trigger
-from sundial_core.stored import Stored, parse_stored
+from sundial_core.stored import parse_stored
 from sundial_core.verdicts import Judgement
-from sundial_core.views import Moment, View, find_moment, find_newest_jobs
+from sundial_core.views import Moment, View, find_moment
 
 SEARCH_AGAIN_AFTER = timedelta(days=30)
 """How soon a schedule without a slot in ten years is searched again; such a search takes milliseconds."""
@@ -38,7 +39,9 @@ class Decision:
 
     `judgements` and `queued` are to be remembered until a status that holds them is stored; of the `starts`,
     those in `served` had waited in the queue. `missing` are active
-    runs whose Job is not known: read it uncached before concluding anything.
+    runs whose Job is not known: read it uncached before concluding anything. `between` are the ids of runs
+    between two attempts. `withheld` are judgements that are made anew each time while too little could be
+    stored (`is_stopped`); None of a `backlog`: nothing was decided about that.
     """
 
     starts: tuple[Attempt, ...] = ()
@@ -48,6 +51,10 @@ class Decision:
     judgements: tuple[Judgement, ...] = ()
     queued: tuple[Waiting, ...] = ()
     judged_until: datetime | None = None
+    between: frozenset[str] = frozenset()
+    backlog: Backlog | None = None
+    withheld: tuple[Judgement, ...] = ()
+    is_stopped: bool = False
     deletes: Choice = field(default_factory=Choice)
     asked: Answers | None = None
     missing: tuple[Run, ...] = ()
@@ -69,7 +76,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     written, view = view.job.status, resets.set_back(view, now)
     stored = parse_stored(view.job.status)
     moment = find_moment(view, stored, now)
-    open_ends = _find_open_ends(view, stored)
+    open_ends = _find_open_ends(view, moment)
     known = _observe_runs(view, moment, open_ends)
     drafts = asked.draft_answers(view.asked, _build_scene(view, moment, known), now)
     moment = replace(moment, rivals=asked.find_rivals(drafts))
@@ -89,7 +96,11 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         endings=ends,
         judgements=placed.judgements,
         queued=placed.waiting,
-        judged_until=now if isinstance(view.plan, Plan) and moment.hold is None else None,
+        judged_until=_find_judged_until(view, moment),
+        between=frozenset(one.after.run_id for one in open_ends),
+        backlog=backlog.follow(view.memory, stored, placed.starts, now),
+        withheld=placed.withheld,
+        is_stopped=moment.is_stopped,
         deletes=choice,
         asked=answers,
         missing=tuple(run for run in known.values() if run.phase is Phase.UNKNOWN),
@@ -98,6 +109,12 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         wake_at=_find_wake(report, [choice.next_at, answers.wake_at], now),
         reset_at=view.memory.reset_at,
     )
+
+
+def _find_judged_until(view: View, moment: Moment) -> datetime | None:
+    """Find up to where each slot is judged for good by now; None where this decision has not moved that."""
+    is_judging = isinstance(view.plan, Plan) and moment.hold is None and not moment.is_stopped
+    return moment.now if is_judging else None
 
 
 def _build_report(view: View, moment: Moment, known: Mapping[str, Run], placed: Placed) -> Report:
@@ -123,7 +140,7 @@ def _build_report(view: View, moment: Moment, known: Mapping[str, Run], placed: 
 def _find_unstored(view: View, placed: Placed, known: Mapping[str, Run]) -> tuple[Judgement, ...]:
     """Find the judgements that no status holds yet, but for slots whose Jobs have turned up since."""
     schedule = view.plan.schedule if isinstance(view.plan, Plan) else None
-    judgements = (*view.memory.judgements, *placed.judgements)
+    judgements = (*view.memory.judgements, *placed.judgements, *placed.withheld)
     return corrections.except_started(judgements, list_started_slots(known.values()), schedule)
 
 
@@ -146,7 +163,7 @@ def _observe_runs(view: View, moment: Moment, open_ends: Iterable[NextAttempt]) 
     known |= {run_id: runs.read_recorded_run(entry) for run_id, entry in moment.stored.active.items()}
     known |= view.memory.lost
     following = {one.after.run_id: one for one in open_ends}
-    for run_id, job in find_newest_jobs(view, moment.stored).items():
+    for run_id, job in moment.newest.items():
         run = starts.read_run(job, view.pods.get(job.uid, ()), moment.now)
         if run_id not in following:
             known[run_id] = run
@@ -158,14 +175,14 @@ def _observe_runs(view: View, moment: Moment, open_ends: Iterable[NextAttempt]) 
     return known
 
 
-def _find_open_ends(view: View, stored: Stored) -> list[NextAttempt]:
+def _find_open_ends(view: View, moment: Moment) -> list[NextAttempt]:
     """Find the runs whose newest attempt failed and that get another one, unless they are held back."""
     failed = [
         job
-        for job in find_newest_jobs(view, stored).values()
+        for job in moment.newest.values()
         if job.phase in (Phase.FAILED, Phase.TIMED_OUT)
-        and job.run_id not in stored.results
-        and not is_stored_as_ended(job, stored)
+        and job.run_id not in moment.stored.results
+        and not is_stored_as_ended(job, moment.stored)
     ]
     retry = attempts.read_retry(view.job.spec) if failed else Retry()
     return [one for job in failed if (one := attempts.find_next_attempt(job, retry)) is not None]
@@ -193,6 +210,7 @@ def _build_scene(view: View, moment: Moment, known: Mapping[str, Run]) -> Scene:
         decided=memory.asked,
         starting=memory.retrying,
         held_by=view.circumstances.held_by,
+        is_stopped=moment.is_stopped,
     )
 
 

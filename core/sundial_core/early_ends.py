@@ -14,15 +14,14 @@ from sundial_core.model import ConcurrencyPolicy
 from sundial_core.plans import Plan
 from sundial_core.queues import Placed, Turns
 from sundial_core.runs import ObservedJob, Run, Trigger
-from sundial_core.views import Moment, View, find_newest_jobs
+from sundial_core.views import Moment, View
 
 
 def find_endings(
     view: View, moment: Moment, known: Mapping[str, Run], open_ends: Iterable[NextAttempt], placed: Placed
 ) -> tuple[Ending, ...]:
     """Find what is to be ended; a run whose next attempt may exist by now is not between attempts."""
-    newest = find_newest_jobs(view, moment.stored).values()
-    active = [job for job in newest if not known[job.run_id].phase.is_result]
+    active = [job for job in moment.newest.values() if not known[job.run_id].phase.is_result]
     asked = endings.find_cancelled(view.jobs, active)
     stopped = [
         Ending(one.after, Reason.RETRIES_STOPPED) for one in open_ends if is_stopped(one.after, moment.hold)
@@ -51,9 +50,9 @@ def _count_excess(view: View, moment: Moment, known: Mapping[str, Run], placed: 
     if rule is None or rule.policy is not ConcurrencyPolicy.REPLACE:
         return 0
     wanted = len(replacing) + len(replacing_runs)
-    if not wanted or not view.circumstances.may_start:
+    if not wanted or not view.circumstances.may_start or moment.is_stopped:
         return 0
-    newest = find_newest_jobs(view, moment.stored)
+    newest = moment.newest
     going = [
         run
         for run in known.values()

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sundial_core import queues, resets, verdicts
+from sundial_core import backlog, queues, resets, verdicts
 from sundial_core.conditions import Reason
+from sundial_core.judgements import find_judged
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Placed, Places, Turns, Waiting
 from sundial_core.runs import Run, Trigger
@@ -19,7 +20,8 @@ def judge(view: View, moment: Moment, known: Mapping[str, Run]) -> Placed:
     """Judge the slots that wait, and those that are due and not judged yet."""
     memory = view.memory
     started = list_started_slots(known.values())
-    done = started | {judgement.first for judgement in memory.judgements}
+    waiting = (one.slot for one in (*moment.stored.queued, *memory.queued))
+    done = started | find_judged(waiting, memory.judgements)
     queue = queues.find_queue(moment.stored.queued, memory.queued, moment.stored.cursor, done)
     unsure = memory.creating - memory.refused
     unwanted = queues.cancel(one for one in queue if one.slot in view.job.cancelled - unsure)
@@ -79,12 +81,16 @@ def _judge_new(view: View, moment: Moment, known: Mapping[str, Run], queue: tupl
     started = list_started_slots(known.values()) | resets.find_started_ahead(moment.stored)
     waiting = {one.slot for one in queue}
     due = Due(view.plan.schedule, low, until, started | view.memory.creating | waiting)
+    if moment.hold is None and moment.is_stopped:
+        return Placed(waiting=queue, withheld=backlog.withhold(due, view.memory))
     if moment.hold is None and view.circumstances.held_by:
         return Placed(waiting=queue, judgements=verdicts.miss_slots(due, Reason.HELD))
     if moment.hold is None:
         return _judge_due(view, moment, due, known, queue)
-    missed = () if until <= low else verdicts.miss_slots(due, Reason.SUSPENDED)
-    return Placed(waiting=queue, judgements=missed)
+    if until <= low:
+        return Placed(waiting=queue)
+    missed = backlog.withhold(due, view.memory) if view.memory.withheld else ()
+    return Placed(waiting=queue, judgements=missed or verdicts.miss_slots(due, Reason.SUSPENDED))
 
 
 def _place_asked(view: View, plan: Plan, moment: Moment, known: Mapping[str, Run]) -> Turns | None:
@@ -104,7 +110,8 @@ def _judge_due(
     memory, plan = view.memory, view.plan
     assert isinstance(plan, Plan)
     spec = plan.spec
-    given_up = verdicts.give_up(due, memory.yielding - list_started_slots(known.values()))
+    yielding = memory.yielding and memory.yielding - list_started_slots(known.values())
+    given_up = verdicts.give_up(due, yielding)
     creating = memory.creating - {judgement.first for judgement in given_up}
     offered = verdicts.find_offered(due, spec.catch_up)
     places = Places(spec.concurrency, count_active(known, creating, memory.retrying))
@@ -124,5 +131,6 @@ def list_started_slots(known: Iterable[Run]) -> frozenset[datetime]:
 
 def count_active(known: Mapping[str, Run], creating: frozenset[datetime], retrying: frozenset[str]) -> int:
     """Count the runs that hold a place, creates under way included."""
-    unanswered = len(creating - list_started_slots(known.values())) + len(retrying - known.keys())
+    slots = creating and creating - list_started_slots(known.values())
+    unanswered = len(slots) + len(retrying - known.keys())
     return sum(run.holds_place for run in known.values()) + unanswered

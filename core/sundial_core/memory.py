@@ -6,11 +6,12 @@ The operator, the simulation and the search of the start protocol take the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sundial_core.attempts import NextAttempt
+from sundial_core.backlog import Backlog
 from sundial_core.circumstances import Circumstances
 from sundial_core.creates import (
     Answer,
@@ -24,6 +25,7 @@ from sundial_core.creates import (
 )
 from sundial_core.decide import Decision
 from sundial_core.endings import Ending
+from sundial_core.judgements import drop_stored, merge_judgements
 from sundial_core.manifests import Attempt, Creator, Owner
 from sundial_core.model import CatchUp, JsonObject
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
@@ -31,8 +33,10 @@ from sundial_core.patches import Reported, build_patch
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting
 from sundial_core.report import Urgency
-from sundial_core.resets import is_future, pass_on
-from sundial_core.runs import ObservedJob, Phase, Run, Trigger, build_lost_run, build_run
+from sundial_core.resets import drop_future, pass_on
+from sundial_core.retention import is_stored_as_ended
+from sundial_core.runs import ObservedJob, Phase, Run, build_lost_run, build_run
+from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement
 from sundial_core.views import Memory
@@ -45,7 +49,8 @@ PlanKey = tuple[int, str, int]
 class Companion:
     """The mutable companion of one object with a status: the newest that was decided, and its writing.
 
-    `wanted_from` is the resourceVersion that the wanted status was computed from.
+    `wanted_from` is the resourceVersion that the wanted status was computed from. `refusal` is what became
+    of the newest patch that failed, until one succeeds.
     """
 
     uid: str
@@ -53,6 +58,7 @@ class Companion:
     wanted_from: int = 0
     is_patching: bool = False
     patch_failures: int = 0
+    refusal: str = ""
 
     def want(self, item: Reported, status: JsonObject | None, urgency: Urgency) -> None:
         """Take the status that was decided for an object as it was seen."""
@@ -94,6 +100,10 @@ class Track(Companion):
     reading: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
     stored_status: JsonObject = field(default_factory=dict)
+    between: frozenset[str] = frozenset()
+    backlog: Backlog = field(default_factory=Backlog)
+    withheld: tuple[Judgement, ...] = ()
+    is_stopped: bool = False
 
     def observe(
         self, job: ScheduledJob, jobs: Iterable[ObservedJob], asked: Iterable[ScheduledJobRun] = ()
@@ -102,7 +112,7 @@ class Track(Companion):
         self.forget_created(jobs)
         self.forget_answered(asked)
         self.stored_status = job.status
-        if self.judgements or self.lost or self.failed:
+        if self.judgements or self.withheld or self.lost or self.failed:
             self.forget_stored(parse_stored(job.status))
 
     def recall(self) -> Memory:
@@ -125,10 +135,19 @@ class Track(Companion):
             postponed={run_id: one.refusal for run_id, one in others.items() if one.refusal is not None},
             decided=self.wanted_status or {},
             reset_at=self.reset_at,
+            refusal=self.refusal,
+            backlog=self.backlog,
+            withheld=self.withheld,
         )
+
+    @property
+    def schedule(self) -> CompiledSchedule | None:
+        """The schedule by which slots are judged."""
+        return self.plan.schedule if isinstance(self.plan, Plan) else None
 
     def adopt_plan(self, key: PlanKey, plan: Plan | Problem) -> None:
         """Take a compiled spec; of another schedule nothing is judged yet but what has a judgement."""
+        self._settle_withheld()
         if self.plan is not None and self.plan.schedule_hash != plan.schedule_hash:
             judged = [judgement.last for judgement in self.judgements]
             self.judged_until = max([*judged, *(one.slot for one in self.queued)], default=None)
@@ -136,8 +155,8 @@ class Track(Companion):
 
     def remember(self, job: ScheduledJob, decision: Decision, now: datetime) -> Orders:
         """Keep what was decided until it is stored; tell what of it is to be done now."""
-        self.queued = decision.queued
         self._remember_judgements(decision)
+        self.queued = decision.queued
         self.want(job, decision.status, decision.urgency)
         endings = [one for one in decision.endings if one.job.uid not in self.ending]
         deletes = [one for one in decision.deletes.jobs if one.uid not in self.deleting]
@@ -175,14 +194,15 @@ class Track(Companion):
         if isinstance(step, Refused) and create.follows is not None:
             self.fail_retry(create.follows.after, step.judgement, now)
         elif isinstance(step, Refused) and create.is_slot:
-            self.judgements.append(step.judgement)
+            self._judge([step.judgement])
         elif isinstance(step, Refused):
             self.rejected[run_id] = step.judgement
         return step
 
     def _remember_judgements(self, decision: Decision) -> None:
         """Keep verdicts; what was decided instead ends a create."""
-        self.judgements += decision.judgements
+        self._judge(decision.judgements, {one.slot for one in self.queued})
+        self._follow(decision)
         judged = {judgement.first for judgement in decision.judgements}
         if judged and self.creates:
             self.creates = {
@@ -193,8 +213,23 @@ class Track(Companion):
         self.reset_at = decision.reset_at
         if decision.judged_until is not None:
             self.judged_until = pass_on(self.judged_until, decision.judged_until)
-            kept = [one for one in self.judgements if not is_future(one.last, self.judged_until)]
-            self.judgements = kept
+            self.judgements = list(drop_future(self.judgements, self.judged_until, self.plan))
+
+    def _judge(self, judgements: Iterable[Judgement], apart: Collection[datetime] = ()) -> None:
+        """Keep judgements with those that are known, merged but for slots that had waited."""
+        self.judgements = merge_judgements(self.judgements, judgements, self.schedule, apart)
+
+    def _follow(self, decision: Decision) -> None:
+        """Keep what the next decision goes on from, unless this one has decided nothing."""
+        if decision.backlog is not None:
+            self.backlog, self.withheld = decision.backlog, decision.withheld
+            self.is_stopped, self.between = decision.is_stopped, decision.between
+
+    def _settle_withheld(self) -> None:
+        """Make the judgements final that would be made anew: by another spec they would be lost."""
+        if self.withheld:
+            self._judge(self.withheld)
+            self.judged_until, self.withheld = self.withheld[-1].last, ()
 
     def _build_creates(self, job: ScheduledJob, decision: Decision, now: datetime) -> Iterator[Create]:
         """Note the Jobs that are to be created as they were decided: of slots, of retries, and asked for."""
@@ -233,7 +268,9 @@ class Track(Companion):
         if known is not None and known.attempt > job.attempt:
             return
         decided = (self.wanted_status or self.stored_status).get("active") or ()
-        is_waiting = any(entry["runId"] == job.run_id and "retryAt" in entry for entry in decided)
+        is_waiting = job.run_id in self.between or any(
+            entry["runId"] == job.run_id and "retryAt" in entry for entry in decided
+        )
         self.lost[job.run_id] = build_lost_run(replace(run, phase=Phase.WAITING) if is_waiting else run, now)
 
     def forget_answered(self, asked: Iterable[ScheduledJobRun]) -> None:
@@ -250,11 +287,8 @@ class Track(Companion):
         """Forget what the stored status holds by now."""
         if stored.cursor is None:
             return
-        self.judgements = [
-            judgement
-            for judgement in self.judgements
-            if judgement.last > stored.cursor or stored.is_queued(judgement.first)
-        ]
+        self.judgements = drop_stored(self.judgements, stored, self.schedule)
+        self.withheld = tuple(drop_stored(self.withheld, stored, self.schedule))
         self.lost = _keep_unstored(self.lost, stored)
         self.failed = _keep_unstored(self.failed, stored)
 
@@ -283,14 +317,4 @@ def _build_retry(job: ScheduledJob, following: NextAttempt) -> Attempt:
 
 def _keep_unstored(known: dict[str, Run], stored: Stored) -> dict[str, Run]:
     """Keep the runs whose end the stored status does not have yet."""
-    return {run_id: run for run_id, run in known.items() if not _is_stored(run, stored)}
-
-
-def _is_stored(run: Run, stored: Stored) -> bool:
-    if run.run_id in stored.active:
-        return False
-    if run.trigger is not Trigger.SCHEDULE:
-        return run.run_id in stored.results
-    if stored.is_queued(run.slot):
-        return False
-    return run.slot is None or stored.cursor is None or run.slot <= stored.cursor
+    return {run_id: run for run_id, run in known.items() if not is_stored_as_ended(run, stored)}

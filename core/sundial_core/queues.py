@@ -70,14 +70,16 @@ class Turns:
 class Placed:
     """What became of slots that were put to the concurrency rule.
 
-    `starts` have a place now, those in `served` had waited; `waiting` are all that wait. `asked` is what
-    became of those that wanted the same places.
+    `starts` have a place now, those in `served` had waited; `waiting` are all that wait. `withheld` are
+    judgements that only a stored status makes final. `asked` is what became of those that wanted the same
+    places.
     """
 
     starts: tuple[datetime, ...] = ()
     served: frozenset[datetime] = frozenset()
     waiting: tuple[Waiting, ...] = ()
     judgements: tuple[Judgement, ...] = ()
+    withheld: tuple[Judgement, ...] = ()
     asked: Turns | None = None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sundial_core.corrections import Span, find_contrary, take_out
+from sundial_core.corrections import take_out
 from sundial_core.foreign_text import trim_message
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
@@ -14,64 +16,121 @@ from sundial_core.schedule import CompiledSchedule
 from sundial_core.verdicts import Judgement, Verdict
 
 KEPT = 20
+LONGEST_OLD_MESSAGE = 100
+"""How much of a message the entries keep that are beyond the newest."""
+
+LONGEST_REASON = 64
+"""A reason is one word; that of a container is what its runtime says."""
+
+
+@dataclass(slots=True)
+class StartedItem:
+    """The entry of a run; that of a new run is written when it is to be shown."""
+
+    time: datetime
+    run_id: str
+    is_slot: bool
+    written: JsonObject | None = None
+    run: Run | None = None
+
+    @property
+    def entry(self) -> JsonObject:
+        """The entry as the status shows it."""
+        if self.written is None:
+            assert self.run is not None
+            self.written = _build_start(self.run)
+        return self.written
+
+
+@dataclass(slots=True)
+class VerdictItem:
+    """The entry of slots without a run, the last of which is at `time`."""
+
+    time: datetime
+    first: datetime
+    count: int
+    verdict: str
+    reason: str
+    message: str
+    run_id: str = ""
+
+    @property
+    def entry(self) -> JsonObject:
+        """The entry as the status shows it."""
+        span = _build_span(self.first, self.time, self.count)
+        message = {"message": trim_message(self.message)} if self.message else {}
+        return span | {"verdict": self.verdict, "reason": self.reason} | message
+
+
+Item = StartedItem | VerdictItem
 
 
 class RecentSlots:
-    """The entries of `recentSlots`, newest first; those of runs that are named are never pushed out."""
+    """The entries of `recentSlots`, newest first; those of runs that are named are never pushed out.
+
+    Instants are read once, runs are found by their ids, and entries are written when they are shown: the work
+    grows with the number of entries, and no faster.
+    """
 
     def __init__(self, stored: Iterable[JsonObject]) -> None:
-        self._entries = [dict(entry) for entry in stored]
+        self._items: list[Item] = [_read_item(entry) for entry in stored]
+        self._of_run = {item.run_id: item for item in self._items if isinstance(item, StartedItem)}
         self._between: list[datetime] = []
 
     def part(self, slots: Iterable[datetime]) -> None:
         """Keep entries apart that have one of these slots between them: its entry is yet to come."""
-        self._between = list(slots)
+        self._between = sorted(slots)
 
     def record_start(self, run: Run) -> bool:
         """Add a run that started; tell whether it was new."""
-        if self._find(run.run_id) is not None:
+        is_slot = run.trigger is Trigger.SCHEDULE
+        time = run.slot if is_slot else run.started_at
+        if time is None or run.run_id in self._of_run:
             return False
-        entry: JsonObject = {
-            "slot": format_instant(run.slot) if run.slot else None,
-            "verdict": Verdict.STARTED.value,
-            "runId": run.run_id,
-            "trigger": run.trigger.value,
-            "startedAt": format_instant(run.started_at) if run.started_at else None,
-        }
-        self._entries.append({name: value for name, value in entry.items() if value is not None})
+        self._of_run[run.run_id] = item = StartedItem(time, run.run_id, is_slot, run=run)
+        self._items.append(item)
         return True
 
-    def record_judgement(self, judgement: Judgement) -> None:
-        """Add a verdict without a run; merge it with the entry before it if that says the same."""
-        self._sort()
-        entries = enumerate(self._entries)
-        before = next((i for i, entry in entries if _entry_time(entry) < judgement.first), None)
-        if before is not None and self._can_merge(self._entries[before], judgement):
-            self._entries[before] = _merge(self._entries[before], judgement)
-        else:
-            self._entries.append(_build_entry(judgement))
+    def record_judgements(self, judgements: Iterable[Judgement]) -> None:
+        """Add verdicts without a run, each merged with the entry before it if that says the same."""
+        older = sorted(self._items, key=_time, reverse=True)
+        before: Item | None = None
+        for judgement in sorted(judgements, key=_first):
+            while older and older[-1].time < judgement.first:
+                before = _find_later(before, older.pop())
+            if isinstance(before, VerdictItem) and self._can_merge(before, judgement):
+                before.time, before.count = judgement.last, before.count + judgement.count
+                before.message = judgement.message or before.message
+            else:
+                self._items.append(_build_item(judgement))
+                before = _find_later(before, self._items[-1])
 
     def retract(self, run: Run, schedule: CompiledSchedule | None) -> JsonObject | None:
         """Take the slot of a run out of the entry that says that it was not started; give that entry."""
-        entry = find_contrary(self._entries, run.slot) if run.slot else None
-        if entry is None or run.slot is None:
+        item = self._find_contrary(run.slot) if run.slot else None
+        if item is None or run.slot is None:
             return None
-        self._entries.remove(entry)
-        said = {name: entry[name] for name in ("verdict", "reason", "message") if name in entry}
-        spans = take_out(run.slot, _read_span(entry), schedule)
-        self._entries += [_build_span(*span) | said for span in spans]
-        return entry
+        self._items = [other for other in self._items if other is not item]
+        spans = take_out(run.slot, (item.first, item.time, item.count), schedule)
+        self._items += [replace(item, first=first, time=last, count=count) for first, last, count in spans]
+        return item.entry
+
+    def _find_contrary(self, slot: datetime) -> VerdictItem | None:
+        """Find the entry that says of a slot, alone or among others, that it was not started."""
+        verdicts = (item for item in self._items if isinstance(item, VerdictItem))
+        return next((item for item in verdicts if item.first <= slot <= item.time), None)
 
     def record_result(self, run: Run) -> bool:
         """Add a run's result; a recorded result never changes. Tell whether it was new."""
-        entry = self._find(run.run_id)
-        if entry is None or "result" in entry:
+        item = self._of_run.get(run.run_id)
+        if item is None or "result" in item.entry:
             return False
+        entry = item.entry
         entry["result"] = run.phase.value
         if run.completed_at is not None:
             entry["completedAt"] = format_instant(run.completed_at)
         if run.reason:
-            entry["reason"] = run.reason
+            entry["reason"] = run.reason[:LONGEST_REASON]
         if run.message:
             entry["message"] = trim_message(run.message)
         return True
@@ -79,60 +138,69 @@ class RecentSlots:
     def find_missed(self) -> JsonObject | None:
         """Find the newest slot that was started or missed, if it was missed."""
         self._sort()
-        for entry in filter(_is_slot, self._entries):
-            if entry["verdict"] == Verdict.STARTED:
+        for item in self._items:
+            if isinstance(item, StartedItem) and item.is_slot:
                 return None
-            if entry["verdict"] == Verdict.MISSED:
-                return entry
+            if isinstance(item, VerdictItem) and item.verdict == Verdict.MISSED:
+                return item.entry
         return None
 
     def build(self, named: set[str]) -> list[JsonObject]:
         """Build the list: the newest entries, and those of the runs that are named."""
         self._sort()
-        kept = self._entries[:KEPT]
-        return kept + [entry for entry in self._entries[KEPT:] if entry.get("runId") in named]
+        older = [_shorten(item.entry) for item in self._items[KEPT:] if item.run_id in named]
+        return [item.entry for item in self._items[:KEPT]] + older
 
-    def _can_merge(self, entry: JsonObject, judgement: Judgement) -> bool:
-        last = _entry_time(entry)
+    def _can_merge(self, item: VerdictItem, judgement: Judgement) -> bool:
         return (
-            "runId" not in entry
-            and entry["verdict"] == judgement.verdict
-            and entry.get("reason") == judgement.reason
-            and not any(last < slot < judgement.first for slot in self._between)
+            item.time < judgement.first
+            and item.verdict == judgement.verdict
+            and item.reason == judgement.reason
+            and not self._is_parted(item.time, judgement.first)
         )
 
-    def _find(self, run_id: str) -> JsonObject | None:
-        return next((entry for entry in self._entries if entry.get("runId") == run_id), None)
+    def _is_parted(self, before: datetime, after: datetime) -> bool:
+        """Tell whether one of the slots whose entries are yet to come lies between two."""
+        place = bisect_right(self._between, before)
+        return place < len(self._between) and self._between[place] < after
 
     def _sort(self) -> None:
-        self._entries.sort(key=_entry_time, reverse=True)
+        self._items.sort(key=_time, reverse=True)
 
 
-def _is_slot(entry: JsonObject) -> bool:
-    return Trigger(entry.get("trigger", Trigger.SCHEDULE)) is Trigger.SCHEDULE
+def _time(item: Item) -> datetime:
+    return item.time
 
 
-def _entry_time(entry: JsonObject) -> datetime:
-    """Order slots by themselves, and runs that were asked for by when they started."""
-    if not _is_slot(entry):
-        return parse_instant(entry["startedAt"])
-    return parse_instant(entry.get("slot") or entry["to"])
+def _first(judgement: Judgement) -> datetime:
+    return judgement.first
 
 
-def _merge(entry: JsonObject, judgement: Judgement) -> JsonObject:
-    merged = {
-        "from": entry.get("slot") or entry["from"],
-        "to": format_instant(judgement.last),
-        "count": entry.get("count", 1) + judgement.count,
-        "verdict": entry["verdict"],
-        "reason": entry["reason"],
-    }
-    return merged | ({"message": judgement.message} if judgement.message else {})
+def _find_later(one: Item | None, other: Item) -> Item:
+    return other if one is None or other.time >= one.time else one
 
 
-def _read_span(entry: JsonObject) -> Span:
+def _read_item(entry: JsonObject) -> Item:
+    """Read an entry: slots are ordered by themselves, runs that were asked for by when they started."""
+    if "runId" in entry:
+        is_slot = Trigger(entry.get("trigger", Trigger.SCHEDULE)) is Trigger.SCHEDULE
+        time = parse_instant(entry["slot"] if is_slot else entry["startedAt"])
+        return StartedItem(time, entry["runId"], is_slot, dict(entry))
     first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
-    return parse_instant(first), parse_instant(last), entry.get("count", 1)
+    said = (entry["verdict"], entry.get("reason", ""), entry.get("message", ""))
+    return VerdictItem(parse_instant(last), parse_instant(first), entry.get("count", 1), *said)
+
+
+def _build_item(judgement: Judgement) -> VerdictItem:
+    said = (judgement.verdict.value, judgement.reason.value, judgement.message)
+    return VerdictItem(judgement.last, judgement.first, judgement.count, *said)
+
+
+def _shorten(entry: JsonObject) -> JsonObject:
+    """Shorten the message of an entry that is not one of the newest."""
+    message = entry.get("message", "")
+    is_short = len(message) <= LONGEST_OLD_MESSAGE
+    return entry if is_short else entry | {"message": message[:LONGEST_OLD_MESSAGE]}
 
 
 def _build_span(first: datetime, last: datetime, count: int) -> JsonObject:
@@ -141,8 +209,12 @@ def _build_span(first: datetime, last: datetime, count: int) -> JsonObject:
     return {"from": format_instant(first), "to": format_instant(last), "count": count}
 
 
-def _build_entry(judgement: Judgement) -> JsonObject:
-    span = _build_span(judgement.first, judgement.last, judgement.count)
-    said = {"verdict": judgement.verdict.value, "reason": judgement.reason.value}
-    message = {"message": trim_message(judgement.message)} if judgement.message else {}
-    return span | said | message
+def _build_start(run: Run) -> JsonObject:
+    entry: JsonObject = {
+        "slot": format_instant(run.slot) if run.slot else None,
+        "verdict": Verdict.STARTED.value,
+        "runId": run.run_id,
+        "trigger": run.trigger.value,
+        "startedAt": format_instant(run.started_at) if run.started_at else None,
+    }
+    return {name: value for name, value in entry.items() if value is not None}

@@ -5,11 +5,12 @@ Values out of values: equal input gives an equal status, so that comparing tells
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
-from sundial_core import aspects, verdicts
+from sundial_core import aspects, omitted, verdicts
 from sundial_core.aspects import Aspect, Standing
 from sundial_core.conditions import ConditionType
 from sundial_core.corrections import is_contradicted
@@ -17,6 +18,7 @@ from sundial_core.holds import Hold
 from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob
+from sundial_core.omitted import MOST_RESULTS, Omitted, build_omitted, find_omitted
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting, build_queue
 from sundial_core.recent import RecentSlots
@@ -59,17 +61,30 @@ class Report:
 
 
 def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
-    """Build the whole status; fields without a value are left out."""
+    """Build the whole status; fields without a value are left out.
+
+    Each list and each text is bounded: a status takes less than 0.8 MiB as the API server writes it, of the
+    1.5 MiB that etcd takes for an object with its spec. Active runs are 200 entries of 0.3 KiB, `recentSlots`
+    520 of at most 1.3 KiB, ranges 500 of 80 bytes.
+    """
     cursor = _find_cursor(report, stored, now)
-    shown = [run for run in report.runs if _is_shown(run, cursor, stored)]
+    postponed = _find_postponed(report.runs, stored)
+    shown = sorted((run for run in report.runs if _is_shown(run, cursor, stored)), key=omitted.begin)
+    shown = [run for run in shown if run.holds_place or run.run_id not in postponed]
     recent = RecentSlots(stored.status.get("recentSlots") or ())
     tallies = Tallies(stored.status)
     queued = [one for one in report.queued if one.slot <= cursor]
     recent.part(one.slot for one in queued)
     schedule = report.plan.schedule if isinstance(report.plan, Plan) else None
     _correct(recent, tallies, [run for run in shown if is_contradicted(run, stored)], schedule)
-    _record(recent, tallies, shown, _find_new_judgements(report, stored, cursor))
-    active = sorted((run for run in shown if run.holds_place), key=_started)
+    active = [run for run in shown if run.holds_place]
+    listed = omitted.choose_listed(active, stored.results)
+    named = {run.run_id for run in listed}
+    counted = [run for run in shown if run.run_id in named or not run.holds_place]
+    ended = [run for run in counted if run.phase.is_result and run.run_id not in postponed]
+    _count_starts(recent, tallies, shown, stored)
+    _count_judgements(recent, tallies, _find_new_judgements(report, stored, cursor))
+    _count_results(recent, tallies, ended)
     upcoming = _find_upcoming(report)
     standing = Standing(
         created_at=report.job.created_at,
@@ -97,9 +112,10 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         "nextRunTime": upcoming[0] if upcoming else None,
         "upcomingRuns": upcoming,
         "activeCount": len(active),
-        "active": [_build_active(run) for run in active],
+        "active": [_build_active(run) for run in listed],
+        "activeOmitted": build_omitted(_find_omitted(report, active, named)),
         "queued": build_queue(queued),
-        "recentSlots": recent.build({run.run_id for run in shown if run.holds_place or not _is_slot(run)}),
+        "recentSlots": recent.build(named | {run.run_id for run in ended if not _is_slot(run)}),
         "paused": _build_paused(report.hold),
         "seen": report.seen,
         **tallies.build(),
@@ -123,7 +139,7 @@ def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:
         return Urgency.NOW
     has_result = changed & {"lastResult", "lastSuccessTime", "lastFailureTime"}
     is_starting = any(entry["phase"] == Phase.PENDING for entry in new.get("active", ()))
-    is_lazy = is_starting or changed <= {"active", "nextRunTime", "upcomingRuns", "seen"}
+    is_lazy = is_starting or changed <= {"active", "activeOmitted", "nextRunTime", "upcomingRuns", "seen"}
     return Urgency.LAZY if is_lazy and not has_result else Urgency.SOON
 
 
@@ -151,18 +167,30 @@ def _correct(
             tallies.discount(entry)
 
 
-def _record(recent: RecentSlots, tallies: Tallies, shown: list[Run], judgements: list[Judgement]) -> None:
-    """Record what is new: starts and judgements by slot, then results in the order in which they came."""
-    for run in sorted(shown, key=_started):
-        if recent.record_start(run):
+def _count_starts(recent: RecentSlots, tallies: Tallies, shown: list[Run], stored: Stored) -> None:
+    """Record and count the runs that are new; those that were active and not listed were counted then."""
+    for run in shown:
+        if recent.record_start(run) and not stored.omits(run):
             tallies.count_start(run)
-    for judgement in sorted(judgements, key=_first):
-        recent.record_judgement(judgement)
+
+
+def _count_judgements(recent: RecentSlots, tallies: Tallies, judgements: list[Judgement]) -> None:
+    recent.record_judgements(judgements)
+    for judgement in judgements:
         tallies.count_judgement(judgement)
-    ended = [run for run in shown if run.phase.is_result and run.completed_at is not None]
-    for run in sorted(ended, key=_completed):
+
+
+def _count_results(recent: RecentSlots, tallies: Tallies, ended: list[Run]) -> None:
+    """Record and count the results that are new, in the order in which they came."""
+    for run in sorted((run for run in ended if run.completed_at is not None), key=_completed):
         if recent.record_result(run):
             tallies.count_result(run)
+
+
+def _find_omitted(report: Report, active: list[Run], named: set[str]) -> Omitted:
+    """Say where the active runs are that are not listed; of a run that has ended a Job may be left."""
+    left_out = [run for run in active if run.run_id not in named]
+    return find_omitted(left_out, (run for run in report.runs if not run.holds_place))
 
 
 def _find_cursor(report: Report, stored: Stored, now: datetime) -> datetime:
@@ -175,6 +203,15 @@ def _find_cursor(report: Report, stored: Stored, now: datetime) -> datetime:
     return verdicts.find_cursor(low, report.judgements, [*started, *waiting], creating)
 
 
+def _find_postponed(runs: Iterable[Run], stored: Stored) -> set[str]:
+    """Find the runs that were asked for whose results have no room yet; those that are stored go first."""
+    asked = [run for run in runs if not _is_slot(run) and run.phase.is_result and run.completed_at]
+    if len(asked) <= MOST_RESULTS:
+        return set()
+    asked.sort(key=lambda run: (run.run_id not in stored.results, _completed(run)))
+    return {run.run_id for run in asked[MOST_RESULTS:]}
+
+
 def _is_shown(run: Run, cursor: datetime, stored: Stored) -> bool:
     """Tell whether a run is active or newly decided; what ended and was stored before is history.
 
@@ -183,9 +220,9 @@ def _is_shown(run: Run, cursor: datetime, stored: Stored) -> bool:
     if run.run_id in stored.active or not _is_slot(run):
         return True
     assert run.slot is not None
-    if stored.is_queued(run.slot) or is_contradicted(run, stored):
+    if run.slot <= cursor and (stored.cursor is None or run.slot > stored.cursor):
         return True
-    return run.slot <= cursor and (stored.cursor is None or run.slot > stored.cursor)
+    return stored.is_queued(run.slot) or stored.omits(run) or is_contradicted(run, stored)
 
 
 def _is_slot(run: Run) -> bool:
@@ -246,14 +283,5 @@ def _ready(status: JsonObject) -> list[tuple[str, str]]:
     return [(c["status"], c["reason"]) for c in status.get("conditions", ()) if c["type"] in waited_for]
 
 
-def _started(run: Run) -> tuple[bool, datetime | None, str]:
-    instant = run.slot or run.started_at
-    return instant is not None, instant, run.run_id
-
-
 def _completed(run: Run) -> tuple[datetime | None, str]:
     return run.completed_at, run.run_id
-
-
-def _first(judgement: Judgement) -> datetime:
-    return judgement.first

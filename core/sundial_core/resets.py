@@ -5,21 +5,26 @@ They were written under a clock that was ahead. What is at most a minute ahead s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sundial_core.aspects import Aspect, build_conditions
 from sundial_core.circumstances import LONGEST_SKEW, Circumstances, Trust, describe_skew
 from sundial_core.conditions import ConditionType, Reason
 from sundial_core.instants import format_instant, parse_instant
+from sundial_core.judgements import cut_judgement
 from sundial_core.model import JsonObject
+from sundial_core.plans import Plan, Problem
 from sundial_core.runs import Trigger
 from sundial_core.stored import Stored
+from sundial_core.verdicts import Judgement
 
 if TYPE_CHECKING:
     from sundial_core.views import Memory, View
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 RESET_SHOWN = timedelta(hours=1)
 """For how long a status tells that its cursor was reset."""
 
@@ -38,7 +43,7 @@ def set_back(view: View, now: datetime) -> View:
         job = replace(job, created_at=reset_at or min(filter(None, stored), default=date))
     if reset_at is not None:
         job = replace(job, status=_set_back_status(job.status, reset_at, date))
-    return replace(view, job=job, memory=_set_back_memory(memory, reset_at, date))
+    return replace(view, job=job, memory=_set_back_memory(memory, reset_at, date, view.plan))
 
 
 def is_future(instant: datetime, date: datetime) -> bool:
@@ -114,13 +119,24 @@ def _set_back_status(status: JsonObject, reset_at: datetime, date: datetime) -> 
     return status | dict.fromkeys(ahead, format_instant(reset_at)) | {"recentSlots": kept}
 
 
-def _set_back_memory(memory: Memory, reset_at: datetime | None, date: datetime) -> Memory:
+def drop_future(
+    judgements: Iterable[Judgement], date: datetime, plan: Plan | Problem | None
+) -> tuple[Judgement, ...]:
+    """Drop what was judged of slots that are further ahead than clocks may differ."""
+    schedule, until = plan.schedule if isinstance(plan, Plan) else None, date + LONGEST_SKEW
+    cut = (cut_judgement(one, NEVER, until, schedule) for one in judgements)
+    return tuple(one for one in cut if one is not None)
+
+
+def _set_back_memory(
+    memory: Memory, reset_at: datetime | None, date: datetime, plan: Plan | Problem
+) -> Memory:
     judged_until, decided = memory.judged_until, memory.decided
     if judged_until is not None and is_future(judged_until, date):
         judged_until = reset_at or date
     if reset_at is not None and decided:
         decided = _set_back_status(decided, reset_at, date)
-    judgements = tuple(one for one in memory.judgements if not is_future(one.last, date))
+    judgements = drop_future(memory.judgements, date, plan)
     return replace(
         memory, judged_until=judged_until, judgements=judgements, decided=decided, reset_at=reset_at
     )

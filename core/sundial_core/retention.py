@@ -13,7 +13,7 @@ from sundial_core.fence import FenceState
 from sundial_core.mirrored import Mirrored
 from sundial_core.model import History
 from sundial_core.plans import Plan, Problem
-from sundial_core.runs import ObservedJob, ObservedPod, Phase, Trigger
+from sundial_core.runs import ObservedJob, ObservedPod, Phase, Run, Trigger
 from sundial_core.stored import Stored
 
 
@@ -144,31 +144,33 @@ def _id(run: list[ObservedJob]) -> str:
     return run[0].run_id
 
 
-def _group_ended(jobs: Iterable[ObservedJob], stored: Stored) -> list[list[ObservedJob]]:
+def _group_ended(jobs: Collection[ObservedJob], stored: Stored) -> list[list[ObservedJob]]:
     """Group by run the Jobs whose runs have ended and are stored as ended, newest run first."""
     by_run: dict[str, list[ObservedJob]] = {}
+    going_on = {job.run_id for job in jobs if job.released_at is None}
     for job in jobs:
-        by_run.setdefault(job.run_id, []).append(job)
+        if job.run_id not in going_on:
+            by_run.setdefault(job.run_id, []).append(job)
     ended = [run for run in by_run.values() if _has_ended(run, stored)]
     return sorted(ended, key=lambda run: max(map(_age, run)), reverse=True)
 
 
 def _has_ended(run: list[ObservedJob], stored: Stored) -> bool:
-    return all(job.released_at is not None and is_stored_as_ended(job, stored) for job in run)
+    return all(is_stored_as_ended(job, stored) for job in run)
 
 
-def is_stored_as_ended(job: ObservedJob, stored: Stored) -> bool:
-    """Tell whether the status has the end of a Job's run: its slot is decided, and it is not active.
+def is_stored_as_ended(run: ObservedJob | Run, stored: Stored) -> bool:
+    """Tell whether the status has the end of a run: its slot is decided, and it is not active.
 
     The cursor says nothing of a run that was asked for: its result stays shown as long as it has Jobs.
     """
-    if job.run_id in stored.active or stored.cursor is None:
+    if run.run_id in stored.active or stored.cursor is None:
         return False
-    if job.trigger is not Trigger.SCHEDULE:
-        return job.run_id in stored.results
-    if job.slot is None or job.slot > stored.cursor or stored.is_queued(job.slot):
+    if run.trigger is not Trigger.SCHEDULE:
+        return run.run_id in stored.results
+    if run.slot is None or run.slot > stored.cursor or stored.is_queued(run.slot):
         return False
-    return not is_contradicted(job, stored)
+    return not stored.omits(run) and not is_contradicted(run, stored)
 
 
 def _find_surplus(ended: list[list[ObservedJob]], history: History) -> list[list[ObservedJob]]:

@@ -55,6 +55,27 @@ class ActiveRun(Model):
     """What started the run: schedule, manual or backfill."""
 
 
+class SlotRange(Model):
+    """The slots from one to another, both included."""
+
+    from_: datetime | None = Field(default=None, alias="from")
+    """The first slot."""
+    to: datetime | None = None
+    """The last slot."""
+
+
+class OmittedRuns(Model):
+    """The active runs that a status does not list, because there are too many."""
+
+    count: Count | None = None
+    """How many active runs are not listed."""
+    oldest_slot: datetime | None = None
+    """The oldest slot of those that the schedule started."""
+    ranges: list[SlotRange] | None = Field(default=None, max_length=LARGE_LIST)
+    """Between which slots those are that the schedule started, oldest first. A run of these slots is active
+    as long as it has a Job and recentSlots has no result of it."""
+
+
 class QueuedSlot(Model):
     """A slot that waits for a place."""
 
@@ -171,11 +192,14 @@ class ScheduledJobStatus(Model):
     active_count: Count | None = None
     """How many runs are active, those waiting for a retry included."""
     active: list[ActiveRun] | None = Field(default=None, max_length=LARGE_LIST)
-    """The runs that are active, oldest first."""
+    """The runs that are active, oldest first; of more than 200 the newest."""
+    active_omitted: OmittedRuns | None = None
+    """The runs that are active and not in the list, absent when there are none."""
     queued: list[QueuedSlot] | None = Field(default=None, max_length=LARGE_LIST)
     """The slots that wait for a place, oldest first."""
     recent_slots: list[RecentSlot] | None = Field(default=None, max_length=LARGE_LIST)
-    """What became of the newest slots."""
+    """What became of the newest slots and of the runs in the list active, and the results of runs that were
+    asked for and still have Jobs."""
     counters: Counters | None = None
     """Totals since the object was created."""
     paused: Pause | None = None

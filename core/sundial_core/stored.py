@@ -10,7 +10,9 @@ from typing import Any
 from sundial_core.conditions import ConditionType, Reason
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
+from sundial_core.omitted import Omitted, read_omitted
 from sundial_core.queues import Waiting, read_queue
+from sundial_core.runs import ObservedJob, Run, Trigger
 
 READY_REASONS_OF_VALID_SPECS = frozenset({Reason.NEVER_FIRES, Reason.IN_THE_PAST})
 """Reasons of Ready=False that say something of the slots, not of the spec."""
@@ -18,9 +20,12 @@ READY_REASONS_OF_VALID_SPECS = frozenset({Reason.NEVER_FIRES, Reason.IN_THE_PAST
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored status: instants in UTC; `active` maps run ids to their entries.
-    `runs` are the ids of the runs that it knows, `results` of those whose result it has; `queued` are the
-    slots that wait for a place.
+    """A stored status: instants in UTC; `active` maps run ids to their entries, `omitted` says of which
+    active runs it has none.
+
+    `runs` are the ids of the runs that it knows, `results` of those whose result it has; `without_run` are
+    the first and last slots of its entries that say that nothing was started; `queued` are the slots that
+    wait for a place.
 
     `hold` is the reason of Suspended=True, `paused_until` the end of a timed pause. `seen` is what users had
     written then; a status of an older version does not tell.
@@ -35,15 +40,27 @@ class Stored:
     paused_until: datetime | None
     seen: JsonObject | None
     active: Mapping[str, JsonObject]
+    omitted: Omitted
     runs: frozenset[str]
     results: frozenset[str]
+    without_run: tuple[tuple[datetime, datetime], ...]
     queued: tuple[Waiting, ...]
+    queued_slots: frozenset[datetime]
     conditions: Mapping[str, JsonObject]
     status: JsonObject
 
     def is_queued(self, slot: datetime | None) -> bool:
         """Tell whether a slot waits, as far as this status knows."""
-        return any(one.slot == slot for one in self.queued)
+        return slot in self.queued_slots
+
+    def omits(self, run: ObservedJob | Run) -> bool:
+        """Tell whether a run of a slot is active, as far as this status knows, although it is not listed."""
+        if not self.omitted.count or run.trigger is not Trigger.SCHEDULE or run.slot is None:
+            return False
+        if not self.omitted.covers(run.slot):
+            return False
+        is_known = run.run_id in self.active or run.run_id in self.results
+        return not is_known and not self.is_queued(run.slot)
 
     def find_ended(self) -> list[JsonObject]:
         """Find the entries of runs that have a result."""
@@ -54,6 +71,8 @@ def parse_stored(status: JsonObject) -> Stored:
     """Read a status; fields that are absent are None or empty."""
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
     suspended = conditions.get(ConditionType.SUSPENDED) or {}
+    entries = status.get("recentSlots") or ()
+    queued = read_queue(status.get("queued") or ())
     return Stored(
         observed_generation=status.get("observedGeneration"),
         schedule_hash=status.get("scheduleHash"),
@@ -64,9 +83,12 @@ def parse_stored(status: JsonObject) -> Stored:
         paused_until=_instant(status.get("paused") or {}, "until"),
         seen=status.get("seen"),
         active={entry["runId"]: entry for entry in status.get("active") or ()},
-        runs=frozenset(entry["runId"] for entry in status.get("recentSlots") or () if "runId" in entry),
-        results=frozenset(entry["runId"] for entry in status.get("recentSlots") or () if "result" in entry),
-        queued=read_queue(status.get("queued") or ()),
+        omitted=read_omitted(status.get("activeOmitted") or {}),
+        runs=frozenset(entry["runId"] for entry in entries if "runId" in entry),
+        results=frozenset(entry["runId"] for entry in entries if "result" in entry),
+        without_run=tuple(_read_span(entry) for entry in entries if "runId" not in entry),
+        queued=queued,
+        queued_slots=frozenset(one.slot for one in queued),
         conditions=conditions,
         status=status,
     )
@@ -81,3 +103,8 @@ def _was_valid(ready: Mapping[str, Any] | None) -> bool:
 def _instant(fields: Mapping[str, Any], name: str) -> datetime | None:
     text = fields.get(name)
     return parse_instant(text) if text else None
+
+
+def _read_span(entry: JsonObject) -> tuple[datetime, datetime]:
+    first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
+    return parse_instant(first), parse_instant(last)

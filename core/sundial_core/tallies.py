@@ -23,6 +23,7 @@ class Tallies:
             Verdict.MISSED: dict(verdicts.get("missed") or {}),
         }
         self._times = {name: status.get(name) for name in _TIMES}
+        self._moved: dict[str, datetime] = {}
         self.consecutive_failures = int(status.get("consecutiveFailures", 0))
         self.last_result: str | None = status.get("lastResult")
 
@@ -67,16 +68,21 @@ class Tallies:
         counters = {name: value for name, value in verdicts.items() if value}
         return {
             **self._times,
+            **{name: format_instant(instant) for name, instant in self._moved.items()},
             "lastResult": self.last_result,
             "consecutiveFailures": self.consecutive_failures,
             "counters": {"verdicts": counters} if counters else None,
         }
 
     def _move(self, name: str, instant: datetime | None) -> None:
-        """Move a last time forward, never back."""
-        known = self._times[name]
-        if instant is not None and (known is None or parse_instant(known) < instant):
-            self._times[name] = format_instant(instant)
+        """Move a last time forward, never back; it is read and written as text once."""
+        known = self._moved.get(name) or self._read(name)
+        if instant is not None and (known is None or known < instant):
+            self._moved[name] = instant
+
+    def _read(self, name: str) -> datetime | None:
+        text = self._times[name]
+        return parse_instant(text) if text else None
 
 
 _TIMES = ("lastScheduleTime", "lastRunTime", "lastSuccessTime", "lastFailureTime")

@@ -46,6 +46,18 @@ def find_transitions(old: JsonObject, new: JsonObject) -> list[Transition]:
     return [*_find_judgements(old, new), *_find_results(old, new), *_find_conditions(old, new)]
 
 
+def describe_stop(refusal: str) -> Transition:
+    """Describe that nothing more of a schedule starts, because too little of it could be stored."""
+    words = f"nothing starts until the status can be stored: {refusal}"
+    return Transition(
+        event="starts stopped",
+        reason=Reason.STATUS_NOT_STORED,
+        note=words[:LONGEST_NOTE],
+        notice=Notice.WARNING,
+        fields={"reason": Reason.STATUS_NOT_STORED.value, "message": refusal},
+    )
+
+
 def _find_judgements(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
     """Tell of slots that were skipped or missed, by reason: the counters say how many."""
     before, after = _count_verdicts(old), _count_verdicts(new)

@@ -79,9 +79,9 @@ def find_offered(due: Due, catch_up: CatchUp) -> Offered:
     return Offered(tuple(slots), tuple(missed))
 
 
-def miss_slots(due: Due, reason: Reason) -> tuple[Judgement, ...]:
+def miss_slots(due: Due, reason: Reason, message: str = "") -> tuple[Judgement, ...]:
     """Judge all that is due as missed, for one reason."""
-    return tuple(_miss_between(due, due.known, reason))
+    return tuple(replace(one, message=message) for one in _miss_between(due, due.known, reason))
 
 
 def give_up(due: Due, refused: frozenset[datetime]) -> list[Judgement]:

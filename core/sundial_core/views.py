@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sundial_core import holds
+from sundial_core import backlog, holds
+from sundial_core.backlog import Backlog
 from sundial_core.circumstances import Circumstances
 from sundial_core.edits import find_edits
 from sundial_core.holds import Hold
@@ -31,7 +32,9 @@ class Memory:
     newest Job is known to be gone, as they were then; `rejected`: runs that were asked for and whose Job
     could not be created; `postponed`: what the API server says to creates that it refuses for now.
     `decided`: the newest status, not stored yet; `asked`: those of ScheduledJobRuns, by UID.
-    `reset_at`: to which instant a stored one of the future was set back.
+    `reset_at`: to which instant a stored one of the future was set back. `refusal`: what the API server said
+    to the newest patch of the status, until one succeeds; `backlog`: what waits for that, and `withheld` the
+    judgements that only a status that is stored makes final.
     """
 
     judged_until: datetime | None = None
@@ -50,6 +53,9 @@ class Memory:
     decided: JsonObject = field(default_factory=dict)
     asked: Mapping[str, JsonObject] = field(default_factory=dict)
     reset_at: datetime | None = None
+    refusal: str = ""
+    backlog: Backlog = field(default_factory=Backlog)
+    withheld: tuple[Judgement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,9 @@ class Moment:
     """Where a schedule stands now; `decided` is the newest status that was decided, stored or not.
 
     `held_since` is when a hold began that was not decided about yet, `seen` what users have written by now,
-    for the status. What waits since before `broken_at` is dropped. `rivals` are the ScheduledJobRuns that
-    want a place.
+    for the status. What waits since before `broken_at` is dropped. `newest` are the Jobs of each run's newest
+    attempt, by run id, as far as they are there; `rivals` are the ScheduledJobRuns that want a place.
+    `is_stopped`: nothing may start, too little of this could be stored.
     """
 
     now: datetime
@@ -85,7 +92,9 @@ class Moment:
     held_since: datetime | None
     seen: JsonObject
     broken_at: datetime | None = None
+    newest: Mapping[str, ObservedJob] = field(default_factory=dict)
     rivals: Rivals = field(default_factory=Rivals)
+    is_stopped: bool = False
 
 
 def find_newest_jobs(view: View, stored: Stored) -> dict[str, ObservedJob]:
@@ -108,6 +117,15 @@ def find_moment(view: View, stored: Stored, now: datetime) -> Moment:
     effective_from = holds.decide_effective_from(view.job, view.plan, hold, decided, edits)
     if stored.effective_from is not None:
         effective_from = max(effective_from, stored.effective_from)
-    held_since = holds.find_held_since(view.job, hold, decided, edits)
-    broken_at = holds.find_break(view.job, view.plan, hold, decided, edits)
-    return Moment(now, stored, decided, hold, effective_from, held_since, edits.seen, broken_at)
+    return Moment(
+        now,
+        stored,
+        decided,
+        hold,
+        effective_from,
+        held_since=holds.find_held_since(view.job, hold, decided, edits),
+        seen=edits.seen,
+        broken_at=holds.find_break(view.job, view.plan, hold, decided, edits),
+        newest=find_newest_jobs(view, stored),
+        is_stopped=backlog.is_full(view.memory, now),
+    )

@@ -41,9 +41,13 @@ class Announcer:
         """Take a status that was just stored; `job` still has the one before."""
         self._metrics.count_stored(job.status, status)
         for transition in find_transitions(job.status, status):
-            log.info(transition.event, namespace=job.ns, name=job.name, **transition.fields)
-            if transition.notice is not Notice.NONE:
-                self._announce(job, transition, read_clock())
+            self.announce(job, transition)
+
+    def announce(self, job: ScheduledJob, transition: Transition) -> None:
+        """Log a transition, and write an Event if people should see it."""
+        log.info(transition.event, namespace=job.ns, name=job.name, **transition.fields)
+        if transition.notice is not Notice.NONE:
+            self._announce(job, transition, read_clock())
 
     def _announce(self, job: ScheduledJob, transition: Transition, now: datetime) -> None:
         series = self._said.count(job.uid, transition.reason, now)

@@ -19,6 +19,7 @@ from sundial_core.objects import ScheduledJob
 from sundial_core.retention import Choice
 from sundial_core.runs import ObservedJob, Run
 from sundial_core.starts import find_refusal
+from sundial_core.transitions import describe_stop
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import EVENTS, JOBS, SCHEDULED_JOBS
@@ -58,8 +59,8 @@ class Effects:
         self._observed = observed
         self._agenda = agenda
         self.tracks: dict[str, Track] = {}
-        announcer = Announcer(client, writer, metrics)
-        source = Source(SCHEDULED_JOBS, Task.STATUS, observed.schedules, announcer.note_stored)
+        self._announcer = Announcer(client, writer, metrics)
+        source = Source(SCHEDULED_JOBS, Task.STATUS, observed.schedules, self._announcer.note_stored)
         self._statuses = Statuses(client, writer, agenda, observed.wake, source)
         agenda.on(Task.CREATE, self._start_due)
 
@@ -80,6 +81,10 @@ class Effects:
     def forget(self, uid: str) -> None:
         """Write nothing any more for a ScheduledJob that is gone."""
         self._statuses.forget(uid)
+
+    def tell_stopped(self, track: Track, job: ScheduledJob) -> None:
+        """Tell that a schedule starts nothing more until its status can be stored."""
+        self._announcer.announce(job, describe_stop(track.refusal))
 
     def _note_capped(self, deletes: Iterable[ObservedJob], choice: Choice) -> None:
         news = [job for job in deletes if job.uid in choice.capped]

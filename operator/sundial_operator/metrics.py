@@ -25,6 +25,7 @@ GAUGES = {
     "longest_start_wait_seconds": "For how long the start that waits the longest has waited for its turn.",
     "decisions_waiting": "ScheduledJobs that are to be looked at now.",
     "scheduled_jobs": "ScheduledJobs in the store.",
+    "schedules_not_stored": "ScheduledJobs that start nothing because their statuses cannot be stored.",
     "jobs": "Jobs in the store.",
     "finished_jobs": "Finished Jobs in the store, which the installation's cap is about.",
     "schedules_awaiting_mirror": "ScheduledJobs with Jobs kept until the database has them.",

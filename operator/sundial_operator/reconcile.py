@@ -102,6 +102,11 @@ class Reconciler:
         """How many ScheduledJobs are to be looked at now."""
         return len(self._due.keys() | self._changed.keys())
 
+    @property
+    def stopped(self) -> int:
+        """How many ScheduledJobs start nothing because too little of them could be stored."""
+        return sum(track.is_stopped for track in self._tracks.values())
+
     async def run(self) -> None:
         """Work on what is due and what has changed, for ever."""
         while True:
@@ -133,6 +138,8 @@ class Reconciler:
             decision = decide(view, now, self._find_limits(uid))
         if decision.reset_at is not None and track.reset_at is None:
             log.warning("an instant of the future was reset", namespace=job.ns, name=job.name)
+        if decision.is_stopped and not track.is_stopped:
+            self._effects.tell_stopped(track, job)
         self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
         self.mirror.note(uid, decision.deletes)
         self._effects.apply(track, job, decision)

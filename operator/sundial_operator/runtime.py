@@ -282,6 +282,7 @@ class Runtime:
         watch("slow_namespaces", lambda: self._writer.slow_namespaces)
         watch("longest_start_wait_seconds", lambda: self._writer.longest_start_wait)
         watch("decisions_waiting", lambda: self._reconciler.waiting)
+        watch("schedules_not_stored", lambda: self._reconciler.stopped)
         self._metrics.watch_restarts(lambda: sum(reflector.restarts for reflector in self._watches))
         watch("scheduled_jobs", lambda: len(self.stores.schedules))
         watch("jobs", lambda: len(self.stores.jobs))

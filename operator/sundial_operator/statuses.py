@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from sundial_core.foreign_text import trim_message
 from sundial_core.memory import Companion
 from sundial_core.model import JsonObject
 from sundial_core.patches import Reported
@@ -92,7 +93,7 @@ class Statuses(Generic[V]):
         """Write the status that was decided for an object in its turn; NONE: there is nothing to write."""
         key = Key(self._task, companion.uid)
         if urgency is Urgency.NONE:
-            companion.patch_failures = 0
+            companion.patch_failures, companion.refusal = 0, ""
             self.forget(companion.uid)
             return
         self._companions[companion.uid] = companion
@@ -139,7 +140,7 @@ class Statuses(Generic[V]):
             else:
                 self._postpone(companion, item, str(error), error.retry_after)
         else:
-            companion.patch_failures = 0
+            companion.patch_failures, companion.refusal = 0, ""
             self._note_stored(item, answer.get("status") or {})
             self._store.put(answer)
 
@@ -159,6 +160,7 @@ class Statuses(Generic[V]):
 
     def _postpone(self, companion: Companion, item: V, error: str, retry_after: float | None) -> None:
         companion.patch_failures += 1
+        companion.refusal = trim_message(error)
         delay = find_back_off(companion.patch_failures, retry_after)
         log.warning(
             "writing a status failed",

@@ -339,3 +339,13 @@ async def test_a_rebuilt_database_gives_functions_the_same_ids(connection: Async
     await mirror(connection, schedule(10, function="other"))
     await mirror(connection, *reversed(both))
     assert await read(connection, "task_functions", "resource_name, id", "id > 1") == ids
+
+
+async def test_a_run_that_a_status_does_not_list_goes_on(connection: AsyncConnection) -> None:
+    told = {"cursor": format_instant(at(400)), "recentSlots": [entry(slot) for slot in range(400, 370, -1)]}
+    ranges = [{"from": format_instant(at(1)), "to": format_instant(at(100))}]
+    omitted = {"activeOmitted": {"count": 100, "oldestSlot": format_instant(at(1)), "ranges": ranges}}
+    await mirror(connection, schedule(30, status=told | omitted), job("Complete"))
+    assert await read(connection, "scheduled_job_executions", "status") == ["running"]
+    await mirror(connection, schedule(31, status=told))
+    assert await read(connection, "scheduled_job_executions", "status") == ["success"]

@@ -17,6 +17,7 @@ from mirrored import (
     INSTANCE,
     RUN_ID,
     asked_fact,
+    build_schedule,
     build_termination,
     job_fact,
     pod_fact,
@@ -25,11 +26,13 @@ from mirrored import (
     tell,
     told_fact,
 )
-from situations import UID
+from situations import UID, at, build_observed, build_scheduled_job, build_spec, look
 
 from sundial_api.executions.schemas import AttemptRead
 from sundial_api.mirror.executions import UNKNOWN_STANDING, Standing, build_row, load, merge, settle
 from sundial_api.mirror.facts import Asked, Fact, JobPart, Version
+from sundial_api.mirror.rows import to_row
+from sundial_api.mirror.store import read_standing
 
 UNTOLD = stand(10, horizon=None)
 LEFT, ACTIVE, BEFORE = stand(10), stand(10, RUN_ID), stand(0)
@@ -99,6 +102,39 @@ def test_how_a_run_stands(facts: list[Fact], standing: Standing, shown: str) -> 
         f"{outcome.phase} {outcome.reason}" if outcome.phase.is_result and outcome.reason else outcome.phase
     )
     assert said == shown
+
+
+def stand_among_many(*without: int) -> Standing:
+    """Build what a schedule says of which 300 runs are active, but for those of some slots."""
+    spec = build_spec(schedule={"interval": {"seconds": 1}}, concurrency={"policy": "Allow"})
+    jobs = tuple(build_observed(slot, "Complete" if slot in without else "") for slot in range(1, 301))
+    row = build_schedule(look(build_scheduled_job(spec), 300.5, jobs).status, version=70).row
+    told = {"cursor": at(300), "oldest": row.recent_slots[19], "deleted_at": None}
+    return read_standing(to_row(row) | told)
+
+
+AMONG_MANY, ENDED_AMONG_MANY = stand_among_many(), stand_among_many(10)
+
+
+@pytest.mark.parametrize(
+    ("facts", "standing", "shown"),
+    [
+        pytest.param([job_fact(ready=True)], AMONG_MANY, "Running", id="it runs"),
+        pytest.param([job_fact("Complete")], AMONG_MANY, "Waiting", id="done, its end is not stored"),
+        pytest.param([job_fact("Failed"), told_fact()], AMONG_MANY, "Waiting", id="between two attempts"),
+        pytest.param([told_fact()], AMONG_MANY, "Pending", id="only told of"),
+        pytest.param([gone(job_fact(ready=True))], AMONG_MANY, "Running", id="its Job was deleted"),
+        pytest.param([told_fact("Cancelled")], AMONG_MANY, "Cancelled", id="its result is told"),
+        pytest.param([gone(job_fact("Complete"))], AMONG_MANY, "Succeeded", id="gone with its result"),
+        pytest.param([gone(asked_fact(verdict="Started"))], AMONG_MANY, "Pending", id="asked for"),
+        pytest.param([job_fact("Complete")], ENDED_AMONG_MANY, "Succeeded", id="done, and stored"),
+        pytest.param([gone(job_fact())], ENDED_AMONG_MANY, "Failed", id="gone, and stored"),
+    ],
+)
+def test_a_run_that_is_not_listed_ends_no_sooner_than_that_is_stored(
+    facts: list[Fact], standing: Standing, shown: str
+) -> None:
+    assert settle_facts(facts, standing).phase == shown
 
 
 MANY = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def record(*facts: Judgement | Run, stored: RecentSlots | None = None) -> Recent
     recent = stored or RecentSlots(())
     for fact in facts:
         if isinstance(fact, Judgement):
-            recent.record_judgement(fact)
+            recent.record_judgements([fact])
         else:
             recent.record_start(fact)
             if fact.phase.is_result:
@@ -146,3 +147,17 @@ def test_what_was_missed_lately(facts: list[Any], expected: int | None) -> None:
 
 def test_a_run_whose_job_is_gone_is_recorded_as_cancelled() -> None:
     assert read(record(build_lost_run(run(10), at(30)))) == ["10 Started Cancelled JobDeleted"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_many_judgements_at_once_are_recorded_as_one_by_one(seed: int) -> None:
+    dice = random.Random(seed)
+    runs = [run(slot) for slot in range(10, 400, 10) if dice.random() < 0.2]
+    verdicts = [dice.choice((missed, skipped))(slot) for slot in range(15, 400, 10) if dice.random() < 0.8]
+    between = [at(slot + 5) for slot in range(15, 400, 10) if dice.random() < 0.1]
+    one_by_one, at_once = record(*runs), record(*runs)
+    one_by_one.part(between)
+    at_once.part(between)
+    record(*verdicts, stored=one_by_one)
+    at_once.record_judgements(dice.sample(verdicts, len(verdicts)))
+    assert at_once.build(set()) == one_by_one.build(set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -62,7 +63,9 @@ outages = st.one_of(
     st.tuples(st.just("be_away"), st.integers(1, 400), seconds),
     st.tuples(st.sampled_from(["hear", "grow_deaf"]), seconds),
     st.tuples(
-        st.just("meet_statuses"), st.sampled_from(["store", "store silently", "lose", "conflict"]), seconds
+        st.just("meet_statuses"),
+        st.sampled_from(["store", "store silently", "lose", "refuse", "conflict"]),
+        seconds,
     ),
 )
 changes = st.one_of(
@@ -125,6 +128,10 @@ def play(spec: dict[str, Any], script: list[tuple[Any, ...]]) -> Story:
     cluster = Cluster(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sundial_core.recent.KEPT", 1_000_000)
+        patch.setattr("sundial_core.omitted.MOST_LISTED", 2)
+        patch.setattr("sundial_core.backlog.MOST_STARTS", 5)
+        patch.setattr("sundial_core.backlog.LONGEST", timedelta(seconds=30))
+        patch.setattr("sundial_core.backlog.MOST_JUDGEMENTS", 20)
         story = Story(cluster, Process(cluster), [Era(compile_spec(spec), CREATED)])
         for step in script:
             story.play(step)

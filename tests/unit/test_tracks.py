@@ -21,9 +21,11 @@ from situations import (
 from sundial_core import names
 from sundial_core.conditions import Reason
 from sundial_core.creates import Answer, Create, Denied, Send
+from sundial_core.decide import Decision
 from sundial_core.instants import format_instant
 from sundial_core.manifests import Creator
 from sundial_core.memory import Track
+from sundial_core.queues import Waiting
 from sundial_core.runs import build_lost_run, build_run
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement, Verdict
@@ -85,6 +87,20 @@ def test_judgements_stay_until_the_cursor_has_passed_them() -> None:
     track.judgements = [skipped(20), skipped(30), skipped(40)]
     track.forget_stored(build_stored(30))
     assert track.recall().judgements == (skipped(40),)
+
+
+def test_judgements_on_slots_in_a_row_are_remembered_as_one() -> None:
+    track = build_track(5)
+    for judged in ((skipped(10), skipped(20)), (skipped(30),)):
+        track.remember(build_scheduled_job(), Decision(judgements=judged), at(30))
+    assert [(one.first, one.last, one.count) for one in track.judgements] == [(at(10), at(30), 3)]
+
+
+def test_a_slot_that_had_waited_is_remembered_by_itself() -> None:
+    track = build_track(5)
+    track.queued = (Waiting(at(10), at(10), Reason.ALREADY_ACTIVE),)
+    track.remember(build_scheduled_job(), Decision(judgements=(skipped(10), skipped(20))), at(20))
+    assert track.judgements == [skipped(10), skipped(20)]
 
 
 def test_nothing_is_forgotten_before_anything_is_stored() -> None:

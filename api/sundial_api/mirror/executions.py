@@ -18,7 +18,9 @@ from sundial_api.mirror.words import (
     name_trigger,
 )
 from sundial_core.conditions import Reason
+from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
+from sundial_core.omitted import NOTHING, Omitted
 from sundial_core.runs import Phase
 
 
@@ -54,13 +56,15 @@ class Execution:
 class Standing:
     """What the ScheduledJob of a run says of it: which runs are active, and up to where it has decided.
 
-    `horizon` is how far back `recentSlots` tells of every slot; none while it tells of all.
+    `omitted` says of which active runs its list is silent, `horizon` how far back `recentSlots` tells of
+    every slot; none while it tells of all.
     `is_known` is false while the mirror has not seen the object.
     """
 
     version: Version = OLDEST
     cursor: str | None = None
     active: frozenset[str] = frozenset()
+    omitted: Omitted = NOTHING
     horizon: str | None = None
     deleted_at: str | None = None
     is_known: bool = True
@@ -153,7 +157,7 @@ def has_left(execution: Execution, standing: Standing) -> bool:
     One that was just created is not told of yet: it has not left.
     """
     identity = execution.identity
-    if not standing.is_known or identity.run_id in standing.active:
+    if not standing.is_known or identity.run_id in standing.active or _is_omitted(execution, standing):
         return False
     if identity.trigger == "schedule" and identity.slot is not None:
         if standing.cursor is None or _instant(standing.cursor) < _instant(identity.slot):
@@ -164,6 +168,19 @@ def has_left(execution: Execution, standing: Standing) -> bool:
     is_past = standing.horizon is not None and _instant(begin) < _instant(standing.horizon)
     is_gone = _is_gone(execution) and standing.version > _find_version(execution)
     return execution.told is not None or is_past or is_gone
+
+
+def _is_omitted(execution: Execution, standing: Standing) -> bool:
+    """Tell whether a list that was cut short says nothing of a run: it may be active all the same.
+
+    A Job that is gone with its result tells that it has ended: else the Job would be there.
+    """
+    identity, job = execution.identity, execution.newest.job
+    if not standing.omitted.count or (job is not None and job.is_gone and Phase(job.phase).is_result):
+        return False
+    if identity.trigger != "schedule" or identity.slot is None:
+        return True
+    return standing.omitted.covers(parse_instant(identity.slot))
 
 
 def _find_version(execution: Execution) -> Version:

@@ -69,6 +69,7 @@ class ScheduleRow:
     epoch: int
     cursor: str | None
     active_runs: list[str]
+    active_omitted: JsonObject | None
     recent_slots: list[JsonObject]
 
 
@@ -166,6 +167,7 @@ def read_schedule(item: JsonObject, epoch: int) -> Schedule:
         epoch=epoch,
         cursor=status.get("cursor"),
         active_runs=[entry["runId"] for entry in active if entry.get("runId")],
+        active_omitted=clean_json(status.get("activeOmitted")),
         recent_slots=clean_json(status.get("recentSlots") or []),
     )
     return Schedule(row, (spec.get("taskFunctionRef") or {}).get("name", ""))

@@ -63,8 +63,9 @@ def _build_slot(schedule: Schedule, entry: JsonObject) -> SlotRow:
 def find_told(schedule: Schedule, before: list[JsonObject]) -> Iterator[Fact]:
     """Find what a status tells of runs that it did not tell before; an entry that is not read is left out."""
     row = schedule.row
+    known = {str(entry.get("runId")): entry for entry in before}
     for entry in row.recent_slots:
-        if "runId" not in entry or entry in before:
+        if "runId" not in entry or entry == known.get(str(entry["runId"])):
             continue
         try:
             yield read_told(entry, row.id, row.namespace, schedule.version)

@@ -85,6 +85,7 @@ READ_SCHEDULES = text(
 )
 READ_STANDINGS = text(
     "SELECT id, epoch, resource_version, deleted_at, history_floor, cursor, active_runs,"
+    " active_omitted,"
     f" recent_slots->{RECENT_KEPT - 1} AS oldest FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 FIND_NAMESAKES = text(

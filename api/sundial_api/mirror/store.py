@@ -37,6 +37,7 @@ from sundial_api.mirror.schedules import (
 )
 from sundial_api.mirror.slots import SlotRow
 from sundial_core.instants import format_instant
+from sundial_core.omitted import read_omitted
 
 WRITE_LOCK = 0x53_75_6E_4D_69_72_77
 """The advisory lock of transactions that write rows of the mirror."""
@@ -278,6 +279,7 @@ def read_standing(job: Row | None) -> Standing:
         version=Version(job["epoch"], job["resource_version"]),
         cursor=format_instant(job["cursor"]) if job["cursor"] else None,
         active=frozenset(job["active_runs"]),
+        omitted=read_omitted(job["active_omitted"] or {}),
         horizon=slots.find_oldest([job["oldest"]]) if job["oldest"] else None,
         deleted_at=format_instant(job["deleted_at"]) if job["deleted_at"] else None,
     )
