@@ -185,6 +185,13 @@ def record(kubectl: Kubectl, steps: tuple[Step, ...]) -> Iterator[JsonObject]:
         yield {"after": _keep(item), "managedFields": tell(item["metadata"]["managedFields"], begun)}
 
 
+def write_recording(recorded: dict[str, list[JsonObject]]) -> None:
+    """Write a recording, a step in a line."""
+    texts = {name: ",\n".join(map(json.dumps, steps)) for name, steps in recorded.items()}
+    scenarios = (f"{json.dumps(name)}: [\n{text}\n]" for name, text in texts.items())
+    RECORDING.write_text("{\n" + ",\n".join(scenarios) + "\n}\n")
+
+
 def tell(entries: list[JsonObject], begun: list[datetime]) -> list[JsonObject]:
     """Write managedFields in short: who, how, which leaves, and in which step, from 0, the time lies.
 
@@ -224,10 +231,10 @@ def _read_second() -> datetime:
 
 
 def _keep(item: JsonObject) -> JsonObject:
-    metadata = {
-        name: item["metadata"][name] for name in ("labels", "annotations") if name in item["metadata"]
+    """Keep what users wrote; kubectl notes in an annotation what it applied, the namespace included."""
+    marks = {
+        kind: {name: text.replace(item["metadata"]["namespace"], "any") for name, text in found.items()}
+        for kind in ("labels", "annotations")
+        if (found := item["metadata"].get(kind))
     }
-    return {
-        "metadata": metadata,
-        "spec": {name: item["spec"][name] for name in TOUCHED if name in item["spec"]},
-    }
+    return {"metadata": marks, "spec": {name: item["spec"][name] for name in TOUCHED if name in item["spec"]}}

@@ -9,7 +9,7 @@ import json
 from functools import partial
 
 import pytest
-from user_edits import EDITOR, NAME, RECORDING, SCENARIOS, record
+from user_edits import EDITOR, NAME, RECORDING, SCENARIOS, record, write_recording
 
 from sundial_devcluster.cluster import Cluster
 
@@ -24,5 +24,5 @@ def test_the_recording_is_what_the_api_server_does(
         recorded[name] = list(record(kubectl, steps))
         kubectl("delete", "sj", NAME)
     if not RECORDING.exists():
-        RECORDING.write_text(json.dumps(recorded, indent=1) + "\n")
+        write_recording(recorded)
     assert recorded == json.loads(RECORDING.read_text())
