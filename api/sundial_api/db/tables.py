@@ -163,7 +163,7 @@ class ScheduledJob(Base):
     cursor: Mapped[datetime | None]
     active_runs: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
     """Ids of the runs in status.active; with the cursor it tells which runs have ended."""
-    active_omitted: Mapped[dict[str, Any] | None]
+    active_omitted: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What status.activeOmitted says: between which slots the runs are that status.active does not list."""
     recent_slots: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
     """What status.recentSlots told when it was mirrored last: what is new in it is found by that."""
