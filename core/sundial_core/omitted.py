@@ -73,12 +73,16 @@ def begin(run: Run) -> tuple[bool, datetime | None, str]:
     return instant is not None, instant, run.run_id
 
 
-def find_omitted(left_out: Iterable[Run], others: Iterable[Run]) -> Omitted:
-    """Say where the runs are that are left out; `others` are all those that are known besides."""
+def find_omitted(left_out: Iterable[Run], others: Iterable[Run], cursor: datetime) -> Omitted:
+    """Say where the runs are that are left out; `others` are all those that are known besides.
+
+    Runs of slots past the cursor are counted only: they have no entry yet that could be missing.
+    """
     left_out = list(left_out)
     if not left_out:
         return NOTHING
-    ranges = _find_ranges(sorted(_list_slots(left_out)), sorted(_list_slots(others)))
+    slots = sorted(slot for slot in _list_slots(left_out) if slot <= cursor)
+    ranges = _find_ranges(slots, sorted(_list_slots(others)))
     return _build(len(left_out), ranges[-MOST_RANGES:])
 
 

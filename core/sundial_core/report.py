@@ -77,7 +77,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     recent.part(one.slot for one in queued)
     schedule = report.plan.schedule if isinstance(report.plan, Plan) else None
     _correct(recent, tallies, [run for run in shown if is_contradicted(run, stored)], schedule)
-    active = [run for run in shown if run.holds_place]
+    active = sorted((run for run in report.runs if run.holds_place), key=omitted.begin)
     listed = omitted.choose_listed(active, stored.results)
     named = {run.run_id for run in listed}
     counted = [run for run in shown if run.run_id in named or not run.holds_place]
@@ -113,7 +113,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         "upcomingRuns": upcoming,
         "activeCount": len(active),
         "active": [_build_active(run) for run in listed],
-        "activeOmitted": build_omitted(_find_omitted(report, active, named)),
+        "activeOmitted": build_omitted(_find_omitted(report, active, named, cursor)),
         "queued": build_queue(queued),
         "recentSlots": recent.build(named | {run.run_id for run in ended if not _is_slot(run)}),
         "paused": _build_paused(report.hold),
@@ -187,10 +187,10 @@ def _count_results(recent: RecentSlots, tallies: Tallies, ended: list[Run]) -> N
             tallies.count_result(run)
 
 
-def _find_omitted(report: Report, active: list[Run], named: set[str]) -> Omitted:
+def _find_omitted(report: Report, active: list[Run], named: set[str], cursor: datetime) -> Omitted:
     """Say where the active runs are that are not listed; of a run that has ended a Job may be left."""
     left_out = [run for run in active if run.run_id not in named]
-    return find_omitted(left_out, (run for run in report.runs if not run.holds_place))
+    return find_omitted(left_out, (run for run in report.runs if not run.holds_place), cursor)
 
 
 def _find_cursor(report: Report, stored: Stored, now: datetime) -> datetime:
@@ -213,14 +213,17 @@ def _find_postponed(runs: Iterable[Run], stored: Stored) -> set[str]:
 
 
 def _is_shown(run: Run, cursor: datetime, stored: Stored) -> bool:
-    """Tell whether a run is active or newly decided; what ended and was stored before is history.
+    """Tell whether a run's entry is due: it is active or newly decided; what ended before is history.
 
-    A run that was asked for is shown as long as it has Jobs: no cursor tells whether it was counted.
+    A run that was asked for is shown as long as it has Jobs: no cursor tells whether it was counted. A slot's
+    entry comes when the cursor passes it, however active its run is.
     """
-    if run.run_id in stored.active or not _is_slot(run):
+    if not _is_slot(run):
         return True
     assert run.slot is not None
     if run.slot <= cursor and (stored.cursor is None or run.slot > stored.cursor):
+        return True
+    if run.run_id in stored.active and run.slot <= cursor:
         return True
     return stored.is_queued(run.slot) or stored.omits(run) or is_contradicted(run, stored)
 

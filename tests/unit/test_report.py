@@ -33,6 +33,10 @@ def see(now: float, *jobs: Any, memory: Memory | None = None, **state: Any) -> d
     return status
 
 
+def slot(seconds: float) -> str:
+    return format_instant(at(seconds))
+
+
 def creating(*slots: float) -> Memory:
     return Memory(judged_until=at(max(slots)), creating=frozenset(map(at, slots)))
 
@@ -244,6 +248,33 @@ def test_a_run_that_is_held_behind_another_create_is_not_lost_later() -> None:
     passed = see(26, build_observed(20, "Complete", ended=23), build_observed(10), status=held, **allow)
     assert passed["counters"]["verdicts"] == {"started": 2}
     assert (passed["lastResult"], passed["activeCount"]) == ("Succeeded", 1)
+
+
+def test_a_run_that_is_active_behind_another_create_is_counted_and_listed_but_has_no_entry_yet() -> None:
+    allow = {"concurrency": {"policy": "Allow"}}
+    for stored in ({}, see(25, build_observed(20), memory=creating(10), **allow)):
+        held = see(25, build_observed(20), memory=creating(10), status=stored, **allow)
+        assert (held["activeCount"], [entry["slot"] for entry in held["active"]]) == (1, [slot(20)])
+        assert "recentSlots" not in held
+    ended = see(27, build_observed(20, "Complete", ended=26), memory=creating(10), status=held, **allow)
+    assert (ended["activeCount"], "counters" in ended) == (0, False)
+    passed = see(28, build_observed(20, "Complete", ended=26), build_observed(10), status=ended, **allow)
+    assert passed["counters"]["verdicts"] == {"started": 2}
+
+
+def test_many_active_runs_behind_another_create_are_counted_as_started_once() -> None:
+    allow = {"concurrency": {"policy": "Allow"}}
+    jobs = [build_observed(seconds) for seconds in range(20, 2070, 10)]
+    held = see(2065, *jobs, memory=creating(10), **allow)
+    assert (held["activeCount"], len(held["active"]), held["activeOmitted"]) == (205, 200, {"count": 5})
+    passed = see(2066, *jobs, build_observed(10), status=held, **allow)
+    assert passed["counters"]["verdicts"] == {"started": 206}
+
+
+def test_a_job_of_a_slot_that_was_decided_long_ago_is_counted_and_listed() -> None:
+    stored = see(95, build_observed(90, "Complete", ended=93)) | {"recentSlots": []}
+    status = see(95, build_observed(10), status=stored)
+    assert (status["activeCount"], [entry["slot"] for entry in status["active"]]) == (1, [slot(10)])
 
 
 @pytest.mark.parametrize(
