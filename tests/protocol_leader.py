@@ -172,8 +172,8 @@ class Leaders:
         item["metadata"]["resourceVersion"] = str(leader.version)
         job = parse_scheduled_job(item)
         seen = tuple(map(self._observe, leader.jobs))
-        track.observe(job, seen)
-        decision = decide(View(job, self._plan, seen, track.recall()), self.now, self._limits)
+        ours = track.observe(job, seen).ours
+        decision = decide(View(job, self._plan, ours, track.recall()), self.now, self._limits)
         orders = track.remember(job, decision, self.now)
         leader = self._read_missing(leader, track, orders.reads, truth)
         requests = []

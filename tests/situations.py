@@ -95,7 +95,7 @@ def build_job_item(
     run_id = how.get("run_id") or names.build_run_id(UID, at(slot or 0))
     attempt, created = how.get("attempt", 1), how.get("created", slot or 0)
     name = names.build_job_name("tick", run_id, attempt)
-    annotations = {names.ATTEMPT: str(attempt)} | how.get("marks", {})
+    annotations = {names.ATTEMPT: str(attempt), names.RETRIES_USED: str(attempt - 1)} | how.get("marks", {})
     if slot is not None:
         annotations[names.SCHEDULED_FOR] = format_instant(at(slot))
     counts = how.get("counts", {"failed": 1} if "Fail" in condition else {})

@@ -87,6 +87,14 @@ class Story:
         """Let a user cancel the newest Job's run."""
         self.cluster.cancel()
 
+    def tamper(self, mark: str, value: str | None) -> None:
+        """Let a user change a mark of the newest Job, or remove it."""
+        self.cluster.mark(mark, value)
+
+    def copy_job(self, field: str) -> None:
+        """Let a user create a copy of the newest Job, which never ends, elsewhere or under another name."""
+        self.cluster.copy_job(**{field: f"copy-{self.cluster.version}"})
+
     def hold(self, by: str) -> None:
         """Hold the starts of the installation, or let them go on."""
         self.process.circumstances = replace(self.process.circumstances, held_by=by)

@@ -35,7 +35,7 @@ from sundial_core.decide import Decision, decide
 from sundial_core.endings import Ending, build_ending_patch
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.manifests import Creator
-from sundial_core.memory import Orders, Track
+from sundial_core.memory import Finding, Orders, Track
 from sundial_core.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, parse_job
@@ -50,9 +50,10 @@ LONG_AFTER = datetime.max.replace(tzinfo=CREATED.tzinfo)
 
 @dataclass
 class Cluster(Edited):
-    """The API server's side: the truth. `made` counts creates."""
+    """The API server's side: the truth. `made` counts creates, `copies` of ours are users', and endless."""
 
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    copies: list[dict[str, Any]] = field(default_factory=list)
     made: Counter[str] = field(default_factory=Counter)
     made_slots: dict[datetime, str] = field(default_factory=dict)
     made_runs: dict[str, str] = field(default_factory=dict)
@@ -132,6 +133,22 @@ class Cluster(Edited):
             job["metadata"] = merge(job["metadata"], {"annotations": {names.CANCEL: "true"}})
             self._touch_job(job)
 
+    def mark(self, mark: str, value: str | None) -> None:
+        """Let a user change a mark of the newest Job, or remove it; those of its Pods cannot be changed."""
+        if self.jobs:
+            job = self.jobs[list(self.jobs)[-1]]
+            kind = "labels" if mark in job["metadata"]["labels"] else "annotations"
+            job["metadata"] = merge(job["metadata"], {kind: {mark: value}})
+            self._touch_job(job)
+
+    def copy_job(self, **changes: str) -> None:
+        """Let a user create a copy of the newest Job that differs in name or namespace."""
+        if self.jobs:
+            job = self.jobs[list(self.jobs)[-1]]
+            self.version += 1
+            own = {"uid": f"copy-{self.version}", "resourceVersion": str(self.version)}
+            self.copies.append(job | {"metadata": job["metadata"] | own | changes, "status": {}})
+
     def find_next_end(self) -> datetime | None:
         """Find when the next Job will end."""
         return min((job["plan"]["ends"] for job in self.jobs.values() if not job["status"]), default=None)
@@ -190,6 +207,10 @@ class Cluster(Edited):
         results = {"Complete": "Succeeded", "DeadlineExceeded": "Cancelled"}
         self.results[job["metadata"]["name"]] = results.get(job["plan"]["result"], "Failed")
 
+    def touch_job(self, name: str) -> None:
+        """Let a user change something of a Job."""
+        self._touch_job(self.jobs[name])
+
     def _touch_job(self, job: dict[str, Any]) -> None:
         self.version += 1
         job["metadata"] = job["metadata"] | {"resourceVersion": str(self.version)}
@@ -226,7 +247,8 @@ class Process:
     def listen(self) -> None:
         """Take the news from the watches."""
         self.job: ScheduledJob = parse_scheduled_job(self.cluster.item)
-        seen = {item["metadata"]["uid"]: self._parse(item) for item in self.cluster.jobs.values()}
+        items = (*self.cluster.copies, *self.cluster.jobs.values())
+        seen = {item["metadata"]["uid"]: self._parse(item) for item in items}
         for uid, gone in self.jobs.items():
             if uid not in seen:
                 self._lose(gone)
@@ -260,13 +282,21 @@ class Process:
         if not self.is_deaf:
             self.listen()
         jobs, now = tuple(self.jobs.values()), self.now
-        self.track.observe(self.job, jobs, self.asking.seen)
+        custody = self.track.observe(self.job, jobs, self.asking.seen)
         if self.track.plan is None or self.track.plan_key != (self.job.generation, "", 0):
             self.track.adopt_plan((self.job.generation, "", 0), build_plan(self.job))
         plan = self.track.plan
         assert plan is not None
         memory = replace(self.track.recall(), asked=self.asking.decided)
-        view = View(self.job, plan, jobs, memory, circumstances=self.circumstances, asked=self.asking.seen)
+        view = View(
+            self.job,
+            plan,
+            custody.ours,
+            memory,
+            circumstances=self.circumstances,
+            asked=self.asking.seen,
+            strangers=custody.strangers,
+        )
         decision = decide(view, now, Limits(TOMBSTONE))
         self.wake_at = decision.wake_at and decision.wake_at - self.circumstances.skew
         assert self.wake_at is None or self.wake_at > self.cluster.now
@@ -296,9 +326,11 @@ class Process:
         for run in orders.reads:
             answer = self.cluster.answer(Read(run.job_name, Purpose.ADOPT))
             self.track.reading.discard(run.run_id)
-            self.track.take_read(run, answer, self.now)
-            if isinstance(answer, Answered):
+            finding = self.track.take_read(run, answer, self.now)
+            if finding is Finding.THERE and isinstance(answer, Answered):
                 self._see(answer.item)
+            elif finding is Finding.GONE:
+                self.jobs = {uid: job for uid, job in self.jobs.items() if job.name != run.job_name}
         self._patch()
         self.asking.apply(decision.asked, self.status_mode)
 
@@ -317,11 +349,13 @@ class Process:
         self.jobs[job.uid] = job
 
     def _end(self, ending: Ending) -> None:
+        assert not ending.job.uid.startswith("copy-")
         with contextlib.suppress(ApiError, ApiUnreachable):
             self._see(self.cluster.patch(ending.job.name, build_ending_patch(ending)))
         self.track.ending.discard(ending.job.uid)
 
     def _delete(self, job: ObservedJob) -> None:
+        assert not job.uid.startswith("copy-")
         if job.name in self.cluster.jobs:
             self.deleted.append((job, self.cluster.item["status"], self.cluster.now))
             del self.cluster.jobs[job.name]
@@ -329,7 +363,7 @@ class Process:
 
     def _lose(self, job: ObservedJob) -> None:
         now = self.cluster.now
-        self.track.lose(job, read_run(job, (), now), now)
+        self.track.lose(job, read_run(job, (), now), now, self.asking.seen)
 
     def _patch(self) -> None:
         """Patch as `Statuses` does; the answer is taken at once unless it is lost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from sundial_core.holds import Hold
 from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.plans import Plan, Problem
-from sundial_core.runs import Phase
+from sundial_core.runs import ObservedJob, Phase
 
 LONGEST_MESSAGE = 1000
 """How much is shown of what is wrong with a spec: the words may be its author's."""
@@ -92,6 +92,28 @@ def judge_missed(entry: Mapping[str, object] | None) -> Aspect:
     first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
     message = f"{entry.get('count', 1)} missed, from {first} to {last}: {entry['reason']}"
     return Aspect(ConditionType.MISSED_RUNS, True, Reason.SLOTS_MISSED, message)
+
+
+def judge_jobs(ours: Iterable[ObservedJob], strangers: Collection[ObservedJob]) -> Aspect | None:
+    """Tell which Jobs are not what they say; None where all are."""
+    changed = sorted(f"{job.name} ({', '.join(job.changed)})" for job in ours if job.changed)
+    named = sorted(job.name for job in strangers)
+    said = []
+    if changed:
+        said.append(f"marks were changed, and what was decided before counts: {_list_some(changed)}")
+    if named:
+        said.append(f"not taken for runs of this schedule: {_list_some(named)}")
+    reason = Reason.MARKS_CHANGED if changed else Reason.JOB_NOT_OURS
+    return Aspect(ConditionType.JOBS_RECOGNIZED, False, reason, "; ".join(said)) if said else None
+
+
+def _list_some(words: list[str]) -> str:
+    more = len(words) - MOST_NAMED
+    return ", ".join(words[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+MOST_NAMED = 3
+"""How many Jobs a condition names; the log names all."""
 
 
 def build_conditions(

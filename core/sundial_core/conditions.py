@@ -14,6 +14,7 @@ class ConditionType(StrEnum):
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"  # how the newest ended run ended
     MISSED_RUNS = "MissedRuns"  # slots that counted did not start in time
     CLOCK_TRUSTED = "ClockTrusted"  # the operator's clock agrees with the API server's
+    JOBS_RECOGNIZED = "JobsRecognized"  # False while a Job is not what it says, absent otherwise
     STARTED = "Started"  # a ScheduledJobRun has its first Job
     COMPLETE = "Complete"  # a ScheduledJobRun has ended, however it ended
 
@@ -56,6 +57,10 @@ class Reason(StrEnum):
     CLOCK_SKEWED = "ClockSkewed"  # more than 5 s off
     CLOCK_UNTRUSTED = "ClockUntrusted"  # more than 60 s off: nothing starts
     CURSOR_AHEAD = "CursorAhead"  # a stored cursor or effectiveFrom was in the future and was reset
+
+    # JobsRecognized
+    MARKS_CHANGED = "MarksChanged"  # of a Job of ours; what was decided counts
+    JOB_NOT_OURS = "JobNotOurs"  # a Job names the ScheduledJob as controller, and is no run's
 
     # Skipped
     ALREADY_ACTIVE = "AlreadyActive"  # maxInstances runs were active

@@ -13,6 +13,7 @@ from enum import StrEnum
 from sundial_core.attempts import NextAttempt
 from sundial_core.circumstances import Circumstances, Trust
 from sundial_core.conditions import Reason
+from sundial_core.custody import is_job_of
 from sundial_core.endings import is_ending
 from sundial_core.foreign_text import trim_message
 from sundial_core.manifests import Attempt, Creator, build_job, build_retry_job
@@ -229,7 +230,7 @@ class Create:
         """Build the Job: from the user's template, or for a retry from the Job of the attempt before."""
         if self.follows is None:
             return Send(build_job(self.attempt, self.template, creator))
-        return Send(build_retry_job(self.template, self.follows, self.attempt.job_name, creator))
+        return Send(build_retry_job(self.template, self.follows, self.attempt, creator))
 
     def _take_sent(self, request: Send, answer: Answer, now: datetime) -> Step:
         if isinstance(answer, Answered):
@@ -245,7 +246,9 @@ class Create:
         """Copy the Job of the attempt before, unless it is gone or somebody has ended the run."""
         assert self.follows is not None
         if isinstance(answer, Answered):
-            is_same = answer.item["metadata"]["uid"] == self.follows.after.uid
+            after = self.follows.after
+            is_same = answer.item["metadata"]["uid"] == after.uid
+            is_same = is_same and is_job_of(answer.item, self.attempt.owner, after.run_id, after.name)
             if not is_same or is_ending(parse_job(answer.item)):
                 return Dropped()
             self.template = answer.item
@@ -314,9 +317,5 @@ def compute_back_off(tries: int) -> float:
 
 
 def is_same_attempt(item: JsonObject, attempt: Attempt) -> bool:
-    """Tell whether a Job is ours: controller, run and attempt are equal; the term does not matter."""
-    try:
-        job = parse_job(item)
-    except (KeyError, TypeError, ValueError):
-        return False
-    return (job.owner_uid, job.run_id, job.attempt) == (attempt.owner.uid, attempt.run_id, attempt.attempt)
+    """Tell whether a Job is ours and of that run and attempt; the term does not matter."""
+    return is_job_of(item, attempt.owner, attempt.run_id, attempt.job_name)

@@ -10,7 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sundial_core import asked, attempts, backlog, corrections, endings, names, resets, runs, starts, verdicts
+from sundial_core import (
+    asked,
+    aspects,
+    attempts,
+    backlog,
+    corrections,
+    endings,
+    names,
+    resets,
+    runs,
+    starts,
+    verdicts,
+)
 from sundial_core.asked import Answers, Scene
 from sundial_core.attempts import NextAttempt
 from sundial_core.backlog import Backlog
@@ -134,6 +146,7 @@ def _build_report(view: View, moment: Moment, known: Mapping[str, Run], placed: 
         following=find_following(view.plan, moment.hold, low),
         seen=moment.seen,
         clock=resets.judge_clock(view.circumstances, stored, view, now),
+        jobs=aspects.judge_jobs(view.jobs, [job for job in view.strangers if job.ns == view.job.ns]),
     )
 
 

@@ -13,6 +13,7 @@ from sundial_core import names
 from sundial_core.attempts import NextAttempt
 from sundial_core.instants import format_instant
 from sundial_core.leases import format_micro_time
+from sundial_core.marks import read_timeout
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob
 from sundial_core.runs import Trigger
@@ -106,49 +107,40 @@ def build_job(attempt: Attempt, template: JsonObject, creator: Creator) -> JsonO
     }
 
 
-def build_retry_job(previous: JsonObject, following: NextAttempt, name: str, creator: Creator) -> JsonObject:
+def build_retry_job(
+    previous: JsonObject, following: NextAttempt, attempt: Attempt, creator: Creator
+) -> JsonObject:
     """Build the Job of the next attempt from that of the one before: an edit applies to later runs only.
 
-    What the API server and the Job controller added to it is left out, and so is what ended it early. The
-    installation is the creator's, which may have adopted the run: another one's fence would refuse the Job.
+    What the API server and the Job controller added to it is left out, and so is what ended it early. Our
+    marks are written anew: somebody may have changed those of the Job before. The installation is the
+    creator's, which may have adopted the run: another one's fence would refuse the Job.
     """
-    marks = {
-        names.ATTEMPT: str(following.number),
-        names.TERM: str(creator.term),
-        names.INSTANCE: creator.instance,
+    labels, marks = build_labels(attempt, creator), build_annotations(attempt, creator)
+    marks |= {
         names.RETRIES_USED: str(following.retries_used),
         names.DISRUPTIONS: str(following.disruptions),
     }
+    del marks[names.GENERATION]  # of which the first attempt was made
     metadata, spec = previous["metadata"], previous["spec"]
     pod = spec["template"]
-    kept = {
-        field: value
-        for field, value in spec.items()
-        if field not in ("selector", "manualSelector", "suspend")
-    }
-    installation = {names.INSTALLATION: creator.installation}
-    timeout = metadata["annotations"].get(names.TIMEOUT)
-    if timeout is not None:
-        kept["activeDeadlineSeconds"] = int(timeout)
+    left_out = ("selector", "manualSelector", "suspend")
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {
-            "name": name,
-            "namespace": metadata["namespace"],
-            "labels": _without_controllers(metadata["labels"]) | installation,
-            "annotations": _renewed(metadata["annotations"], marks),
-            "ownerReferences": metadata["ownerReferences"],
-        },
-        "spec": kept
+        "metadata": _copy_marked(metadata, labels, marks)
         | {
+            "name": attempt.job_name,
+            "namespace": metadata["namespace"],
+            "ownerReferences": [_owner_reference(attempt.owner)],
+        },
+        "spec": {field: value for field, value in spec.items() if field not in left_out}
+        | {
+            "activeDeadlineSeconds": read_timeout(previous),
             "template": {
-                "metadata": {
-                    "labels": _without_controllers(pod["metadata"]["labels"]) | installation,
-                    "annotations": _renewed(pod["metadata"]["annotations"], _pick_pod_marks(marks)),
-                },
+                "metadata": _copy_marked(pod.get("metadata") or {}, labels, _pick_pod_marks(marks)),
                 "spec": _with_attempt(pod["spec"], following.number),
-            }
+            },
         },
     }
 
@@ -207,8 +199,18 @@ def _pick_pod_marks(annotations: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in annotations.items() if key in POD_MARKS}
 
 
+def _copy_marked(
+    metadata: Mapping[str, Any], labels: Mapping[str, str], marks: Mapping[str, str]
+) -> JsonObject:
+    """Copy the labels and annotations of the attempt before, with ours written anew."""
+    return {
+        "labels": _without_controllers(metadata.get("labels") or {}) | dict(labels),
+        "annotations": _renewed(metadata.get("annotations") or {}, marks),
+    }
+
+
 def _renewed(annotations: Mapping[str, str], marks: Mapping[str, str]) -> dict[str, str]:
-    of_one_attempt = (names.ENDED, names.ENDED_MESSAGE, names.TIMEOUT, names.CANCEL)
+    of_one_attempt = (names.ENDED, names.ENDED_MESSAGE, names.TIMEOUT, names.CANCEL, names.SCHEDULED_FOR)
     kept = {
         key: value
         for key, value in annotations.items()

@@ -9,20 +9,25 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum
 
 from sundial_core.attempts import NextAttempt
 from sundial_core.backlog import Backlog
 from sundial_core.circumstances import Circumstances
 from sundial_core.creates import (
     Answer,
+    Answered,
     Create,
     Created,
     Denied,
     Dropped,
     Refused,
     Request,
+    Send,
     Step,
+    Unanswered,
 )
+from sundial_core.custody import Custody, is_job_of, is_ours, list_asked, sort_jobs
 from sundial_core.decide import Decision
 from sundial_core.endings import Ending
 from sundial_core.judgements import drop_stored, merge_judgements
@@ -35,7 +40,7 @@ from sundial_core.queues import Waiting
 from sundial_core.report import Urgency
 from sundial_core.resets import drop_future, pass_on
 from sundial_core.retention import is_stored_as_ended
-from sundial_core.runs import ObservedJob, Phase, Run, build_lost_run, build_run
+from sundial_core.runs import ObservedJob, Phase, Run, Trigger, build_lost_run, build_run
 from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement
@@ -82,9 +87,21 @@ class Orders:
     reads: tuple[Run, ...] = ()
 
 
+class Finding(Enum):
+    """What an uncached read has told of the Job of an attempt."""
+
+    THERE = "there"
+    GONE = "gone, or another's Job has its name"
+    UNKNOWN = "no answer"
+
+
 @dataclass(slots=True)
 class Track(Companion):
-    """The mutable companion of one ScheduledJob; `creates` are by run id, so each run has one at most."""
+    """The mutable companion of one ScheduledJob; `creates` are by run id, so each run has one at most.
+
+    `asked_runs` are those that somebody asked for and that have Jobs, `sent` those whose Job may exist and
+    has not been seen.
+    """
 
     plan_key: PlanKey | None = None
     plan: Plan | Problem | None = None
@@ -104,16 +121,39 @@ class Track(Companion):
     backlog: Backlog = field(default_factory=Backlog)
     withheld: tuple[Judgement, ...] = ()
     is_stopped: bool = False
+    parent: Owner | None = None
+    asked_runs: frozenset[str] = frozenset()
+    sent: set[str] = field(default_factory=set)
 
     def observe(
-        self, job: ScheduledJob, jobs: Iterable[ObservedJob], asked: Iterable[ScheduledJobRun] = ()
-    ) -> None:
-        """Forget what is seen or stored by now: done before each decision."""
-        self.forget_created(jobs)
+        self,
+        job: ScheduledJob,
+        jobs: Collection[ObservedJob],
+        asked: Collection[ScheduledJobRun] = (),
+    ) -> Custody:
+        """Tell which Jobs are ours, and forget what is seen or stored by now: done before each decision."""
+        self.parent = Owner(job.ns, job.name, job.uid, job.generation)
+        custody = self._sort(job, jobs, asked)
+        self.forget_created(custody.ours)
         self.forget_answered(asked)
         self.stored_status = job.status
         if self.judgements or self.withheld or self.lost or self.failed:
             self.forget_stored(parse_stored(job.status))
+        return custody
+
+    def _sort(
+        self, job: ScheduledJob, jobs: Collection[ObservedJob], requests: Iterable[ScheduledJobRun]
+    ) -> Custody:
+        """Sort the Jobs; a run that was asked for stays one when its ScheduledJobRun is deleted."""
+        known = self._list_asked().intersection(one.run_id for one in jobs)
+        self.asked_runs = known | list_asked(jobs, job, job.status, requests)
+        self.sent -= self.asked_runs
+        return sort_jobs(jobs, job, self.asked_runs)
+
+    def _list_asked(self) -> frozenset[str]:
+        """List the runs that this process knows to be asked for, by their Jobs or by what it has sent."""
+        creating = (run_id for run_id, one in self.creates.items() if one.attempt.trigger != Trigger.SCHEDULE)
+        return self.asked_runs.union(self.sent, creating)
 
     def recall(self) -> Memory:
         """Show what is remembered, for a decision."""
@@ -177,12 +217,23 @@ class Track(Companion):
 
     def take(self, create: Create, request: Request, answer: Answer, creator: Creator, now: datetime) -> Step:
         """Learn from the answer to a request: what to ask next, or what came of the create."""
-        return self._settle(create, create.take(request, answer, creator, now), now)
+        step = create.take(request, answer, creator, now)
+        is_lost = isinstance(request, Send) and isinstance(answer, Unanswered)
+        if (is_lost or isinstance(step, Created)) and create.attempt.trigger is not Trigger.SCHEDULE:
+            self.sent.add(create.attempt.run_id)
+        return self._settle(create, step, now)
 
-    def take_read(self, run: Run, answer: Answer, now: datetime) -> None:
-        """Learn whether the Job of an active run that no store has is gone."""
-        if isinstance(answer, Denied) and answer.status == 404:
-            self.lost[run.run_id] = build_lost_run(run, now)
+    def take_read(self, run: Run, answer: Answer, now: datetime) -> Finding:
+        """Learn whether the Job of an active run is there: it is not where its name is another's."""
+        if isinstance(answer, Answered) and self._is_job_of(answer.item, run):
+            return Finding.THERE
+        if not isinstance(answer, Answered) and not (isinstance(answer, Denied) and answer.status == 404):
+            return Finding.UNKNOWN
+        self.lost[run.run_id] = build_lost_run(run, now)
+        return Finding.GONE
+
+    def _is_job_of(self, item: JsonObject, run: Run) -> bool:
+        return self.parent is not None and is_job_of(item, self.parent, run.run_id, run.job_name)
 
     def _settle(self, create: Create, step: Step, now: datetime) -> Step:
         """Keep what came of a create for good, unless its Job was seen or it was given up meanwhile."""
@@ -262,8 +313,18 @@ class Track(Companion):
             holds_place=False,
         )
 
-    def lose(self, job: ObservedJob, run: Run, now: datetime) -> None:
-        """Remember a run whose Job was deleted; deleted between two attempts, it is cancelled."""
+    def lose(
+        self, job: ObservedJob, run: Run, now: datetime, requests: Iterable[ScheduledJobRun] = ()
+    ) -> None:
+        """Remember a run whose Job was deleted; deleted between two attempts, it is cancelled.
+
+        `requests` may tell that somebody asked for it.
+        """
+        if self.parent is None:
+            return
+        asked = self._list_asked() | list_asked([job], self.parent, self.stored_status, requests)
+        if not is_ours(job, self.parent, asked):
+            return
         known = self.lost.get(job.run_id)
         if known is not None and known.attempt > job.attempt:
             return

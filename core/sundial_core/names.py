@@ -65,13 +65,32 @@ def build_installation(ns: str, release: str) -> str:
     return f"{name[:52]}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
 
 
+@lru_cache(maxsize=4096)
 def build_run_id(scheduled_job_uid: str, slot: datetime) -> str:
     """Name the run of a slot: uuid5 of the ScheduledJob's UID and the slot in RFC 3339, UTC."""
     return str(uuid.uuid5(uuid.UUID(scheduled_job_uid), format_instant(slot)))
 
 
-@lru_cache(maxsize=4096)
+def is_run_of(run_id: str, scheduled_job_uid: str, slot: datetime | None) -> bool:
+    """Tell whether a run is that of a slot; nothing is where the UID is none."""
+    try:
+        return slot is not None and run_id == build_run_id(scheduled_job_uid, slot)
+    except ValueError:
+        return False
+
+
 def build_job_name(scheduled_job: str, run_id: str, attempt: int) -> str:
     """Name the Job of an attempt; at most 63 characters for a ScheduledJob's name of at most 52."""
+    return f"{scheduled_job}-{_hash_attempt(run_id, attempt)}"
+
+
+def find_named_for(job_name: str, run_id: str, attempt: int) -> str:
+    """Find the ScheduledJob whose attempt has a Job of that name; empty when no attempt like this has."""
+    scheduled_job = job_name[: -JOB_HASH_CHARACTERS - 1]
+    return scheduled_job if job_name == build_job_name(scheduled_job, run_id, attempt) else ""
+
+
+@lru_cache(maxsize=4096)
+def _hash_attempt(run_id: str, attempt: int) -> str:
     digest = hashlib.sha256(f"{run_id}/{attempt}".encode()).digest()
-    return f"{scheduled_job}-{base64.b32encode(digest).decode().lower()[:JOB_HASH_CHARACTERS]}"
+    return base64.b32encode(digest[:10]).decode().lower()[:JOB_HASH_CHARACTERS]

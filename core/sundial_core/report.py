@@ -58,6 +58,7 @@ class Report:
     following: tuple[datetime, ...]
     seen: JsonObject
     clock: Aspect | None = None
+    jobs: Aspect | None = None
 
 
 def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
@@ -100,7 +101,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         aspects.judge_progressing(len(active)),
         aspects.judge_last_run(tallies.last_result),
         aspects.judge_missed(recent.find_missed()),
-        *([report.clock] if report.clock is not None else []),
+        *(aspect for aspect in (report.clock, report.jobs) if aspect is not None),
     ]
     status: JsonObject = {
         "observedGeneration": report.job.generation,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sundial_core import containers, names
+from sundial_core import containers, marks, names
 from sundial_core.conditions import Reason
 from sundial_core.foreign_text import clean_message
 from sundial_core.instants import parse_instant
@@ -50,6 +50,8 @@ class ObservedJob:
     `start_timeout_seconds` until a container must have started (0: not said). `had_pods`: a Pod was created.
     `ended` says why it was ended early, if it was, `ended_message` more of that; `is_cut_short`: while it
     ran, and not when it had failed by itself. `is_cancelled`: a person wants its run to end.
+    `named_for` is the ScheduledJob for whose run and attempt its name is right, empty when it is for none
+    (docs/semantics.md, "Which Jobs are ours"); `changed` are the marks that somebody has changed.
     """
 
     uid: str
@@ -77,33 +79,39 @@ class ObservedJob:
     ended_message: str = ""
     is_cut_short: bool = False
     is_cancelled: bool = False
+    named_for: str = ""
+    changed: tuple[str, ...] = ()
 
 
 POD_COUNTS = ("active", "ready", "terminating", "succeeded", "failed")
 
 
 def parse_job(item: JsonObject) -> ObservedJob:
-    """Read a Job of ours from its JSON.
+    """Read a Job with our label from its JSON, whatever has been done to its marks.
 
-    Raises KeyError or ValueError when our marks are missing or unreadable.
+    Without a controller, or where nothing tells its run and attempt, these are empty: it is nobody's.
     """
     metadata = item["metadata"]
-    labels: Mapping[str, str] = metadata["labels"]
-    annotations: Mapping[str, str] = metadata["annotations"]
+    annotations: Mapping[str, str] = metadata.get("annotations") or {}
     status = item.get("status") or {}
-    outcome = read_outcome(status)
-    slot = annotations.get(names.SCHEDULED_FOR)
+    created_at = parse_instant(metadata["creationTimestamp"])
+    outcome = read_outcome(status, created_at)
+    owner_uid = _controller_uid(metadata)
+    fixed = marks.read_fixed(item)
+    run_id, trigger, slot, attempt = _read_identity(fixed)
+    counts = retries_used, disruptions = marks.read_counts(annotations, attempt)
+    is_run = bool(run_id) and (trigger is not Trigger.SCHEDULE or names.is_run_of(run_id, owner_uid, slot))
     return ObservedJob(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
         ns=metadata["namespace"],
         name=metadata["name"],
-        owner_uid=_controller_uid(metadata),
-        run_id=labels[names.RUN],
-        trigger=Trigger(labels[names.TRIGGER]),
-        slot=parse_instant(slot) if slot else None,
-        attempt=int(annotations[names.ATTEMPT]),
-        created_at=parse_instant(metadata["creationTimestamp"]),
+        owner_uid=owner_uid,
+        run_id=run_id,
+        trigger=trigger,
+        slot=slot,
+        attempt=attempt,
+        created_at=created_at,
         phase=outcome.phase,
         reason=outcome.reason,
         message=outcome.message,
@@ -111,27 +119,34 @@ def parse_job(item: JsonObject) -> ObservedJob:
         released_at=outcome.released_at,
         is_deleting="deletionTimestamp" in metadata,
         ended=annotations.get(names.ENDED, ""),
-        retries_used=int(annotations.get(names.RETRIES_USED, 0)),
-        disruptions=int(annotations.get(names.DISRUPTIONS, 0)),
-        timeout_seconds=_read_timeout(item),
-        start_timeout_seconds=int(annotations.get(names.START_TIMEOUT, 0)),
+        retries_used=retries_used,
+        disruptions=disruptions,
+        timeout_seconds=marks.read_timeout(item),
+        start_timeout_seconds=marks.read_start_timeout(annotations),
         had_pods=any(status.get(count) for count in POD_COUNTS),
         ended_message=clean_message(annotations.get(names.ENDED_MESSAGE, "")),
         is_cut_short=names.TIMEOUT in annotations,
         is_cancelled=annotations.get(names.CANCEL, "false") != "false",
+        named_for=names.find_named_for(metadata["name"], run_id, attempt) if is_run else "",
+        changed=marks.find_changed(item, fixed, counts),
     )
 
 
-def _read_timeout(item: JsonObject) -> int:
-    kept = item["metadata"]["annotations"].get(names.TIMEOUT)
-    return int(kept or (item.get("spec") or {}).get("activeDeadlineSeconds") or 0)
+def _read_identity(fixed: marks.Fixed) -> tuple[str, Trigger, datetime | None, int]:
+    """Read which attempt of which run a Job is; where that cannot be read, of none."""
+    try:
+        slot = parse_instant(fixed.slot) if fixed.slot else None
+        return fixed.run or "", Trigger(fixed.trigger or ""), slot, marks.read_attempt(fixed.attempt or "")
+    except ValueError:
+        return "", Trigger.SCHEDULE, None, 0
 
 
 def _controller_uid(metadata: Mapping[str, Any]) -> str:
+    """Read by whose UID an object is controlled; empty without a controller."""
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("controller"):
             return str(owner["uid"])
-    raise ValueError("the Job has no controller")
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +160,13 @@ class Outcome:
     released_at: datetime | None = None
 
 
-def read_outcome(status: Mapping[str, Any]) -> Outcome:
+def read_outcome(status: Mapping[str, Any], created_at: datetime) -> Outcome:
     """Read a Job's conditions: FailureTarget is the result already, Failed that the Pods are gone too.
 
-    On a dead node a Job stays at FailureTarget; SuccessCriteriaMet likewise comes before Complete.
+    On a dead node a Job stays at FailureTarget; SuccessCriteriaMet likewise comes before Complete. Without
+    a time a condition counts from the Job's creation.
     """
-    true = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
+    true = {c.get("type"): c for c in status.get("conditions") or () if c.get("status") == "True"}
     final = true.get("Complete") or true.get("Failed")
     result = true.get("FailureTarget") or true.get("SuccessCriteriaMet") or final
     if result is None:
@@ -161,9 +177,14 @@ def read_outcome(status: Mapping[str, Any]) -> Outcome:
         phase=_result_phase(str(result["type"]), reason),
         reason=reason,
         message=clean_message(str(result.get("message", ""))),
-        result_at=parse_instant(result["lastTransitionTime"]),
-        released_at=parse_instant(final["lastTransitionTime"]) if final else None,
+        result_at=_read_time(result, created_at),
+        released_at=_read_time(final, created_at) if final else None,
     )
+
+
+def _read_time(condition: Mapping[str, Any], created_at: datetime) -> datetime:
+    text = condition.get("lastTransitionTime")
+    return parse_instant(text) if text else created_at
 
 
 def _result_phase(condition: str, reason: str) -> Phase:
@@ -188,6 +209,7 @@ class ObservedPod:
     has_started: bool
     failure: tuple[str, str] | None
     wait: tuple[str, str] | None = None
+    ns: str = ""
 
 
 def parse_pod(item: JsonObject) -> ObservedPod:
@@ -197,15 +219,19 @@ def parse_pod(item: JsonObject) -> ObservedPod:
     """
     metadata = item["metadata"]
     status = item.get("status") or {}
+    job_uid = _controller_uid(metadata)
+    if not job_uid:
+        raise ValueError("the Pod has no controller")
     failures = containers.list_failures(item)
     return ObservedPod(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
         owner_uid=metadata["labels"][names.SCHEDULED_JOB_UID],
-        job_uid=_controller_uid(metadata),
+        job_uid=job_uid,
         has_started=containers.has_started(item),
         failure=_describe_failure(failures[0]) if failures else None,
         wait=_find_wait(status, containers.list_all(item)),
+        ns=metadata.get("namespace", ""),
     )
 
 

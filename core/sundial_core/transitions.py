@@ -129,12 +129,13 @@ WORDS = {
     (ConditionType.READY, False): "NotReady",
     (ConditionType.SUSPENDED, True): "Suspended",
     (ConditionType.SUSPENDED, False): "Resumed",
+    (ConditionType.JOBS_RECOGNIZED, False): "JobsNotRecognized",
 }
 
 
 def _find_conditions(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
-    """Tell of Ready and Suspended."""
-    for kind in (ConditionType.READY, ConditionType.SUSPENDED):
+    """Tell of Ready and Suspended, and of Jobs that are not what they say."""
+    for kind in (ConditionType.READY, ConditionType.SUSPENDED, ConditionType.JOBS_RECOGNIZED):
         before, after = _find_condition(old, kind), _find_condition(new, kind)
         if after and _is_change(before, after):
             yield _describe_condition(kind, before, after)
@@ -150,9 +151,9 @@ def _is_change(before: JsonObject, after: JsonObject) -> bool:
 def _describe_condition(kind: ConditionType, before: JsonObject, after: JsonObject) -> Transition:
     """Describe a condition; that a new schedule is accepted, or has completed, is no news for people."""
     holds = after["status"] == "True"
-    is_usual = holds is (kind is ConditionType.READY)
+    is_usual = holds is (kind is not ConditionType.SUSPENDED)
     is_news = not is_usual or (before and before["status"] != after["status"])
-    is_trouble = not is_usual and kind is ConditionType.READY
+    is_trouble = not is_usual and kind is not ConditionType.SUSPENDED
     notice = Notice.WARNING if is_trouble else Notice.NORMAL
     return Transition(
         event=f"{kind.lower()} changed",

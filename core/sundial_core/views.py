@@ -62,7 +62,8 @@ class Memory:
 class View:
     """All that a decision is made from; `pods` are those of each Job, by its UID.
 
-    `asked` are the ScheduledJobRuns that name this ScheduledJob.
+    `jobs` are ours, `strangers` those that claim to be. `asked` are the ScheduledJobRuns that name this
+    ScheduledJob.
     """
 
     job: ScheduledJob
@@ -72,6 +73,7 @@ class View:
     pods: Mapping[str, tuple[ObservedPod, ...]] = field(default_factory=dict)
     circumstances: Circumstances = field(default_factory=Circumstances)
     asked: tuple[ScheduledJobRun, ...] = ()
+    strangers: tuple[ObservedJob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

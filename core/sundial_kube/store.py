@@ -88,6 +88,12 @@ class Store(Generic[V]):
         for value in missing:
             self._drop(value.uid, resource_version, value)
 
+    def forget(self, uid: str) -> None:
+        """Drop an object that an uncached read has not found."""
+        value = self._values.get(uid)
+        if value is not None:
+            self._drop(uid, value.resource_version, value)
+
     def _drop(self, uid: str, resource_version: int, last: V | None) -> None:
         self._deleted.pop(uid, None)
         self._deleted[uid] = resource_version

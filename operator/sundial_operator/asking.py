@@ -14,10 +14,13 @@ import structlog
 from sundial_core.asked import Answers, answer_orphans
 from sundial_core.asked_status import is_complete
 from sundial_core.circumstances import Trust
+from sundial_core.custody import is_ours
+from sundial_core.manifests import Owner
 from sundial_core.memory import Companion
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJobRun
 from sundial_core.report import Urgency
+from sundial_core.runs import ObservedJob
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import SCHEDULED_JOB_RUNS
@@ -80,10 +83,16 @@ class Asking:
             return
         decided = self.recall([request])
         status = decided.get(uid) or request.status
-        jobs = self._observed.jobs_of(status.get("scheduledJobUid", ""))
+        jobs = self._find_jobs(request, status.get("scheduledJobUid", ""))
         answers = answer_orphans([request], decided, jobs, read_clock())
         self._agenda.set(Key(Task.LOOK, uid), answers.wake_at)
         self.apply([request], answers)
+
+    def _find_jobs(self, request: ScheduledJobRun, parent_uid: str) -> list[ObservedJob]:
+        """Find what is left of the Jobs of its run."""
+        parent = Owner(request.ns, request.parent_name, parent_uid, 0)
+        jobs = self._observed.jobs_of(parent_uid)
+        return [job for job in jobs if job.run_id == request.uid and is_ours(job, parent, (request.uid,))]
 
     async def _delete(self, request: ScheduledJobRun) -> None:
         try:

@@ -21,12 +21,22 @@ SWEEP_SECONDS = 5.0
 
 
 class InstallationCap:
-    """Names the oldest finished Jobs beyond the cap; `wake` is called with the UID of each owner."""
+    """Names the oldest finished Jobs beyond the cap; `wake` is called with the UID of each owner.
 
-    def __init__(self, finished: Mapping[str, ObservedJob], most: int, wake: Callable[[str], None]) -> None:
+    Only those count of which `may_be_ours` is true: others are not ours to delete.
+    """
+
+    def __init__(
+        self,
+        finished: Mapping[str, ObservedJob],
+        most: int,
+        wake: Callable[[str], None],
+        may_be_ours: Callable[[ObservedJob], bool],
+    ) -> None:
         self._finished = finished
         self._most = most
         self._wake = wake
+        self._may_be_ours = may_be_ours
         self._excess: dict[str, set[str]] = {}
 
     def find_excess(self, owner_uid: str) -> frozenset[str]:
@@ -42,13 +52,14 @@ class InstallationCap:
     def sweep(self) -> None:
         """Find what is beyond the cap now."""
         before, self._excess = self._excess, {}
-        beyond = len(self._finished) - self._most
-        if beyond <= 0:
+        if len(self._finished) <= self._most:
             return
-        for job in heapq.nsmallest(beyond, self._finished.values(), key=_released_at):
+        ours = [job for job in self._finished.values() if self._may_be_ours(job)]
+        beyond = max(0, len(ours) - self._most)
+        for job in heapq.nsmallest(beyond, ours, key=_released_at):
             self._excess.setdefault(job.owner_uid, set()).add(job.uid)
-        if not before:
-            log.warning("more finished Jobs than the cap", finished=len(self._finished), most=self._most)
+        if beyond and not before:
+            log.warning("more finished Jobs than the cap", finished=len(ours), most=self._most)
         for owner_uid in self._excess:
             self._wake(owner_uid)
 

@@ -11,10 +11,10 @@ from functools import partial
 import structlog
 
 from sundial_core.conditions import Reason
-from sundial_core.creates import LONGEST_RETRY_SECONDS, Answered, Create, Created, Denied, Postponed
+from sundial_core.creates import LONGEST_RETRY_SECONDS, Answered, Create, Created, Postponed
 from sundial_core.decide import Decision
 from sundial_core.endings import Ending, build_ending_patch
-from sundial_core.memory import Track
+from sundial_core.memory import Finding, Track
 from sundial_core.objects import ScheduledJob
 from sundial_core.retention import Choice
 from sundial_core.runs import ObservedJob, Run
@@ -168,17 +168,27 @@ class Effects:
             self._look_again(track, RETRY_AFTER)
 
     async def _read(self, track: Track, ns: str, run: Run) -> None:
-        """Read the Job of an active run that no store has: only this can tell that it is gone."""
+        """Read the Job of an active run: only this can tell that it is gone, or that it goes on."""
         try:
             answer = await read_job(self._client, ns, run.job_name)
         finally:
             track.reading.discard(run.run_id)
-        track.take_read(run, answer, read_clock())
-        if isinstance(answer, Answered):
+        finding = track.take_read(run, answer, read_clock())
+        if finding is Finding.THERE and isinstance(answer, Answered):
             self._observed.jobs.put(answer.item)
-        else:
-            is_known = isinstance(answer, Denied) and answer.status == 404
-            self._look_again(track, timedelta(0) if is_known else RETRY_AFTER)
+        elif finding is Finding.GONE:
+            self._forget(track, run)
+        is_learned = finding is Finding.GONE or (finding is Finding.THERE and self._has(track, run))
+        self._look_again(track, timedelta(0) if is_learned else RETRY_AFTER)
+
+    def _has(self, track: Track, run: Run) -> bool:
+        return any(job.name == run.job_name for job in self._observed.jobs_of(track.uid))
+
+    def _forget(self, track: Track, run: Run) -> None:
+        """Forget a Job that is gone, although no watch has told so."""
+        for job in self._observed.jobs_of(track.uid):
+            if job.name == run.job_name and job.run_id == run.run_id:
+                self._observed.jobs.forget(job.uid)
 
     def _look_again(self, track: Track, after: timedelta = timedelta(0)) -> None:
         if after:

@@ -28,6 +28,7 @@ GAUGES = {
     "schedules_not_stored": "ScheduledJobs that start nothing because their statuses cannot be stored.",
     "jobs": "Jobs in the store.",
     "finished_jobs": "Finished Jobs in the store, which the installation's cap is about.",
+    "doubtful_jobs": "Jobs whose marks were changed, or that name a ScheduledJob and are no run's.",
     "schedules_awaiting_mirror": "ScheduledJobs with Jobs kept until the database has them.",
     "fence": "1 while the API server's fence refuses Jobs of an older term.",
 }

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 
+from sundial_core.custody import is_ours
 from sundial_core.foreign_text import redact
 from sundial_core.model import JsonObject
 from sundial_core.objects import (
@@ -53,12 +54,21 @@ class Observed:
         self.pods: Store[ObservedPod] = Store(parse_pod, self._pod_changed, self._reject)
 
     def jobs_of(self, uid: str) -> tuple[ObservedJob, ...]:
-        """The Jobs of the ScheduledJob of that UID."""
+        """The Jobs that have the ScheduledJob of that UID as controller, ours or not."""
         return tuple(self._jobs_of.get(uid, {}).values())
 
     def pods_of(self, jobs: Iterable[ObservedJob]) -> dict[str, tuple[ObservedPod, ...]]:
-        """The Pods of each of these Jobs, by the Job's UID."""
-        return {job.uid: tuple(self._pods_of[job.uid].values()) for job in jobs if job.uid in self._pods_of}
+        """The Pods of each of these Jobs, by the Job's UID; in another namespace it has none."""
+        return {
+            job.uid: tuple(pod for pod in self._pods_of[job.uid].values() if pod.ns == job.ns)
+            for job in jobs
+            if job.uid in self._pods_of
+        }
+
+    def may_be_ours(self, job: ObservedJob) -> bool:
+        """Tell whether a Job may be a run's of a ScheduledJob that is there, if somebody asked for it."""
+        parent = self.schedules.get(job.owner_uid)
+        return parent is not None and is_ours(job, parent, (job.run_id,))
 
     def function_of(self, job: ScheduledJob) -> TaskFunction | None:
         """The TaskFunction that a ScheduledJob names, if there is one."""
@@ -117,6 +127,10 @@ class Observed:
             self.wake(uid)
 
     def _job_changed(self, old: ObservedJob | None, new: ObservedJob | None) -> None:
+        """Take a Job's change; one that gets another controller is lost for the one before."""
+        if old is not None and new is not None and old.owner_uid != new.owner_uid:
+            self._job_changed(old, None)
+            old = None
         job = new or old
         assert job is not None
         of_owner = self._jobs_of.setdefault(job.owner_uid, {})

@@ -26,6 +26,7 @@ from sundial_operator.agenda import Agenda, Key, Task, read_clock
 from sundial_operator.asking import Asking
 from sundial_operator.caps import InstallationCap
 from sundial_operator.creates import JobCreator
+from sundial_operator.doubts import Doubts
 from sundial_operator.effects import Effects
 from sundial_operator.metrics import Metrics
 from sundial_operator.mirrors import MirrorWatch
@@ -80,12 +81,13 @@ class Reconciler:
         minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
         self.plans = PlanBook(self.observed, minimum_period)
         most = installation.settings.most_finished_jobs_in_all
-        self.cap = InstallationCap(self.observed.finished, most, self.wake)
+        self.cap = InstallationCap(self.observed.finished, most, self.wake, self.observed.may_be_ours)
         self.mirror = MirrorWatch(client, installation.settings.namespace, self.wake)
         creator = JobCreator(client, installation.describe_creator, installation.find_circumstances)
         self._effects = Effects(client, writer, creator, self.observed, self.agenda, metrics)
         self._tracks = self._effects.tracks
         self._asking = Asking(client, writer, self.agenda, self.observed)
+        self._doubts = Doubts()
 
     def wake(self, uid: str) -> None:
         """Look at a ScheduledJob again soon."""
@@ -96,6 +98,11 @@ class Reconciler:
         """Look at everything again soon: something about the installation has changed."""
         for one in (*self.observed.schedules, *self.observed.asked):
             self.wake(one.uid)
+
+    @property
+    def doubtful(self) -> int:
+        """How many Jobs are not what they say."""
+        return len(self._doubts)
 
     @property
     def waiting(self) -> int:
@@ -127,13 +134,14 @@ class Reconciler:
         jobs = self.observed.jobs_of(uid)
         now = read_clock()
         asked = self.observed.asked_of(job, {*track.lost, *(one.run_id for one in jobs)}, now)
-        track.observe(job, jobs, asked)
-        pods = self.observed.pods_of(jobs)
+        custody = track.observe(job, jobs, asked)
+        self._doubts.note(job, custody)
+        pods = self.observed.pods_of(custody.ours)
         plan, circumstances = self._find_plan(track, job), self._find_circumstances()
         memory = track.recall()
         if asked:
             memory = replace(memory, asked=self._asking.recall(asked))
-        view = View(job, plan, jobs, memory, pods, circumstances, asked)
+        view = View(job, plan, custody.ours, memory, pods, circumstances, asked, custody.strangers)
         with self._metrics.reconcile.time():
             decision = decide(view, now, self._find_limits(uid))
         if decision.reset_at is not None and track.reset_at is None:
@@ -189,10 +197,12 @@ class Reconciler:
             now = read_clock()
             track.deleting.discard(job.uid)
             pods = self.observed.pods_of([job]).get(job.uid, ())
-            track.lose(job, read_run(job, pods, now), now)
+            request = self.observed.asked.get(job.run_id)
+            track.lose(job, read_run(job, pods, now), now, [request] if request else ())
 
     def _drop(self, uid: str) -> None:
         self.plans.forget(uid)
+        self._doubts.forget(uid)
         track = self._tracks.pop(uid, None)
         if track is not None:
             self.agenda.set(Key(Task.LOOK, uid), None)

@@ -287,6 +287,7 @@ class Runtime:
         watch("scheduled_jobs", lambda: len(self.stores.schedules))
         watch("jobs", lambda: len(self.stores.jobs))
         watch("finished_jobs", lambda: len(self.stores.finished))
+        watch("doubtful_jobs", lambda: self._reconciler.doubtful)
         watch("schedules_awaiting_mirror", lambda: self._reconciler.mirror.waiting)
         watch("fence", lambda: float(self._fence.state is FenceState.OK))
 

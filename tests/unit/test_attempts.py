@@ -26,7 +26,7 @@ from sundial_core.views import Memory
 TWICE = {"retry": {"count": 2, "delaySeconds": 30}}
 RUN = names.build_run_id(UID, at(10))
 USED_UP = {names.RETRIES_USED: "2"}
-DISRUPTED_OFTEN = {names.DISRUPTIONS: "3"}
+DISRUPTED_OFTEN = {names.DISRUPTIONS: "3", names.RETRIES_USED: "0"}
 
 
 def ended(reason: str) -> dict[str, str]:
@@ -43,10 +43,10 @@ def ended(reason: str) -> dict[str, str]:
         pytest.param("Failed", "BackoffLimitExceeded", {}, 0, None, id="count 0"),
         pytest.param("Failed", "BackoffLimitExceeded", USED_UP, 2, None, id="count used up"),
         pytest.param("Failed", "PodFailurePolicy", {}, 2, (2, 0, 1), id="disruption is free"),
-        pytest.param("Failed", "PodFailurePolicy", USED_UP, 2, (2, 2, 1), id="disruption after all retries"),
+        pytest.param("Failed", "PodFailurePolicy", USED_UP, 2, (4, 2, 1), id="disruption after all retries"),
         pytest.param("Failed", "PodFailurePolicy", {}, 0, None, id="disruption with count 0"),
         pytest.param(
-            "Failed", "PodFailurePolicy", DISRUPTED_OFTEN, 2, (2, 1, 3), id="fourth disruption counts"
+            "Failed", "PodFailurePolicy", DISRUPTED_OFTEN, 2, (5, 1, 3), id="fourth disruption counts"
         ),
         pytest.param(
             "Failed",
@@ -65,7 +65,8 @@ def ended(reason: str) -> dict[str, str]:
 def test_what_follows_an_attempt(
     condition: str, reason: str, marks: dict[str, str], count: int, expected: tuple[int, int, int] | None
 ) -> None:
-    job = build_observed(10, condition, reason=reason, marks=marks)
+    before = sum(int(marks.get(name, 0)) for name in (names.RETRIES_USED, names.DISRUPTIONS))
+    job = build_observed(10, condition, reason=reason, marks=marks, attempt=1 + before)
     following = find_next_attempt(job, Retry(count=count))
     found = following and (following.number, following.retries_used, following.disruptions)
     assert found == expected

@@ -88,6 +88,11 @@ def build_previous(uid: str = "", **marks: str) -> dict[str, Any]:
     return manifest | item | {"spec": manifest["spec"], "metadata": item["metadata"] | own}
 
 
+def give_away(item: dict[str, Any]) -> dict[str, Any]:
+    """Take its controller from a Job."""
+    return item | {"metadata": item["metadata"] | {"ownerReferences": []}}
+
+
 def build_retry(policy: str = "Latest", window: int = 3600) -> Create:
     """Build the create of a second attempt, due at 20, that a leader begins at 100."""
     following = NextAttempt(build_observed(10, "Failed"), 2, at(20), 1, 0)
@@ -208,6 +213,7 @@ def test_a_retry_that_waited_for_its_turn_past_its_window_is_not_sent() -> None:
         pytest.param(Answered(build_previous()), "10 Skipped Rejected", ["get", "create"], id="there"),
         pytest.param(NOT_FOUND, "dropped", ["get"], id="gone"),
         pytest.param(Answered(build_previous("other")), "dropped", ["get"], id="another Job of that name"),
+        pytest.param(Answered(give_away(build_previous())), "dropped", ["get"], id="it is not ours any more"),
         pytest.param(
             Answered(build_previous(**{names.ENDED: "Cancelled"})),
             "dropped",

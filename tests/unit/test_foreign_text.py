@@ -159,7 +159,7 @@ def build_failed_pod() -> dict[str, Any]:
 
 def read_reject() -> Reject:
     item = build_job_item(10)
-    item["metadata"]["annotations"][names.SCHEDULED_FOR] = SAID
+    item["metadata"]["labels"][names.RUN] = SAID
     value = read_object(Kind.JOB, item, 1)
     assert isinstance(value, Reject)
     return value
@@ -183,7 +183,7 @@ def read_part() -> PodPart:
         pytest.param(lambda: parse_pod(build_waiting_pod()).wait, id="what a Pod waits for"),
         pytest.param(lambda: parse_pod(build_failed_pod()).failure, id="why a container ended"),
         pytest.param(lambda: find_refusal([{"reason": "FailedCreate", "message": SAID}]), id="an event"),
-        pytest.param(lambda: read_outcome({"conditions": [FAILED]}).message, id="a Job's condition"),
+        pytest.param(lambda: read_outcome({"conditions": [FAILED]}, at(0)).message, id="a Job's condition"),
         pytest.param(
             lambda: build_observed(None, **build_run_marks(marks={names.ENDED_MESSAGE: SAID})).ended_message,
             id="the mark on a Job that was ended",

@@ -160,6 +160,7 @@ def test_a_job_deleted_between_two_attempts_cancels_the_run() -> None:
     track = Track(UID)
     track.adopt_plan((1, "", 0), build_plan(build_scheduled_job(build_spec(**TICK))))
     scheduled = build_scheduled_job(build_spec(**TICK))
+    track.observe(scheduled, ())
     track.remember(scheduled, see(observe(job), store(**retry), **retry), at(NOW))
     track.stored_status = store(**retry)
     track.lose(job, build_run(job, (), at(NOW)), at(NOW))

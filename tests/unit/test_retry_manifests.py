@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from situations import TEMPLATE, UID, at, build_observed
@@ -13,6 +14,7 @@ from sundial_core.runs import Trigger
 
 RUN = names.build_run_id(UID, at(10))
 FIRST = Attempt(Owner("team", "tick", UID, 4), RUN, Trigger.SCHEDULE, at(10), at(0), 1, {"n": 1}, 77)
+SECOND = replace(FIRST, previous_slot=None, attempt=2, args=None, timeout_seconds=0)
 FOLLOWING = NextAttempt(build_observed(10, "Failed"), 2, at(45), retries_used=1, disruptions=0)
 NEXT = Creator("sundial-system.another", "process-2", 13)
 
@@ -37,16 +39,31 @@ def build_stored() -> dict[str, Any]:
 
 def test_only_what_counts_attempts_differs() -> None:
     expected = build_job(FIRST, TEMPLATE, NEXT)
-    expected["metadata"]["name"] = "tick-next"
+    expected["metadata"]["name"] = SECOND.job_name
     expected["metadata"]["annotations"] |= {names.ATTEMPT: "2", names.RETRIES_USED: "1"}
     expected["spec"]["template"]["metadata"]["annotations"] |= {names.ATTEMPT: "2"}
     for container in expected["spec"]["template"]["spec"]["containers"]:
         entry = next(e for e in container["env"] if e["name"] == "SUNDIAL_ATTEMPT")
         container["env"] = [{**e, "value": "2"} if e is entry else e for e in container["env"]]
-    assert build_retry_job(build_stored(), FOLLOWING, "tick-next", NEXT) == expected
+    assert build_retry_job(build_stored(), FOLLOWING, SECOND, NEXT) == expected
 
 
 def test_the_job_before_is_not_changed() -> None:
     stored = build_stored()
-    build_retry_job(stored, FOLLOWING, "tick-next", NEXT)
+    build_retry_job(stored, FOLLOWING, SECOND, NEXT)
     assert stored == build_stored()
+
+
+def test_what_somebody_has_added_to_the_job_before_is_not_ours_to_repeat() -> None:
+    stored = build_stored()
+    stored["metadata"]["ownerReferences"].append({"kind": "ConfigMap", "name": "x", "uid": "x"})
+    stored["metadata"]["labels"][names.RUN] = "another"
+    repeated = build_retry_job(stored, FOLLOWING, SECOND, NEXT)
+    assert repeated == build_retry_job(build_stored(), FOLLOWING, SECOND, NEXT)
+
+
+def test_a_run_without_a_slot_gets_none_by_a_mark() -> None:
+    stored, manual = build_stored(), replace(SECOND, trigger=Trigger.MANUAL, slot=None)
+    repeated = build_retry_job(stored, FOLLOWING, manual, NEXT)
+    for metadata in (repeated["metadata"], repeated["spec"]["template"]["metadata"]):
+        assert names.SCHEDULED_FOR not in metadata["annotations"]

@@ -56,7 +56,7 @@ def conditions(*kinds: str, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_conditions_of_a_job(status: dict[str, Any], phase: Phase, is_released: bool) -> None:  # noqa: FBT001
-    outcome = read_outcome(status)
+    outcome = read_outcome(status, at(0))
     assert (outcome.phase, outcome.released_at is not None) == (phase, is_released)
     assert (outcome.result_at is not None) == phase.is_result
 
@@ -72,44 +72,14 @@ def test_a_job_is_read_from_its_marks() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "labels",
-        "annotations",
-        "ownerReferences",
-        f"labels {names.RUN}",
-        f"labels {names.TRIGGER}",
-        f"annotations {names.ATTEMPT}",
-    ],
-)
-def test_a_job_without_a_mark_is_not_read(path: str) -> None:
-    item = build_job_item(10)
-    *parents, last = path.split()
-    parent = item["metadata"][parents[0]] if parents else item["metadata"]
-    del parent[last]
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        parse_job(item)
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        pytest.param(names.ATTEMPT, "one", id="attempt"),
-        pytest.param(names.SCHEDULED_FOR, "noon", id="slot"),
-        pytest.param(names.SCHEDULED_FOR, "0001-01-01T00:00:00+09:00", id="slot beyond the calendar"),
-    ],
-)
-def test_a_job_with_a_mark_that_is_no_good_is_not_read(path: str, value: str) -> None:
-    item = build_job_item(10)
-    item["metadata"]["annotations"][path] = value
-    with pytest.raises(ValueError, match=r".+"):
-        parse_job(item)
-
-
 def test_the_newest_attempt_speaks_for_its_run() -> None:
     jobs = [build_observed(10, attempt=2), build_observed(10, attempt=3), build_observed(10, attempt=1)]
     assert [job.attempt for job in find_newest_attempts([*jobs, build_observed(20)]).values()] == [3, 1]
+
+
+def test_a_condition_without_a_time_counts_from_the_creation() -> None:
+    outcome = read_outcome({"conditions": [{"type": "Failed", "status": "True"}]}, at(3))
+    assert (outcome.result_at, outcome.released_at) == (at(3), at(3))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from situations import CREATED, TEMPLATE, at
 from stories import Era, Story, check_story, compile_spec
 from world import Cluster, Process
 
+from sundial_core import names
 from sundial_core.instants import format_instant
 
 schedules = st.one_of(
@@ -54,6 +55,15 @@ requests = st.fixed_dictionaries(
         "ttlSecondsAfterFinished": st.integers(0, 20),
     },
 )
+MARKS = [
+    names.RUN,
+    names.TRIGGER,
+    names.SCHEDULED_FOR,
+    names.ATTEMPT,
+    names.RETRIES_USED,
+    names.TIMEOUT,
+    names.START_TIMEOUT,
+]
 seconds = st.one_of(
     st.integers(1, 15_000).map(lambda milliseconds: milliseconds / 1000), st.integers(15, 100)
 )
@@ -91,6 +101,8 @@ steps = st.one_of(
         seconds,
     ),
     st.tuples(st.just("cancel"), seconds),
+    st.tuples(st.just("tamper"), st.sampled_from(MARKS), st.sampled_from([None, "one", "7", "-1"]), seconds),
+    st.tuples(st.just("copy_job"), st.sampled_from(["name", "namespace"]), seconds),
     st.tuples(st.just("hold"), st.sampled_from(["", "SUNDIAL_HOLD"]), seconds),
     st.tuples(st.just("set_clock"), st.sampled_from([0, 3600, -3600]), seconds),
 )

@@ -47,6 +47,8 @@ class Witness:
                 for listed in items:
                     self.store.put(listed)
                 self.store.retain({listed["metadata"]["uid"] for listed in items}, version)
+            elif action == "forget":
+                self.store.forget(argument[0])
             else:
                 getattr(self.store, action)(item(*argument))
         return sorted(value.text for value in self.store)
@@ -58,6 +60,19 @@ class Witness:
         pytest.param([("put", ("a", 1))], ["a1"], [("-", "a1")], id="new"),
         pytest.param([("put", ("a", 1)), ("put", ("a", 2))], ["a2"], [("-", "a1"), ("a1", "a2")], id="newer"),
         pytest.param([("put", ("a", 2)), ("put", ("a", 1))], ["a2"], [("-", "a2")], id="older is ignored"),
+        pytest.param(
+            [("put", ("a", 2)), ("forget", ("a", 0)), ("put", ("a", 2))],
+            [],
+            [("-", "a2"), ("a2", "-")],
+            id="forgotten, and told again late",
+        ),
+        pytest.param(
+            [("put", ("a", 2)), ("forget", ("a", 0)), ("put", ("a", 3))],
+            ["a3"],
+            [("-", "a2"), ("a2", "-"), ("-", "a3")],
+            id="forgotten, but there",
+        ),
+        pytest.param([("forget", ("a", 0))], [], [], id="never known"),
         pytest.param([("put", ("a", 2)), ("put", ("a", 2))], ["a2"], [("-", "a2")], id="the same is no news"),
         pytest.param(
             [("put", ("a", 9)), ("put", ("a", 10))], ["a10"], [("-", "a9"), ("a9", "a10")], id="as numbers"

@@ -44,6 +44,7 @@ def build_track(now: float = 10, **fields: Any) -> Track:
     """Build the track of a schedule that was looked at once."""
     job = build_scheduled_job(build_spec(**fields))
     track = Track(UID)
+    track.observe(job, ())
     track.adopt_plan(KEY, build_plan(job))
     track.remember(job, look(job, now), at(now))
     return track

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from situations import UID, at, build_observed, build_scheduled_job, build_spec, look
 
+from sundial_core import names
 from sundial_core.announcements import Announcements
 from sundial_core.transitions import LONGEST_NOTE, Transition, find_transitions
 
@@ -29,6 +30,7 @@ def tell(found: list[Transition]) -> list[str]:
 
 
 RUNNING = build_observed(10, ready=True)
+MARKED = build_observed(10, ready=True, marks={names.RETRIES_USED: "abc"})
 DONE = build_observed(10, "Complete", ended=15)
 TOO_LONG = build_observed(10, "Failed", reason="DeadlineExceeded", ready=True)
 
@@ -84,6 +86,13 @@ TOO_LONG = build_observed(10, "Failed", reason="DeadlineExceeded", ready=True)
             ["ready changed Ready no Event", "suspended changed Suspended Normal"],
             id="suspended from the first",
         ),
+        pytest.param(
+            EVERY_TEN,
+            [(11, (RUNNING,)), (12, (MARKED,))],
+            ["jobsrecognized changed JobsNotRecognized Warning"],
+            id="a mark was changed",
+        ),
+        pytest.param(EVERY_TEN, [(12, (MARKED,)), (13, (RUNNING,))], [], id="a mark was put right"),
         pytest.param(EVERY_TEN, [(1, ()), (2, ())], [], id="nothing happens"),
     ],
 )

@@ -126,8 +126,10 @@ class Fact:
 
 
 def read_job(item: JsonObject, epoch: int) -> Fact:
-    """Read an attempt from its Job; raises KeyError or ValueError when our marks are missing."""
+    """Read an attempt from its Job; raises ValueError when it does not tell its run."""
     job = parse_job(item)
+    if not job.run_id or not job.owner_uid:
+        raise ValueError("the Job does not tell its run, or has no controller")
     plain = build_run(job, (), job.created_at)
     run = explain_end(plain, job)
     part = JobPart(
@@ -139,7 +141,7 @@ def read_job(item: JsonObject, epoch: int) -> Fact:
         message=quote(run.message, LONGEST_MESSAGE) or "",
         created_at=item["metadata"]["creationTimestamp"],
         completed_at=format_instant(job.result_at) if job.result_at else None,
-        instance=read_uuid(item["metadata"]["annotations"].get(names.INSTANCE)),
+        instance=read_uuid((item["metadata"].get("annotations") or {}).get(names.INSTANCE)),
         has_own_reason=run is not plain or run.phase is not Phase.FAILED,
     )
     slot = format_instant(job.slot) if job.slot else None

@@ -1,0 +1,108 @@
+"""Jobs that are not what they say, on a real control plane: changed marks and copies."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from operators import JsonObject, Starter, Sundial, build_scheduled_job, build_template
+
+from sundial_devcluster.polling import until
+
+DELAY = "pod-complete.stage.kwok.x-k8s.io/delay"
+
+
+def apply(
+    sundial: Sundial, name: str, takes: str, schedule: JsonObject | None = None, **spec: Any
+) -> JsonObject:
+    """Apply a schedule of a slot every two seconds, and wait for its first Job."""
+    template = build_template(["sleep"], **{DELAY: takes})
+    schedule = schedule or {"interval": {"seconds": 2}}
+    sundial.apply(build_scheduled_job(name, schedule, template=template, **spec))
+    return until(lambda: sundial.jobs(name), 30)[0]
+
+
+def soon() -> JsonObject:
+    return {"at": (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0).isoformat()}
+
+
+def annotate(sundial: Sundial, job: JsonObject, text: str) -> None:
+    sundial.cluster.kubectl(
+        "annotate", "-n", sundial.ns, "job", job["metadata"]["name"], "--overwrite", f"sundial.dev/{text}"
+    )
+
+
+def find_doubt(sundial: Sundial, name: str) -> tuple[str, str] | None:
+    found = sundial.condition(name, "JobsRecognized")
+    return (found["reason"], found["message"]) if found else None
+
+
+def list_notes(sundial: Sundial, name: str) -> list[str]:
+    path = f"/apis/events.k8s.io/v1/namespaces/{sundial.ns}/events"
+    events = sundial.cluster.get_json(path)["items"]
+    return [one["note"] for one in events if one["regarding"].get("name") == name]
+
+
+@pytest.mark.parametrize("text", ["attempt=one", "attempt-", "scheduled-for=noon", "retries-used=abc"])
+def test_a_changed_mark_is_shown_and_the_schedule_goes_on(sundial: Sundial, text: str) -> None:
+    name = f"marked-{abs(hash(text))}"
+    first = apply(sundial, name, "4s")
+    annotate(sundial, first, text)
+    reason, message = until(lambda: find_doubt(sundial, name), 20)
+    mark = "sundial.dev/" + text.rstrip("-").split("=")[0]
+    assert reason == "MarksChanged"
+    assert f"{first['metadata']['name']} ({mark})" in message
+    until(lambda: any("MarksChanged" in note for note in list_notes(sundial, name)), 20)
+    until(lambda: len(sundial.jobs(name)) >= 2, 40)
+    until(lambda: "Succeeded" in [one.get("result") for one in sundial.status(name)["recentSlots"]], 20)
+    sundial.patch(name, {"suspend": True})
+    until(lambda: sundial.status(name)["activeCount"] == 0, 20)
+
+
+def test_what_was_said_goes_when_the_mark_is_put_right(sundial: Sundial) -> None:
+    job = apply(sundial, "mended", "1h", soon(), timeoutSeconds=3600)
+    annotate(sundial, job, "attempt=one")
+    until(lambda: find_doubt(sundial, "mended"), 20)
+    annotate(sundial, job, "attempt=1")
+    until(lambda: find_doubt(sundial, "mended") is None, 20)
+
+
+def copy_job(sundial: Sundial, job: JsonObject, ns: str, name: str) -> None:
+    """Create a copy of a Job by hand, with all its marks and the same controller."""
+    kept = ("labels", "annotations", "ownerReferences")
+    metadata = {field: job["metadata"][field] for field in kept} | {"name": name, "namespace": ns}
+    spec = {field: value for field, value in job["spec"].items() if field != "selector"}
+    for labels in (metadata["labels"], spec["template"]["metadata"]["labels"]):
+        for label in [
+            label for label in labels if not label.startswith(("sundial.dev/", "app.kubernetes.io"))
+        ]:
+            del labels[label]
+    copied = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+    sundial.cluster.kubectl("create", "-f", "-", input=json.dumps(copied))
+
+
+def test_copies_of_a_job_hold_no_place_and_are_left_alone(start_operator: Starter, namespace: str) -> None:
+    sundial = start_operator(SUNDIAL_WATCH_NAMESPACE="")
+    elsewhere = f"{namespace}-2"
+    sundial.cluster.kubectl("create", "namespace", elsewhere)
+    job = apply(sundial, "copied", "1h", timeoutSeconds=3600)
+    name = job["metadata"]["name"]
+    copy_job(sundial, job, namespace, "by-hand")
+    copy_job(sundial, job, elsewhere, name)
+    until(lambda: sundial.log.read_text().count('"event": "a Job is not ours"') == 2, 30)
+    assert until(lambda: find_doubt(sundial, "copied"), 20) == (
+        "JobNotOurs",
+        "not taken for runs of this schedule: by-hand",
+    )
+    assert [one["job"] for one in sundial.status("copied")["active"]] == [name]
+    annotate(sundial, job, "cancel=true")
+    until(
+        lambda: len([one for one in sundial.jobs("copied") if one["metadata"]["name"] != "by-hand"]) >= 2, 30
+    )
+    copies = [one for one in sundial.jobs("copied") if one["metadata"]["name"] == "by-hand"]
+    assert "sundial.dev/ended" not in copies[0]["metadata"]["annotations"]
+    assert copies[0]["spec"]["activeDeadlineSeconds"] == 3600
+    assert "sundial_doubtful_jobs 0.0" not in sundial.health("/metrics")[1]
+    sundial.cluster.kubectl("delete", "namespace", elsewhere, "--wait=false")

@@ -1,0 +1,155 @@
+"""Jobs that are not what they say: copies of ours, and ours with marks that somebody has changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from situations import at, build_spec, read_verdicts
+from world import Cluster, Process
+
+from sundial_core import names
+from sundial_core.runs import parse_job
+
+ENDED_WELL = ["10 Started Succeeded", "20 Started Succeeded", "30 Started Succeeded"]
+
+
+def begin(policy: str = "Forbid", **fields: Any) -> tuple[Cluster, Process]:
+    """Let the slot at 10 start; its Job takes three seconds."""
+    cluster = Cluster(build_spec(concurrency={"policy": policy, "maxInstances": 1}, **fields))
+    process = Process(cluster)
+    process.pass_time(11)
+    assert len(cluster.jobs) == 1
+    return cluster, process
+
+
+def read(cluster: Cluster) -> list[str]:
+    return read_verdicts(cluster.item["status"])
+
+
+def find_doubt(cluster: Cluster) -> tuple[str, str] | None:
+    """Find the reason and the message of the condition that says that Jobs are not what they say."""
+    conditions = cluster.item["status"]["conditions"]
+    found = [one for one in conditions if one["type"] == "JobsRecognized"]
+    return (found[0]["reason"], found[0]["message"]) if found else None
+
+
+COPIES = {
+    "in another namespace": {"namespace": "elsewhere"},
+    "under another name": {"name": "tick-by-hand"},
+    "under another name, with an attempt's hash": {"name": "tock-zkxb2h6ibh"},
+}
+
+
+@pytest.mark.parametrize("changes", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("when", ["running", "ended"])
+@pytest.mark.parametrize("policy", ["Forbid", "Replace"])
+def test_a_copy_of_a_job_counts_for_nothing(changes: dict[str, str], when: str, policy: str) -> None:
+    cluster, process = begin(policy)
+    process.pass_time(0 if when == "running" else 5)
+    cluster.copy_job(**changes)
+    process.pass_time(24 if when == "running" else 19)
+    assert read(cluster) == ENDED_WELL
+    assert cluster.item["status"]["activeCount"] == 0
+    process.restart()
+    process.pass_time(10)
+    assert read(cluster) == [*ENDED_WELL, "40 Started Succeeded"]
+    cluster.copies.clear()
+    process.pass_time(1)
+    assert read(cluster) == [*ENDED_WELL, "40 Started Succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"namespace": "elsewhere"}, None, id="another namespace must not write here"),
+        pytest.param(
+            {"name": "copy"}, ("JobNotOurs", "not taken for runs of this schedule: copy"), id="by name"
+        ),
+    ],
+)
+def test_a_copy_is_shown_as_long_as_it_is_there(
+    changes: dict[str, str], expected: tuple[str, str] | None
+) -> None:
+    cluster, process = begin()
+    cluster.copy_job(**changes)
+    process.pass_time(5)
+    assert find_doubt(cluster) == expected
+    cluster.copies.clear()
+    process.pass_time(5)
+    assert find_doubt(cluster) is None
+
+
+CHANGES = {
+    "no attempt": (names.ATTEMPT, None),
+    "attempt one": (names.ATTEMPT, "one"),
+    "another attempt": (names.ATTEMPT, "7"),
+    "a huge attempt": (names.ATTEMPT, "9" * 400),
+    "no run": (names.RUN, None),
+    "another run": (names.RUN, "5b1f6d2e-0000-4000-8000-000000000000"),
+    "no trigger": (names.TRIGGER, None),
+    "another trigger": (names.TRIGGER, "manual"),
+    "no slot": (names.SCHEDULED_FOR, None),
+    "another slot": (names.SCHEDULED_FOR, "2026-01-01T00:00:20Z"),
+    "a slot that is none": (names.SCHEDULED_FOR, "noon"),
+    "retries": (names.RETRIES_USED, "abc"),
+    "fewer retries": (names.RETRIES_USED, "-5"),
+    "disruptions": (names.DISRUPTIONS, "many"),
+    "a huge timeout": (names.TIMEOUT, "9" * 30),
+    "a negative timeout": (names.TIMEOUT, "-1"),
+    "a start timeout": (names.START_TIMEOUT, "9" * 30),
+}
+
+
+@pytest.mark.parametrize(("mark", "value"), CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("is_new_leader", [False, True], ids=["same leader", "another leader"])
+def test_a_changed_mark_changes_nothing_of_the_run(
+    mark: str,
+    value: str | None,
+    is_new_leader: bool,  # noqa: FBT001
+) -> None:
+    cluster, process = begin()
+    cluster.mark(mark, value)
+    if is_new_leader:
+        process.restart()
+    process.pass_time(24)
+    assert read(cluster) == ENDED_WELL
+    assert find_doubt(cluster) == (
+        "MarksChanged",
+        f"marks were changed, and what was decided before counts: tick-zkxb2h6ibh ({mark})",
+    )
+    assert cluster.made.total() == 3
+
+
+@pytest.mark.parametrize(("mark", "value"), CHANGES.values(), ids=CHANGES)
+def test_the_next_attempt_has_the_marks_that_it_should(mark: str, value: str | None) -> None:
+    cluster, process = begin(retry={"count": 2, "delaySeconds": 1})
+    cluster.job_result = "Failed"
+    cluster.jobs["tick-zkxb2h6ibh"]["plan"]["result"] = "Failed"
+    cluster.mark(mark, value)
+    process.pass_time(5)
+    first, second = map(parse_job, list(cluster.jobs.values())[:2])
+    assert (second.run_id, second.slot, second.attempt) == (first.run_id, at(10), 2)
+    assert (second.retries_used, second.timeout_seconds) == (1, 300)
+    assert second.named_for == "tick"
+    assert set(second.changed) <= {names.START_TIMEOUT}
+    process.pass_time(15)
+    assert "10 Started Failed" in read(cluster)
+
+
+def test_a_job_without_any_annotation_is_read() -> None:
+    cluster, process = begin()
+    cluster.jobs["tick-zkxb2h6ibh"]["metadata"]["annotations"] = None
+    cluster.touch_job("tick-zkxb2h6ibh")
+    process.pass_time(24)
+    assert read(cluster) == ENDED_WELL
+
+
+def test_what_was_said_of_a_mark_goes_when_it_is_put_right() -> None:
+    cluster, process = begin()
+    cluster.mark(names.ATTEMPT, "one")
+    process.pass_time(1)
+    assert find_doubt(cluster)
+    cluster.mark(names.ATTEMPT, "1")
+    process.pass_time(5)
+    assert find_doubt(cluster) is None
