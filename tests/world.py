@@ -61,6 +61,7 @@ class Cluster(Edited):
     landings: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
     are_landings_late: bool = False
     create_mode: str = "ok"
+    get_mode: str = "ok"
     most_active: int = 0
     job_seconds: float = 3
     job_result: str = "Complete"
@@ -98,6 +99,8 @@ class Cluster(Edited):
 
     def get(self, request: Read) -> dict[str, Any]:
         """Read a Job."""
+        if self.get_mode == "lose":
+            raise ApiUnreachable("connection reset")
         if request.name not in self.jobs:
             raise ApiError(404, "NotFound", "not found")
         return self.jobs[request.name]
@@ -265,11 +268,11 @@ class Process:
         self.settle()
 
     def settle(self) -> None:
-        """Look, and again as long as that has changed something, as the answers of own writes do."""
+        """Look, and again as long as that has changed something, as the answers of own requests do."""
         for _ in range(10):
             version = self.cluster.version
-            self.look()
-            if self.cluster.version == version or self.is_deaf:
+            has_read = bool(self.look().missing)
+            if not has_read and (self.cluster.version == version or self.is_deaf):
                 return
 
     def _find_due(self) -> datetime | None:

@@ -45,10 +45,10 @@ def find_next_attempt(job: ObservedJob, retry: Retry) -> NextAttempt | None:
     """Find what follows the newest attempt of a run; None when that attempt decides the run.
 
     `retry.count` 0 means one attempt, whatever happens. An attempt that somebody ended is not repeated,
-    one that could not start is.
+    one that could not start, or did not end, is.
     """
     is_failure = job.phase in (Phase.FAILED, Phase.TIMED_OUT)
-    if not is_failure or retry.count == 0 or job.ended not in ("", Reason.START_TIMEOUT):
+    if not is_failure or retry.count == 0 or job.ended not in ("", Reason.START_TIMEOUT, Reason.OVERDUE):
         return None
     if job.reason == DISRUPTED and job.disruptions < MOST_DISRUPTIONS:
         return _build_next(job, retry, job.retries_used, job.disruptions + 1)

@@ -85,6 +85,7 @@ class Reason(StrEnum):
     TIMED_OUT = "TimedOut"  # its last attempt took longer than its timeout
     START_FAILED = "StartFailed"  # no container of its last attempt started
     START_TIMEOUT = "StartTimeout"  # its Pod had not started after startTimeoutSeconds
+    OVERDUE = "Overdue"  # it went on long after its deadline
     REPLACED = "Replaced"  # a newer slot took its place
     CANCELLED = "Cancelled"  # a person ended it
     JOB_DELETED = "JobDeleted"  # somebody deleted the Job of its newest attempt

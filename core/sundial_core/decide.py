@@ -6,7 +6,7 @@ state and time give the same decision, on every replica and after every restart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from sundial_core import (
     corrections,
     endings,
     names,
+    overdue,
     resets,
     runs,
     starts,
@@ -32,6 +33,7 @@ from sundial_core.endings import Ending
 from sundial_core.judging import has_ended, judge, list_started_slots
 from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import JsonObject, Retry
+from sundial_core.overdue import Overdue
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Placed, Waiting
 from sundial_core.report import Report, Urgency, build_status, find_following, judge_urgency
@@ -51,9 +53,9 @@ class Decision:
 
     `judgements` and `queued` are to be remembered until a status that holds them is stored; of the `starts`,
     those in `served` had waited in the queue. `missing` are active
-    runs whose Job is not known: read it uncached before concluding anything. `between` are the ids of runs
-    between two attempts. `withheld` are judgements that are made anew each time while too little could be
-    stored (`is_stopped`); None of a `backlog`: nothing was decided about that.
+    runs whose Job is not known, or overdue: read it uncached before concluding anything. `between` are the
+    ids of runs between two attempts. `withheld` are judgements that are made anew each time while too little
+    could be stored (`is_stopped`); None of a `backlog`: nothing was decided about that.
     """
 
     starts: tuple[Attempt, ...] = ()
@@ -96,7 +98,8 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     answers = asked.answer_all(drafts, placed.asked, now)
     report = _build_report(view, moment, known, placed)
     status = build_status(report, stored, now)
-    ends = find_endings(view, moment, known, open_ends, placed)
+    watched = list(overdue.watch(moment.newest, known, view.memory.read_at))
+    ends = find_endings(view, moment, known, open_ends, placed, watched)
     ended = view.memory.ending | {ending.job.uid for ending in ends}
     unsettled = asked.find_unsettled(view.asked)
     settled = [job for job in view.jobs if job.run_id not in unsettled]
@@ -115,10 +118,10 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         is_stopped=moment.is_stopped,
         deletes=choice,
         asked=answers,
-        missing=tuple(run for run in known.values() if run.phase is Phase.UNKNOWN),
+        missing=tuple(_find_missing(known.values(), watched, now)),
         status=status,
         urgency=judge_urgency(written, status),
-        wake_at=_find_wake(report, [choice.next_at, answers.wake_at], now),
+        wake_at=_find_wake(report, [choice.next_at, answers.wake_at, *_list_later(watched, now)], now),
         reset_at=view.memory.reset_at,
     )
 
@@ -244,6 +247,16 @@ def _build_attempts(view: View, starts: Iterable[datetime]) -> Iterable[Attempt]
             timeout_seconds=plan.timeout_seconds,
             start_timeout_seconds=plan.spec.start_timeout_seconds or 0,
         )
+
+
+def _find_missing(known: Iterable[Run], watched: Iterable[Overdue], now: datetime) -> Iterator[Run]:
+    """Find the runs whose Job is to be read: it is not known, or what is known of it may be wrong."""
+    yield from (run for run in known if run.phase is Phase.UNKNOWN)
+    yield from (one.run for one in watched if one.at <= now)
+
+
+def _list_later(watched: Iterable[Overdue], now: datetime) -> list[datetime]:
+    return [one.at for one in watched if one.at > now]
 
 
 def _find_wake(report: Report, others: Iterable[datetime | None], now: datetime) -> datetime | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sundial_core import endings, starts
+from sundial_core import endings, overdue, starts
 from sundial_core.attempts import NextAttempt
 from sundial_core.conditions import Reason
 from sundial_core.endings import Ending
 from sundial_core.holds import Hold
 from sundial_core.judging import count_active
 from sundial_core.model import ConcurrencyPolicy
+from sundial_core.overdue import Overdue
 from sundial_core.plans import Plan
 from sundial_core.queues import Placed, Turns
 from sundial_core.runs import ObservedJob, Run, Trigger
@@ -18,7 +19,12 @@ from sundial_core.views import Moment, View
 
 
 def find_endings(
-    view: View, moment: Moment, known: Mapping[str, Run], open_ends: Iterable[NextAttempt], placed: Placed
+    view: View,
+    moment: Moment,
+    known: Mapping[str, Run],
+    open_ends: Iterable[NextAttempt],
+    placed: Placed,
+    watched: Iterable[Overdue],
 ) -> tuple[Ending, ...]:
     """Find what is to be ended; a run whose next attempt may exist by now is not between attempts."""
     active = [job for job in moment.newest.values() if not known[job.run_id].phase.is_result]
@@ -28,7 +34,8 @@ def find_endings(
     ]
     pending = [(known[job.run_id], job, view.pods.get(job.uid, ())) for job in active]
     late = starts.find_late_starts(pending, moment.now)
-    ended = {ending.job.uid: ending for ending in (*late, *stopped, *asked)}
+    stuck = overdue.find_endings(watched)
+    ended = {ending.job.uid: ending for ending in (*stuck, *late, *stopped, *asked)}
     excess = _count_excess(view, moment, known, placed) - len(asked)
     if excess > 0:
         rest = [job for job in active if job.uid not in ended]

@@ -16,7 +16,7 @@ from sundial_core.model import JsonObject
 from sundial_core.runs import ObservedJob, Phase, Run, Trigger
 
 FOR_GOOD = (Reason.REPLACED, Reason.CANCELLED, Reason.RETRIES_STOPPED)
-"""What ends a run; StartTimeout ends an attempt only."""
+"""What ends a run; StartTimeout and Overdue end an attempt only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Ending:
 def build_ending_patch(ending: Ending) -> JsonObject:
     """Build the patch of a Job that ends it, guarded by its resourceVersion.
 
-    A Job that has its result already is only marked.
+    A Job that has its result already is only marked. One that somebody has suspended goes on in order to end,
+    with a deadline that has passed before a Pod is made: while it is suspended no deadline counts.
     """
     job = ending.job
     marks: dict[str, str | None] = {names.ENDED: ending.reason.value, names.TIMEOUT: None}
@@ -41,6 +42,8 @@ def build_ending_patch(ending: Ending) -> JsonObject:
     if job.result_at is not None:
         return {"metadata": metadata}
     marks[names.TIMEOUT] = str(job.timeout_seconds)
+    if job.is_suspended:
+        return {"metadata": metadata, "spec": {"activeDeadlineSeconds": 0, "suspend": False}}
     return {"metadata": metadata, "spec": {"activeDeadlineSeconds": 1}}
 
 

@@ -34,13 +34,14 @@ from sundial_core.judgements import drop_stored, merge_judgements
 from sundial_core.manifests import Attempt, Creator, Owner
 from sundial_core.model import CatchUp, JsonObject
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
+from sundial_core.overdue import find_overdue_at
 from sundial_core.patches import Reported, build_patch
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting
 from sundial_core.report import Urgency
 from sundial_core.resets import drop_future, pass_on
 from sundial_core.retention import is_stored_as_ended
-from sundial_core.runs import ObservedJob, Phase, Run, Trigger, build_lost_run, build_run
+from sundial_core.runs import ObservedJob, Phase, Run, Trigger, build_lost_run, build_run, parse_job
 from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement
@@ -100,7 +101,7 @@ class Track(Companion):
     """The mutable companion of one ScheduledJob; `creates` are by run id, so each run has one at most.
 
     `asked_runs` are those that somebody asked for and that have Jobs, `sent` those whose Job may exist and
-    has not been seen.
+    has not been seen. `read_at` is when an attempt that is overdue was last read uncached, by run id.
     """
 
     plan_key: PlanKey | None = None
@@ -124,6 +125,7 @@ class Track(Companion):
     parent: Owner | None = None
     asked_runs: frozenset[str] = frozenset()
     sent: set[str] = field(default_factory=set)
+    read_at: dict[str, datetime] = field(default_factory=dict)
 
     def observe(
         self,
@@ -148,6 +150,9 @@ class Track(Companion):
         known = self._list_asked().intersection(one.run_id for one in jobs)
         self.asked_runs = known | list_asked(jobs, job, job.status, requests)
         self.sent -= self.asked_runs
+        if self.read_at:
+            present = {one.run_id for one in jobs}
+            self.read_at = {run_id: at for run_id, at in self.read_at.items() if run_id in present}
         return sort_jobs(jobs, job, self.asked_runs)
 
     def _list_asked(self) -> frozenset[str]:
@@ -174,6 +179,7 @@ class Track(Companion):
             rejected=dict(self.rejected),
             postponed={run_id: one.refusal for run_id, one in others.items() if one.refusal is not None},
             decided=self.wanted_status or {},
+            read_at=dict(self.read_at),
             reset_at=self.reset_at,
             refusal=self.refusal,
             backlog=self.backlog,
@@ -226,6 +232,8 @@ class Track(Companion):
     def take_read(self, run: Run, answer: Answer, now: datetime) -> Finding:
         """Learn whether the Job of an active run is there: it is not where its name is another's."""
         if isinstance(answer, Answered) and self._is_job_of(answer.item, run):
+            if now >= find_overdue_at(parse_job(answer.item)):
+                self.read_at[run.run_id] = now
             return Finding.THERE
         if not isinstance(answer, Answered) and not (isinstance(answer, Denied) and answer.status == 404):
             return Finding.UNKNOWN

@@ -52,6 +52,7 @@ class ObservedJob:
     ran, and not when it had failed by itself. `is_cancelled`: a person wants its run to end.
     `named_for` is the ScheduledJob for whose run and attempt its name is right, empty when it is for none
     (docs/semantics.md, "Which Jobs are ours"); `changed` are the marks that somebody has changed.
+    `started_at` is since when its deadline counts.
     """
 
     uid: str
@@ -79,6 +80,8 @@ class ObservedJob:
     ended_message: str = ""
     is_cut_short: bool = False
     is_cancelled: bool = False
+    is_suspended: bool = False
+    started_at: datetime | None = None
     named_for: str = ""
     changed: tuple[str, ...] = ()
 
@@ -100,6 +103,7 @@ def parse_job(item: JsonObject) -> ObservedJob:
     fixed = marks.read_fixed(item)
     run_id, trigger, slot, attempt = _read_identity(fixed)
     counts = retries_used, disruptions = marks.read_counts(annotations, attempt)
+    started_at = status.get("startTime")
     is_run = bool(run_id) and (trigger is not Trigger.SCHEDULE or names.is_run_of(run_id, owner_uid, slot))
     return ObservedJob(
         uid=metadata["uid"],
@@ -127,6 +131,8 @@ def parse_job(item: JsonObject) -> ObservedJob:
         ended_message=clean_message(annotations.get(names.ENDED_MESSAGE, "")),
         is_cut_short=names.TIMEOUT in annotations,
         is_cancelled=annotations.get(names.CANCEL, "false") != "false",
+        is_suspended=(item.get("spec") or {}).get("suspend") is True,
+        started_at=parse_instant(started_at) if started_at else None,
         named_for=names.find_named_for(metadata["name"], run_id, attempt) if is_run else "",
         changed=marks.find_changed(item, fixed, counts),
     )

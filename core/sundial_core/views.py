@@ -32,6 +32,7 @@ class Memory:
     newest Job is known to be gone, as they were then; `rejected`: runs that were asked for and whose Job
     could not be created; `postponed`: what the API server says to creates that it refuses for now.
     `decided`: the newest status, not stored yet; `asked`: those of ScheduledJobRuns, by UID.
+    `read_at`: when an attempt that is overdue was last read uncached, by run id.
     `reset_at`: to which instant a stored one of the future was set back. `refusal`: what the API server said
     to the newest patch of the status, until one succeeds; `backlog`: what waits for that, and `withheld` the
     judgements that only a status that is stored makes final.
@@ -52,6 +53,7 @@ class Memory:
     postponed: Mapping[str, str] = field(default_factory=dict)
     decided: JsonObject = field(default_factory=dict)
     asked: Mapping[str, JsonObject] = field(default_factory=dict)
+    read_at: Mapping[str, datetime] = field(default_factory=dict)
     reset_at: datetime | None = None
     refusal: str = ""
     backlog: Backlog = field(default_factory=Backlog)

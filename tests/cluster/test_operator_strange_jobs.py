@@ -1,4 +1,4 @@
-"""Jobs that are not what they say, on a real control plane: changed marks and copies."""
+"""Jobs that are not what they say, on a real control plane: changed marks, copies, suspended Jobs."""
 
 from __future__ import annotations
 
@@ -67,6 +67,20 @@ def test_what_was_said_goes_when_the_mark_is_put_right(sundial: Sundial) -> None
     until(lambda: find_doubt(sundial, "mended"), 20)
     annotate(sundial, job, "attempt=1")
     until(lambda: find_doubt(sundial, "mended") is None, 20)
+
+
+def test_a_suspended_job_can_be_ended_and_makes_no_pod(sundial: Sundial) -> None:
+    job = apply(sundial, "halted", "1h", soon(), timeoutSeconds=3600)
+    name = job["metadata"]["name"]
+    until(lambda: sundial.jobs("halted")[0]["status"].get("ready") == 1, 30)
+    patch = json.dumps({"spec": {"suspend": True}})
+    sundial.cluster.kubectl("patch", "-n", sundial.ns, "job", name, "--type=merge", "-p", patch)
+    until(lambda: not sundial.jobs("halted")[0]["status"].get("active"), 30)
+    annotate(sundial, job, "cancel=true")
+    until(lambda: sundial.status("halted")["recentSlots"][0].get("result") == "Cancelled", 30)
+    until(lambda: sundial.status("halted")["activeCount"] == 0, 20)
+    made = [note for note in list_notes(sundial, name) if note.startswith("Created pod")]
+    assert len(made) == 1
 
 
 def copy_job(sundial: Sundial, job: JsonObject, ns: str, name: str) -> None:
