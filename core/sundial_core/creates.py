@@ -292,7 +292,7 @@ class Create:
         late = (now - self.due_at).total_seconds()
         message = f"waited for its turn to be sent until {late:.0f} s after it was due"
         reason = Reason.TOO_LATE if self.is_slot else Reason.CREATE_FAILED
-        return self._give_up(Verdict.MISSED, reason, message, now)
+        return Refused(self._build_judgement(Verdict.MISSED, reason, message))
 
     def _give_up(self, verdict: Verdict, reason: Reason, message: str, now: datetime) -> Step:
         """Give another verdict than Started, unless a request without an answer has landed or still may."""
