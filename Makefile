@@ -4,7 +4,7 @@ CLUSTER ?= auto
 BENCH_EXECUTIONS ?= 10000000
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills clean
+.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills mutants clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -84,6 +84,9 @@ mirror-kills: setup programs ## Kill the mirror and its Postgres 50 times, then 
 
 chaos: setup programs ## Kill, freeze, rob and cut off leaders, then check every slot (CHAOS_KILLS=100, CHAOS_SEED=any, CHAOS_LEASE=4; 15 minutes)
 	PYTHONPATH=tests $(PY) -m chaos
+
+mutants: .venv/installed ## Break each guard of tests/mutants/guards.toml in every small way: some test must notice (GUARDS=fence; 10 minutes)
+	PYTHONPATH=tests $(PY) -m mutants $(GUARDS)
 
 setup: .venv/installed ## Make the virtual environment and install Debian's packages for a real node and Postgres
 	test "$$(id -u)" != 0 || $(PY) -m sundial_devcluster packages
