@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from chaos.crew import Life
 from chaos.faults import Kill
+from chaos.machine import Busyness
 from chaos.records import Creation
+from chaos.watcher import Crowd
 from rich.table import Table
 
 TAKEOVER_SECONDS_ABOVE_LEASE = 5.0
+MOST_OTHERS = 0.1
+"""From which share of the cores on others' work makes figures of time worthless."""
+
 MOST_MEMORY = 250 * 2**20
 MIB = 2**20
+CROWDS = {"jobs": "Jobs", "schedules": "ScheduledJobs", "requests": "ScheduledJobRuns"}
 STATUSES = {0: "stopped", 1: "gave up", 3: "lost the leadership", -9: "killed"}
 
 
@@ -53,6 +59,13 @@ class Figures:
     ends: Counter[int]
     longest_life: Life
     most_memory: int
+    crowds: tuple[Crowd, ...]
+    busyness: Busyness
+
+    @property
+    def are_times_trusted(self) -> bool:
+        """Tell whether the machine was free enough for figures of time to mean something."""
+        return self.busyness.worst <= MOST_OTHERS
 
 
 def measure_takeovers(kills: Sequence[Kill], creations: Sequence[Creation]) -> list[tuple[Kill, float]]:
@@ -69,17 +82,21 @@ def measure_takeovers(kills: Sequence[Kill], creations: Sequence[Creation]) -> l
 
 def find_failures(figures: Figures, setting: Setting) -> list[str]:
     """List what must not be; an empty list is a pass."""
-    bound = setting.lease_seconds + TAKEOVER_SECONDS_ABOVE_LEASE
-    slow = [f"a takeover took {s:.1f} s, more than {bound:g} s" for s in figures.takeovers if s > bound]
     fat = figures.most_memory > MOST_MEMORY
     return [
         *(f"two Jobs for one attempt: {said}" for said in figures.doubles),
         *(f"no verdict: {said}" for said in figures.verdictless),
         *figures.findings,
-        *slow,
+        *(f"{said}{_describe_trust(figures)}" for said in find_slow(figures, setting)),
         *([f"{figures.most_memory / MIB:.0f} MiB were resident"] if fat else []),
         *(f"unforeseen in a log: {said}" for said in figures.complaints),
     ]
+
+
+def find_slow(figures: Figures, setting: Setting) -> list[str]:
+    """List what took longer than it may."""
+    bound = setting.lease_seconds + TAKEOVER_SECONDS_ABOVE_LEASE
+    return [f"a takeover took {s:.1f} s, more than {bound:g} s" for s in figures.takeovers if s > bound]
 
 
 def build_rows(figures: Figures, setting: Setting) -> list[tuple[str, str]]:
@@ -96,8 +113,12 @@ def build_rows(figures: Figures, setting: Setting) -> list[tuple[str, str]]:
         ("slots that count, and ScheduledJobRuns, without a verdict", str(len(figures.verdictless))),
         (f"wrong statuses in {figures.lists} looks, and other findings", str(len(figures.findings))),
         ("unforeseen errors in the operators' logs", str(len(figures.complaints))),
-        (f"first start after a kill, s (at most {bound:g})", describe_seconds(figures.takeovers)),
+        (
+            f"first start after a kill, s (at most {bound:g})",
+            describe_seconds(figures.takeovers) + _describe_trust(figures),
+        ),
         ("the same, disturbed by other faults, s", describe_seconds(figures.disturbed_takeovers)),
+        *_build_surroundings(figures),
         (
             "resident memory, longest-lived process, MiB",
             f"{memory[0] / MIB:.0f} at first, {memory[-1] / MIB:.0f} after {len(memory)} s",
@@ -105,6 +126,24 @@ def build_rows(figures: Figures, setting: Setting) -> list[tuple[str, str]]:
         ("most resident memory of any process, MiB", f"{figures.most_memory / MIB:.0f}"),
         ("ends of processes", _join(Counter({_name_end(k): v for k, v in figures.ends.items()}))),
     ]
+
+
+def _build_surroundings(figures: Figures) -> Iterator[tuple[str, str]]:
+    busy = figures.busyness
+    worst = f"{busy.worst:.0%} in the worst minute" + (
+        f", from {busy.worst_at:%H:%M:%S}" if busy.worst_at else ""
+    )
+    yield "all cores: used by others' processes", f"{busy.others:.0%}; {worst}"
+    yield "all cores: used by this run; stolen", f"{busy.own:.0%}; {busy.stolen:.0%}"
+    for name in ("jobs", "schedules", "requests"):
+        counts = [getattr(crowd, name) for crowd in figures.crowds] or [0]
+        yield f"{CROWDS[name]} lying about", f"p50 {statistics.median(counts):.0f}, max {max(counts)}"
+
+
+def _describe_trust(figures: Figures) -> str:
+    if figures.are_times_trusted:
+        return ""
+    return f" - not to be trusted: others used {figures.busyness.worst:.0%} of the machine for a minute"
 
 
 def describe_seconds(seconds: Sequence[float]) -> str:
@@ -147,6 +186,8 @@ def build_markdown(figures: Figures, setting: Setting) -> str:
         *(f"| {name} | {count} |" for name, count in sorted(figures.faults.items())),
         "",
         "Requests and watches that met trouble on the way: " + _join(figures.met) + ".",
+        "",
+        "How these figures are to be read: [decision 0013](decisions/0013-how-chaos-figures-are-read.md).",
         "",
         "## What was wrong" if failures else "Nothing was found to be wrong.",
         *(f"- {failure}" for failure in failures),

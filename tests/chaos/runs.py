@@ -16,6 +16,7 @@ from chaos.arena import Arena, Report, open_arena
 from chaos.crew import read_utc_clock
 from chaos.disturbances import DISTURBANCES
 from chaos.faults import LEADER_FAULTS, Scene
+from chaos.machine import Busyness, Machine
 from chaos.oracle import (
     Story,
     check_names,
@@ -69,23 +70,25 @@ def run_chaos(form: Form, folder: Path, progress: Progress) -> tuple[Figures, Se
         setting = _describe(form, arena)
         scene = Scene(arena, random.Random(form.seed), form.lease_seconds)
         began = time.monotonic()
-        with Watcher(arena) as watcher:
+        with Machine() as machine, Watcher(arena) as watcher:
             scene.await_start(read_utc_clock())
             played = _carry_out(form.plan, scene, progress)
             progress.report("waiting until every slot has its verdict")
-            verdictless = settle(arena, watcher)
-        seconds = time.monotonic() - began
+            played.verdictless = settle(arena, watcher)
+        played.seconds = time.monotonic() - began
         arena.crew.stop()
-        return _count(scene, watcher, played, verdictless, seconds), setting
+        return _count(scene, watcher, played, machine.busyness), setting
 
 
 @dataclass(slots=True)
 class Played:
-    """What was done: faults by name, and the rounds after which nothing started."""
+    """What was done: faults by name, the rounds after which nothing started, the slots that stayed open."""
 
     rounds: int = 0
+    seconds: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
+    verdictless: list[str] = field(default_factory=list)
 
 
 def _carry_out(plan: tuple[Round, ...], scene: Scene, progress: Progress) -> Played:
@@ -135,7 +138,7 @@ def settle(arena: Arena, watcher: Watcher) -> list[str]:
     return open_slots
 
 
-def _count(scene: Scene, watcher: Watcher, played: Played, verdictless: list[str], seconds: float) -> Figures:
+def _count(scene: Scene, watcher: Watcher, played: Played, busyness: Busyness) -> Figures:
     crew, creations = scene.arena.crew, scene.arena.record.creations
     by_hand = frozenset(scene.deleted_by_hand)
     wrong, excepted = split_doubles(find_doubles(creations), scene.deleted_by_hand)
@@ -146,7 +149,7 @@ def _count(scene: Scene, watcher: Watcher, played: Played, verdictless: list[str
     lives = [life for member in crew.members for life in member.lives]
     met = scene.arena.proxies.count_met()
     return Figures(
-        seconds=seconds,
+        seconds=played.seconds,
         rounds=played.rounds,
         faults=played.faults,
         met=Counter({trouble.value: count for trouble, count in met.items()}),
@@ -156,7 +159,7 @@ def _count(scene: Scene, watcher: Watcher, played: Played, verdictless: list[str
         verdicts=count_verdicts(watcher.stories),
         doubles=tuple(wrong),
         excepted=tuple(excepted),
-        verdictless=tuple(verdictless),
+        verdictless=tuple(played.verdictless),
         findings=(
             *watcher.findings,
             *itertools.chain(*judged),
@@ -170,6 +173,8 @@ def _count(scene: Scene, watcher: Watcher, played: Played, verdictless: list[str
         ends=crew.count_ends(),
         longest_life=max(lives, key=lambda life: len(life.memory)),
         most_memory=max((size for life in lives for size in life.memory), default=0),
+        crowds=tuple(watcher.crowds),
+        busyness=busyness,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +18,15 @@ RECORD_SECONDS = 0.1
 LOOKS_BETWEEN_LISTS = 15
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How much lay about at one look."""
+
+    jobs: int
+    schedules: int
+    requests: int
+
+
 class Watcher:
     """Reads the record all the time, and now and then every schedule and Job; a context manager."""
 
@@ -28,6 +38,7 @@ class Watcher:
         self.requests: list[dict[str, Any]] = []
         self.findings: dict[str, None] = {}
         self.lists = 0
+        self.crowds: list[Crowd] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -56,6 +67,7 @@ class Watcher:
         arena.record.take_list(jobs["items"])
         stories = [read_story(item) for item in schedules["items"] if _is_plain(item)]
         self._stories |= {story.uid: story for story in stories}
+        self.crowds.append(Crowd(len(jobs["items"]), len(schedules["items"]), len(requests["items"])))
         for finding in [f for story in stories for f in check_story(story)]:
             self.findings[finding] = None
         for finding in count_crowds(jobs["items"], stories):
