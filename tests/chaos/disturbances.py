@@ -1,6 +1,7 @@
 """What goes wrong beside a fault of the leader: bad weather on the way to the API server, spoilt namespaces.
 
-Each is a context manager of the Scene and has a line in DISTURBANCES. While it lasts the leader is hurt too.
+What users change is in `users`. Each is a context manager of the Scene and has a line in DISTURBANCES. While
+it lasts the leader is hurt too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from chaos.arena import create_schedules
 from chaos.crew import read_utc_clock
 from chaos.faults import Scene
 from chaos.proxies import Proxy
+from chaos.users import break_specs, edit_schedules, pause, replace_function, touch
 from chaos.weather import CLEAR, Trouble, Weather
 from chaos.workload import (
     FLEETING,
@@ -147,11 +149,22 @@ WEATHERS: dict[str, Disturbance] = {
     "clock off by seconds": partial(skew, least=6, most=50),
     "clock off by minutes": partial(skew, least=90, most=900),
 }
-DISTURBANCES: dict[str, Disturbance] = WEATHERS | {
-    "Jobs deleted by hand": delete_jobs,
-    "namespace deleted": delete_namespace,
-    "quota refuses Pods": partial(refuse, limits={"pods": "0"}),
-    "quota refuses Jobs": partial(refuse, limits={"count/jobs.batch": "0"}),
-    "poison": poison,
-    "runs asked for": ask,
+USERS: dict[str, Disturbance] = {
+    "paused and resumed": pause,
+    "schedules edited": edit_schedules,
+    "edits without a meaning": touch,
+    "TaskFunction replaced": replace_function,
+    "specs broken and mended": break_specs,
 }
+DISTURBANCES: dict[str, Disturbance] = (
+    WEATHERS
+    | USERS
+    | {
+        "Jobs deleted by hand": delete_jobs,
+        "namespace deleted": delete_namespace,
+        "quota refuses Pods": partial(refuse, limits={"pods": "0"}),
+        "quota refuses Jobs": partial(refuse, limits={"count/jobs.batch": "0"}),
+        "poison": poison,
+        "runs asked for": ask,
+    }
+)

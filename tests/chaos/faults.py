@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chaos.arena import INSTALLATION_NS, Arena
+from chaos.changes import Ledger
 from chaos.crew import Member, read_utc_clock
 from chaos.weather import CLEAR, Trouble, Weather
 
@@ -41,6 +42,7 @@ class Scene:
     lease_seconds: float
     disturbance: str | None = None
     kills: list[Kill] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
     deleted_by_hand: dict[str, datetime] = field(default_factory=dict)
 
     def find_leader(self) -> tuple[Member, int]:
@@ -64,8 +66,12 @@ class Scene:
         """Kill the leader's process at once; returns its term."""
         member, term = self.find_leader()
         member.signal(signal.SIGKILL)
-        self.kills.append(Kill(read_utc_clock(), term, self.disturbance))
+        self.note_kill(term)
         return term
+
+    def note_kill(self, term: int) -> None:
+        """Note that the leader of a term was killed just now."""
+        self.kills.append(Kill(read_utc_clock(), term, self.disturbance))
 
 
 def kill_at_a_slot(scene: Scene) -> None:
@@ -91,7 +97,7 @@ def kill_twice(scene: Scene) -> None:
     killed_at = read_utc_clock()
     if member is not None:
         member.signal(signal.SIGKILL)
-        scene.kills.append(Kill(killed_at, max(term, scene.arena.read_term()[0]), scene.disturbance))
+        scene.note_kill(max(term, scene.arena.read_term()[0]))
     scene.await_start(killed_at, scene.kills[-1].term)
 
 

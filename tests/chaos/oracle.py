@@ -6,108 +6,45 @@ The slots come from brute force over the seconds, the Jobs from the API server's
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from chaos.changes import FAR, STOPPING, Change, Kind, count_slots, list_schedules, may_count_from
 from chaos.records import Creation
-
-SECOND = timedelta(seconds=1)
-LONGEST_DELAY = timedelta(seconds=1)
-"""How much later than the creation the slots of a schedule may begin: both times are cut to the second."""
+from chaos.stories import Story, names_instant
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What the stored status of a schedule says at one moment."""
-
-    ns: str
-    name: str
-    uid: str
-    schedule: dict[str, Any]
-    created: datetime
-    effective_from: datetime | None
-    cursor: datetime | None
-    counters: dict[str, Any]
-    retries: int
-    most_active: int | None
-    queued: tuple[datetime, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """What to call it in a finding."""
-        return f"{self.ns}/{self.name} ({self.uid[:8]})"
-
-    @property
-    def verdicts(self) -> int:
-        """How many slots have a verdict."""
-        skipped, missed = self.counters.get("skipped", {}), self.counters.get("missed", {})
-        counts = [self.counters.get("started", 0), *skipped.values(), *missed.values()]
-        return sum(map(int, counts))
-
-
-def read_story(item: dict[str, Any]) -> Story:
-    """Read a ScheduledJob."""
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    concurrency = spec.get("concurrency") or {}
-    is_limited = concurrency.get("policy", "Forbid") != "Allow"
-    return Story(
-        ns=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-        schedule=spec["schedule"],
-        created=_read_instant(metadata["creationTimestamp"]),
-        effective_from=_read_instant(status["effectiveFrom"]) if "effectiveFrom" in status else None,
-        cursor=_read_instant(status["cursor"]) if "cursor" in status else None,
-        counters=(status.get("counters") or {}).get("verdicts") or {},
-        retries=int((spec.get("retry") or {}).get("count", 3)),
-        most_active=int(concurrency.get("maxInstances", 1)) if is_limited else None,
-        queued=tuple(_read_instant(entry["slot"]) for entry in status.get("queued") or ()),
-    )
-
-
-def list_slots(story: Story, until: datetime) -> list[datetime]:
-    """List the slots that count, up to and including an instant: every second is asked."""
-    slots = []
-    instant = (story.effective_from or story.created).replace(microsecond=0) + SECOND
-    while instant <= until:
-        if _is_slot(story, instant):
-            slots.append(instant)
-        instant += SECOND
-    return slots
-
-
-def _is_slot(story: Story, instant: datetime) -> bool:
-    """Ask the two kinds of schedule that the suite uses: an interval, and every n-th second of a minute."""
-    if "interval" in story.schedule:
-        period: int = story.schedule["interval"]["seconds"]
-        return int((instant - story.created).total_seconds()) % period == 0
-    second, *rest = story.schedule["cron"].split()
-    assert rest == ["*"] * 5
-    assert second.startswith("*/")
-    return instant.second % int(second.removeprefix("*/")) == 0
-
-
-def check_story(story: Story) -> list[str]:
+def check_story(story: Story, changes: Sequence[Change] = ()) -> list[str]:
     """Check what must be true of every stored status, whenever it is read."""
     if story.effective_from is None or story.cursor is None:
         return []
     findings = []
-    if not story.created <= story.effective_from <= story.created + LONGEST_DELAY:
-        findings.append(f"{story.label}: nobody changed it, but its slots count from {story.effective_from}")
-    counted = len(list_slots(story, story.cursor))
+    if not may_count_from(story, changes):
+        done = changes[-1].kind.value if changes else "nobody changed it"
+        findings.append(f"{story.label}: {done}, but its slots count from {story.effective_from}")
+    counted = count_slots(story, changes, story.cursor)
+    least, most = len(counted.sure), len(counted.sure) + len(counted.unsure)
     waiting = sum(slot <= story.cursor for slot in story.queued)
-    if counted != story.verdicts + waiting:
-        said = f"{story.verdicts} verdicts and {waiting} waiting for {counted} slots up to {story.cursor}"
+    if not least <= story.verdicts + waiting <= most:
+        slots = f"{least} slots" if least == most else f"{least} to {most} slots"
+        said = f"{story.verdicts} verdicts and {waiting} waiting for {slots} up to {story.cursor}"
         findings.append(f"{story.label}: {said}: {story.counters}")
     return findings
 
 
-def find_verdictless(story: Story, until: datetime) -> list[datetime]:
+def check_queue(story: Story, changes: Sequence[Change] = ()) -> list[str]:
+    """Check that nothing that waited was dropped but by a pause or an edit of the schedule itself."""
+    dropped = int(story.counters.get("skipped", {}).get("QueueDropped", 0))
+    if not dropped or any(change.kind is not Kind.REPLACED for change in changes):
+        return []
+    return [f"{story.label}: {dropped} slots that waited were dropped; nobody paused or edited the schedule"]
+
+
+def find_verdictless(story: Story, until: datetime, changes: Sequence[Change] = ()) -> list[datetime]:
     """Find the slots that count, up to an instant, and that the status has not passed."""
     cursor = story.cursor or datetime.min.replace(tzinfo=UTC)
-    return [slot for slot in list_slots(story, until) if slot > cursor]
+    return sorted(slot for slot in count_slots(story, changes, until).sure if slot > cursor)
 
 
 def check_starts(story: Story, creations: Iterable[Creation], by_hand: frozenset[str]) -> list[str]:
@@ -126,21 +63,50 @@ def check_starts(story: Story, creations: Iterable[Creation], by_hand: frozenset
     return [f"{story.label}: {started} slots are Started, {most} have Jobs ({most - fewest} of them unsure)"]
 
 
-def check_names(story: Story, creations: Iterable[Creation]) -> list[str]:
+def check_names(story: Story, creations: Iterable[Creation], changes: Sequence[Change] = ()) -> list[str]:
     """Check that each Job belongs to a slot of the schedule, and the attempts of a run to its retries."""
     findings = []
     attempts = defaultdict(set)
-    until = max((c.slot for c in creations if c.slot is not None), default=story.created)
-    slots = set(list_slots(story, until))
+    schedules = list_schedules(story, changes)
     for creation in creations:
         if creation.owner == story.uid and creation.slot is not None:
             attempts[creation.run].add(creation.attempt)
-            if creation.slot not in slots:
+            if not any(names_instant(schedule, story.created, creation.slot) for schedule in schedules):
                 findings.append(f"{story.label}: Job {creation.name} is of {creation.slot}, which is no slot")
     for run, made in attempts.items():
         if made != set(range(1, len(made) + 1)) or len(made) > story.retries + 1:
             findings.append(f"{story.label}: run {run} has the attempts {sorted(made)}")
     return findings
+
+
+def find_uncounted(story: Story, creations: Iterable[Creation], changes: Sequence[Change] = ()) -> list[str]:
+    """Find the runs of slots that did not count, and those that began while nothing was to start."""
+    firsts = [c for c in creations if c.owner == story.uid and c.slot is not None and c.attempt == 1]
+    counted = count_slots(story, changes, max((c.slot for c in firsts if c.slot), default=story.created))
+    findings = []
+    for first in firsts:
+        assert first.slot is not None
+        stop = _find_stop(first.slot, first.at, changes)
+        if stop is not None:
+            said = f"{stop.kind.value} at {stop.sent:%H:%M:%S.%f}"
+            findings.append(
+                f"{story.label}: slot {first.slot:%H:%M:%S} was started at {first.at:%H:%M:%S.%f}, {said}"
+            )
+        elif first.slot not in counted:
+            findings.append(f"{story.label}: slot {first.slot:%H:%M:%S} was started, and does not count")
+    return findings
+
+
+def _find_stop(slot: datetime, at: datetime, changes: Sequence[Change]) -> Change | None:
+    """Find the pause or the wrong spec that should have kept a slot from being started at an instant.
+
+    A leader may start runs until it hears of it; from then on nothing of the time up to its end may start.
+    """
+    ends = [change.sent for change in changes[1:]] + [FAR]
+    for change, end in zip(changes, ends, strict=False):
+        if change.kind in STOPPING and at > change.known and slot <= end:
+            return change
+    return None
 
 
 def find_doubles(creations: Iterable[Creation]) -> dict[tuple[str, str, int], list[Creation]]:
@@ -213,7 +179,3 @@ def _read_conditions(item: dict[str, Any]) -> list[dict[str, Any]]:
 def _name_request(item: dict[str, Any]) -> str:
     metadata = item["metadata"]
     return f"ScheduledJobRun {metadata['namespace']}/{metadata['name']} ({metadata['uid'][:8]})"
-
-
-def _read_instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)

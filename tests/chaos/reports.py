@@ -52,6 +52,7 @@ class Figures:
     doubles: tuple[str, ...]
     excepted: tuple[str, ...]
     verdictless: tuple[str, ...]
+    uncounted: tuple[str, ...]
     findings: tuple[str, ...]
     complaints: tuple[str, ...]
     takeovers: tuple[float, ...]
@@ -86,6 +87,7 @@ def find_failures(figures: Figures, setting: Setting) -> list[str]:
     return [
         *(f"two Jobs for one attempt: {said}" for said in figures.doubles),
         *(f"no verdict: {said}" for said in figures.verdictless),
+        *(f"should not have been started: {said}" for said in figures.uncounted),
         *figures.findings,
         *(f"{said}{_describe_trust(figures)}" for said in find_slow(figures, setting)),
         *([f"{figures.most_memory / MIB:.0f} MiB were resident"] if fat else []),
@@ -111,6 +113,7 @@ def build_rows(figures: Figures, setting: Setting) -> list[tuple[str, str]]:
         ("attempts with two Jobs", str(len(figures.doubles))),
         ("the same after a Job was deleted by hand (documented)", str(len(figures.excepted))),
         ("slots that count, and ScheduledJobRuns, without a verdict", str(len(figures.verdictless))),
+        ("Jobs of slots of a pause, of an old or of a wrong spec", str(len(figures.uncounted))),
         (f"wrong statuses in {figures.lists} looks, and other findings", str(len(figures.findings))),
         ("unforeseen errors in the operators' logs", str(len(figures.complaints))),
         (
@@ -175,7 +178,8 @@ def build_markdown(figures: Figures, setting: Setting) -> str:
         f" control plane with simulated nodes, {setting.operators} operators with a Lease of"
         f" {setting.lease_seconds:g} s, on {setting.machine}. Schedules of every policy had a slot every one"
         " to six seconds; finished Jobs were deleted after five. The oracle recomputes every slot by brute"
-        " force and reads every creation of a Job from the API server's audit log.",
+        " force, knows when users paused and edited, and reads every creation of a Job from the API server's"
+        " audit log.",
         "",
         "| result | |",
         "|---|---|",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import random
 import time
@@ -18,23 +17,23 @@ from chaos.disturbances import DISTURBANCES
 from chaos.faults import LEADER_FAULTS, Scene
 from chaos.machine import Busyness, Machine
 from chaos.oracle import (
-    Story,
     check_names,
     check_requests,
     check_starts,
     find_doubles,
     find_unanswered,
+    find_uncounted,
     find_verdictless,
     split_doubles,
 )
 from chaos.plans import Round
 from chaos.reports import Figures, Setting, measure_takeovers, read_date
+from chaos.stories import Story
 from chaos.watcher import Watcher
 
 from sundial_devcluster.polling import until
 
 SETTLE_SECONDS = 150.0
-FIRST_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,11 @@ def run_chaos(form: Form, folder: Path, progress: Progress) -> tuple[Figures, Se
         setting = _describe(form, arena)
         scene = Scene(arena, random.Random(form.seed), form.lease_seconds)
         began = time.monotonic()
-        with Machine() as machine, Watcher(arena) as watcher:
+        with Machine() as machine, Watcher(arena, scene.ledger) as watcher:
             scene.await_start(read_utc_clock())
             played = _carry_out(form.plan, scene, progress)
             progress.report("waiting until every slot has its verdict")
-            played.verdictless = settle(arena, watcher)
+            played.verdictless = settle(scene, watcher)
         played.seconds = time.monotonic() - began
         arena.crew.stop()
         return _count(scene, watcher, played, machine.busyness), setting
@@ -118,7 +117,7 @@ def _leave_alone(_: Scene) -> Iterator[None]:
     yield
 
 
-def settle(arena: Arena, watcher: Watcher) -> list[str]:
+def settle(scene: Scene, watcher: Watcher) -> list[str]:
     """Wait until each schedule that is there has decided all slots up to now; tell which have not."""
     ended = read_utc_clock()
     open_slots: list[str] = ["not looked yet"]
@@ -129,7 +128,7 @@ def settle(arena: Arena, watcher: Watcher) -> list[str]:
             open_slots[:] = [
                 f"{story.label}, slot {slot:%H:%M:%S}"
                 for story in stories
-                for slot in find_verdictless(story, ended)
+                for slot in find_verdictless(story, ended, scene.ledger.read(story.uid))
             ] + find_unanswered(watcher.requests)
         return not open_slots
 
@@ -142,9 +141,7 @@ def _count(scene: Scene, watcher: Watcher, played: Played, busyness: Busyness) -
     crew, creations = scene.arena.crew, scene.arena.record.creations
     by_hand = frozenset(scene.deleted_by_hand)
     wrong, excepted = split_doubles(find_doubles(creations), scene.deleted_by_hand)
-    judged = [
-        check_starts(story, creations, by_hand) + check_names(story, creations) for story in watcher.stories
-    ]
+    uncounted, findings = _judge(scene, watcher, by_hand)
     takeovers = measure_takeovers(scene.kills, creations)
     lives = [life for member in crew.members for life in member.lives]
     met = scene.arena.proxies.count_met()
@@ -160,12 +157,8 @@ def _count(scene: Scene, watcher: Watcher, played: Played, busyness: Busyness) -
         doubles=tuple(wrong),
         excepted=tuple(excepted),
         verdictless=tuple(played.verdictless),
-        findings=(
-            *watcher.findings,
-            *itertools.chain(*judged),
-            *check_requests(watcher.requests, creations, by_hand),
-            *played.failed,
-        ),
+        uncounted=tuple(uncounted),
+        findings=(*watcher.findings, *findings, *played.failed),
         requests=Counter(str((item.get("status") or {}).get("verdict")) for item in watcher.requests),
         complaints=tuple(line for member in crew.members for line in member.find_complaints()),
         takeovers=tuple(s for kill, s in takeovers if kill.disturbed_by is None),
@@ -176,6 +169,18 @@ def _count(scene: Scene, watcher: Watcher, played: Played, busyness: Busyness) -
         crowds=tuple(watcher.crowds),
         busyness=busyness,
     )
+
+
+def _judge(scene: Scene, watcher: Watcher, by_hand: frozenset[str]) -> tuple[list[str], list[str]]:
+    """Judge all that was created: what should not have been started, and whatever else is wrong."""
+    creations = scene.arena.record.creations
+    uncounted: list[str] = []
+    findings = check_requests(watcher.requests, creations, by_hand)
+    for story in watcher.stories:
+        changes = scene.ledger.read(story.uid)
+        uncounted += find_uncounted(story, creations, changes)
+        findings += check_starts(story, creations, by_hand) + check_names(story, creations, changes)
+    return uncounted, findings
 
 
 def count_verdicts(stories: list[Story]) -> Counter[str]:

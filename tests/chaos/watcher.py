@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from chaos.arena import Arena
-from chaos.oracle import Story, check_story, count_crowds, read_story
+from chaos.changes import Ledger
+from chaos.oracle import check_queue, check_story, count_crowds
+from chaos.stories import Story, read_story
 from chaos.workload import NEVER
 
 SCHEDULED_JOBS = "/apis/sundial.dev/v1alpha1/scheduledjobs"
@@ -30,8 +33,9 @@ class Crowd:
 class Watcher:
     """Reads the record all the time, and now and then every schedule and Job; a context manager."""
 
-    def __init__(self, arena: Arena) -> None:
+    def __init__(self, arena: Arena, ledger: Ledger) -> None:
         self._arena = arena
+        self._ledger = ledger
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._stories: dict[str, Story] = {}
@@ -68,11 +72,15 @@ class Watcher:
         stories = [read_story(item) for item in schedules["items"] if _is_plain(item)]
         self._stories |= {story.uid: story for story in stories}
         self.crowds.append(Crowd(len(jobs["items"]), len(schedules["items"]), len(requests["items"])))
-        for finding in [f for story in stories for f in check_story(story)]:
-            self.findings[finding] = None
-        for finding in count_crowds(jobs["items"], stories):
+        for finding in [*self._check(stories), *count_crowds(jobs["items"], stories)]:
             self.findings[finding] = None
         return stories
+
+    def _check(self, stories: list[Story]) -> Iterator[str]:
+        for story in stories:
+            changes = self._ledger.read(story.uid)
+            yield from check_story(story, changes)
+            yield from check_queue(story, changes)
 
     def _run(self) -> None:
         looks = 0

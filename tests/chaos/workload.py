@@ -9,21 +9,35 @@ from operators import JsonObject, build_scheduled_job, build_template
 STEADY, TIGHT, FLEETING, POISONED = "chaos-steady", "chaos-tight", "chaos-fleeting", "chaos-poisoned"
 """Left alone; given quotas; deleted and made again; full of objects that are wrong."""
 
-NAMESPACES = (STEADY, TIGHT, FLEETING, POISONED)
+EDITED = "chaos-edited"
+"""Full of schedules that users change."""
+
+NAMESPACES = (STEADY, TIGHT, FLEETING, POISONED, EDITED)
 HISTORY = {"successful": 1, "failed": 1}
 NEVER = "chaos-never-runs"
 FAILS = {"devcluster.local/simulate": "Failed"}
 
 
+PAUSED, PAUSED_UNTIL = ("paused-annotate", "paused-json", "paused-merge"), ("paused-until",)
+"""The schedules that are paused: until the pause is taken away, by each way to do so, or for some time."""
+
+TOUCHED, HASTENED, REWRITTEN, REPLACED = "touched", "hastened", "rewritten", "replaced"
+"""Edited without a meaning; its interval; its kind of schedule; its TaskFunction."""
+
+BROKEN = ("broken-zone", "broken-function")
+FUNCTION = "work"
+
+
 def build_schedules(ns: str) -> list[JsonObject]:
-    """Build the ScheduledJobs of a namespace."""
+    """Build the ScheduledJobs of a namespace, and what they need."""
     builders = {
         STEADY: _build_steady,
         TIGHT: _build_tight,
         FLEETING: _build_fleeting,
         POISONED: _build_healthy,
+        EDITED: _build_edited,
     }
-    return [one | {"metadata": {**one["metadata"], "namespace": ns}} for one in builders[ns]()]
+    return [_put_into(ns, one) for one in builders[ns]()]
 
 
 def _build_steady() -> list[JsonObject]:
@@ -61,6 +75,35 @@ def _build_fleeting() -> list[JsonObject]:
 
 def _build_healthy() -> list[JsonObject]:
     return [_every(2, "healthy", concurrency={"policy": "Allow"})]
+
+
+def _build_edited() -> list[JsonObject]:
+    function = {"name": FUNCTION}
+    return [
+        build_function(),
+        *[_every(4, name, concurrency={"policy": "Allow"}) for name in (*PAUSED, *PAUSED_UNTIL)],
+        *[_every(4, name, concurrency={"policy": "Allow"}) for name in (TOUCHED, HASTENED, REWRITTEN)],
+        _at_seconds(4, BROKEN[0], concurrency={"policy": "Allow"}),
+        _every(4, BROKEN[1], concurrency={"policy": "Allow"}),
+        build_scheduled_job(
+            REPLACED,
+            {"interval": {"seconds": 3}},
+            taskFunctionRef=function,
+            history=HISTORY,
+            concurrency={"policy": "Queue", "maxQueued": 3},
+        ),
+    ]
+
+
+def build_function() -> JsonObject:
+    """Build the TaskFunction that is replaced now and then: its runs overlap, so slots wait."""
+    template = build_template(["true"], **{"pod-complete.stage.kwok.x-k8s.io/delay": "4s"})
+    return {
+        "apiVersion": "sundial.dev/v1alpha1",
+        "kind": "TaskFunction",
+        "metadata": {"name": FUNCTION, "namespace": EDITED},
+        "spec": {"handler": {"container": {}}, "template": template},
+    }
 
 
 def build_poison(round_: int) -> list[JsonObject]:
@@ -101,6 +144,10 @@ def build_quota(limits: dict[str, str]) -> JsonObject:
     """Build a quota of the tight namespace."""
     metadata = {"name": "chaos", "namespace": TIGHT}
     return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": limits}}
+
+
+def _put_into(ns: str, manifest: JsonObject) -> JsonObject:
+    return manifest | {"metadata": {**manifest["metadata"], "namespace": ns}}
 
 
 def _every(seconds: int, name: str, *, takes: str = "0.5s", fails: bool = False, **spec: Any) -> JsonObject:

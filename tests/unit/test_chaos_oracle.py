@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from chaos.changes import count_slots
 from chaos.oracle import (
-    Story,
     check_names,
     check_requests,
     check_starts,
@@ -17,10 +17,10 @@ from chaos.oracle import (
     find_doubles,
     find_unanswered,
     find_verdictless,
-    list_slots,
     split_doubles,
 )
 from chaos.records import Creation
+from chaos.stories import Story
 
 CREATED = datetime(2026, 1, 1, 12, 0, 1, tzinfo=UTC)
 
@@ -57,11 +57,14 @@ def _create(slot: float, uid: str = "", attempt: int = 1, at: float = 0, run: st
         ({"interval": {"seconds": 2}}, [2, 4, 6]),
         ({"cron": "*/3 * * * * *"}, [2, 5]),
         ({"interval": {"seconds": 7}}, []),
+        ({"interval": {"seconds": 2}, "endsAt": "2026-01-01T12:00:05Z"}, [2, 4]),
     ],
-    ids=["interval", "cron", "none"],
+    ids=["interval", "cron", "none", "end"],
 )
 def test_slots_by_brute_force(schedule: dict[str, Any], slots: list[int]) -> None:
-    assert list_slots(_tell(schedule=schedule), _at(6)) == [_at(slot) for slot in slots]
+    counted = count_slots(_tell(schedule=schedule), (), _at(6))
+    assert sorted(counted.sure) == [_at(slot) for slot in slots]
+    assert not counted.unsure
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ RIGHT = Figures(
     doubles=(),
     excepted=(),
     verdictless=(),
+    uncounted=(),
     findings=(),
     complaints=(),
     takeovers=(8.9,),
@@ -47,10 +48,11 @@ RIGHT = Figures(
         ({}, 0),
         ({"doubles": ("x",)}, 1),
         ({"verdictless": ("x",)}, 1),
+        ({"uncounted": ("x",)}, 1),
         ({"findings": ("x",)}, 1),
         ({"takeovers": (9.1,)}, 1),
     ],
-    ids=["right", "doubled", "no verdict", "finding", "takeover"],
+    ids=["right", "doubled", "no verdict", "pause", "finding", "takeover"],
 )
 @pytest.mark.parametrize("busyness", [QUIET, BUSY], ids=["quiet", "busy"])
 def test_a_report_fails_for_what_must_not_be(
