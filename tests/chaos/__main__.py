@@ -10,9 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from chaos.disturbances import HINDRANCES
 from chaos.plans import Round, count_kills, make_plan
 from chaos.reports import build_markdown, build_tables, find_failures
-from chaos.runs import Form, Progress, run_chaos
+from chaos.runs import STAY_SECONDS, Form, Progress, run_chaos
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
@@ -41,7 +42,7 @@ def main() -> int:
     plan = make_plan(seed, arguments.kills, round(arguments.kills * OTHERS_A_KILL))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    minutes = len(plan) * (arguments.lease + SECONDS_A_ROUND) / 60 + 1
+    minutes = estimate_minutes(plan, arguments.lease)
     console.print(f"seed {seed}: {len(plan)} rounds, {count_kills(plan)} kills, about {minutes:.0f} minutes")
     form = Form(arguments.lease, arguments.operators, seed, tuple(plan))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -72,6 +73,12 @@ def main() -> int:
     arguments.output.write_text(build_markdown(figures, setting))
     console.print(f"Wrote {arguments.output}.")
     return 1 if failures else 0
+
+
+def estimate_minutes(plan: list[Round], lease_seconds: float) -> float:
+    """Estimate how long a plan takes."""
+    stays = sum(STAY_SECONDS for round_ in plan if round_.disturbance in HINDRANCES)
+    return (len(plan) * (lease_seconds + SECONDS_A_ROUND) + stays) / 60 + 1
 
 
 def keep_logs(folder: Path, console: Console) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from chaos.crew import Crew, Member, build_environment
 from chaos.proxies import Proxies
 from chaos.records import Record
-from chaos.workload import NAMESPACES, build_schedules
+from chaos.workload import NAMESPACES, build_namespace, build_schedules
 
 from sundial_core.fence import build_fence
 from sundial_devcluster.cluster import Cluster, ClusterConfig, KubectlError, Nodes, start_cluster
@@ -111,7 +111,7 @@ def open_arena(
 
 def create_schedules(arena: Arena, *namespaces: str) -> None:
     """Create namespaces with their schedules."""
-    made = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}} for ns in namespaces]
+    made = [build_namespace(ns) for ns in namespaces]
     schedules = [one for ns in namespaces for one in build_schedules(ns)]
     arena.insist("apply", "--server-side", "-f", "-", manifests=[*made, *schedules])
 

@@ -1,7 +1,7 @@
 """What goes wrong beside a fault of the leader: bad weather on the way to the API server, spoilt namespaces.
 
-What users change is in `users`. Each is a context manager of the Scene and has a line in DISTURBANCES. While
-it lasts the leader is hurt too.
+What users change is in `users`, what delays or refuses writes in `hindrances`. Each is a context manager of
+the Scene and has a line in DISTURBANCES. While it lasts the leader is hurt too.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from functools import partial
 from chaos.arena import create_schedules
 from chaos.crew import read_utc_clock
 from chaos.faults import Scene
+from chaos.hindrances import refuse_statuses, slow_webhook
 from chaos.proxies import Proxy
 from chaos.users import break_specs, edit_schedules, pause, replace_function, touch
 from chaos.weather import CLEAR, Trouble, Weather
 from chaos.workload import (
     FLEETING,
     POISONED,
+    SLOW,
     STEADY,
     TIGHT,
     build_poison,
@@ -156,9 +158,15 @@ USERS: dict[str, Disturbance] = {
     "TaskFunction replaced": replace_function,
     "specs broken and mended": break_specs,
 }
+HINDRANCES: dict[str, Disturbance] = {
+    "slow webhook, one namespace": partial(slow_webhook, namespaces=SLOW[:1]),
+    "slow webhook, ten namespaces": partial(slow_webhook, namespaces=SLOW),
+    "statuses refused": refuse_statuses,
+}
 DISTURBANCES: dict[str, Disturbance] = (
     WEATHERS
     | USERS
+    | HINDRANCES
     | {
         "Jobs deleted by hand": delete_jobs,
         "namespace deleted": delete_namespace,

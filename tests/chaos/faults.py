@@ -5,17 +5,19 @@ A new one: a function of the Scene, and its line in LEADER_FAULTS.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from chaos.arena import INSTALLATION_NS, Arena
 from chaos.changes import Ledger
 from chaos.crew import Member, read_utc_clock
+from chaos.lateness import End, Outage, Window
 from chaos.weather import CLEAR, Trouble, Weather
 
 from sundial_devcluster.polling import until
@@ -35,13 +37,21 @@ class Kill:
 
 @dataclass
 class Scene:
-    """What a fault is done to, and what it notes; `lease_seconds` are those of the operators."""
+    """What a fault is done to, and what it notes.
+
+    `lease_seconds` are those of the operators, `stay_seconds` for how long writes go on to be slow or refused
+    when somebody leads again.
+    """
 
     arena: Arena
     chance: random.Random
     lease_seconds: float
+    stay_seconds: float
     disturbance: str | None = None
     kills: list[Kill] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     deleted_by_hand: dict[str, datetime] = field(default_factory=dict)
 
@@ -71,7 +81,26 @@ class Scene:
 
     def note_kill(self, term: int) -> None:
         """Note that the leader of a term was killed just now."""
-        self.kills.append(Kill(read_utc_clock(), term, self.disturbance))
+        self.note_end(term)
+        self.kills.append(Kill(self.ends[-1].at, term, self.disturbance))
+
+    def note_end(self, term: int) -> None:
+        """Note that the leader of a term leads no longer, or not for long."""
+        self.ends.append(End(read_utc_clock(), term))
+
+    @contextlib.contextmanager
+    def note_outage(self) -> Iterator[None]:
+        """Note that the whole API server is away meanwhile."""
+        begin = read_utc_clock()
+        yield
+        self.outages.append(Outage(begin, read_utc_clock()))
+
+    @contextlib.contextmanager
+    def note_window(self, trouble: str) -> Iterator[None]:
+        """Note that others are in trouble meanwhile."""
+        begin = read_utc_clock()
+        yield
+        self.windows.append(Window(trouble, begin, read_utc_clock()))
 
 
 def kill_at_a_slot(scene: Scene) -> None:
@@ -105,6 +134,7 @@ def freeze(scene: Scene) -> None:
     """Stop the leader for longer than its Lease, and let it go on beside its successor."""
     member, term = scene.find_leader()
     begin = read_utc_clock()
+    scene.note_end(term)
     member.signal(signal.SIGSTOP)
     try:
         scene.await_start(begin, term)
@@ -116,6 +146,7 @@ def stop_politely(scene: Scene) -> None:
     """Ask the leader to end, as a rolling update does."""
     member, term = scene.find_leader()
     begin = read_utc_clock()
+    scene.note_end(term)
     member.signal(signal.SIGTERM)
     scene.await_start(begin, term)
 
@@ -123,6 +154,7 @@ def stop_politely(scene: Scene) -> None:
 def steal_lease(scene: Scene) -> None:
     """Give the Lease to somebody who never renews it."""
     _, term = scene.find_leader()
+    scene.note_end(term)
     spec = {"holderIdentity": "thief", "leaseDurationSeconds": THIEF_SECONDS}
     _change(scene, "patch", "lease", "sundial", "--type=merge", "-p", json.dumps({"spec": spec}))
     scene.await_start(read_utc_clock(), term)
@@ -131,6 +163,7 @@ def steal_lease(scene: Scene) -> None:
 def delete_lease(scene: Scene) -> None:
     """Delete the Lease."""
     _, term = scene.find_leader()
+    scene.note_end(term)
     _change(scene, "delete", "lease", "sundial")
     scene.await_start(read_utc_clock(), term)
 
@@ -138,6 +171,7 @@ def delete_lease(scene: Scene) -> None:
 def delete_term(scene: Scene) -> None:
     """Delete the LeaderTerm: the next term must still be higher."""
     _, term = scene.find_leader()
+    scene.note_end(term)
     _change(scene, "delete", "leaderterm", "sundial")
     scene.await_start(read_utc_clock(), term)
 
@@ -146,6 +180,7 @@ def isolate(scene: Scene) -> None:
     """Let nothing of the leader pass and answer it nothing, until another one leads."""
     member, term = scene.find_leader()
     proxy = scene.arena.proxies.all[member.number]
+    scene.note_end(term)
     proxy.weather = Weather(Trouble.BLACK_HOLE)
     try:
         scene.await_start(read_utc_clock(), term)
@@ -155,13 +190,15 @@ def isolate(scene: Scene) -> None:
 
 def restart_apiserver(scene: Scene) -> None:
     """Stop the API server and start it again."""
-    scene.arena.cluster.restart_component("kube-apiserver")
+    with scene.note_outage():
+        scene.arena.cluster.restart_component("kube-apiserver")
     scene.await_start(read_utc_clock())
 
 
 def restart_etcd(scene: Scene) -> None:
     """Stop etcd and start it again, under a running API server."""
-    scene.arena.cluster.restart_component("etcd")
+    with scene.note_outage():
+        scene.arena.cluster.restart_component("etcd")
     scene.await_start(read_utc_clock())
 
 

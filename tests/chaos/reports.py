@@ -10,15 +10,23 @@ from datetime import datetime
 
 from chaos.crew import Life
 from chaos.faults import Kill
+from chaos.lateness import find_percentile
 from chaos.machine import Busyness
 from chaos.records import Creation
 from chaos.watcher import Crowd
 from rich.table import Table
 
 TAKEOVER_SECONDS_ABOVE_LEASE = 5.0
+MOST_LATE = 1.0
+LATE_SHARE = 0.99
+LEAST_SLOTS = 50
+"""Of fewer slots the share says no more than the latest one."""
 MOST_OTHERS = 0.1
 """From which share of the cores on others' work makes figures of time worthless."""
 
+NOTHING = "nothing"
+UNBOUND = (NOTHING,)
+"""Beside what lateness is measured and has no bound."""
 MOST_MEMORY = 250 * 2**20
 MIB = 2**20
 CROWDS = {"jobs": "Jobs", "schedules": "ScheduledJobs", "requests": "ScheduledJobRuns"}
@@ -57,6 +65,7 @@ class Figures:
     complaints: tuple[str, ...]
     takeovers: tuple[float, ...]
     disturbed_takeovers: tuple[float, ...]
+    lateness: dict[str, tuple[float, ...]]
     ends: Counter[int]
     longest_life: Life
     most_memory: int
@@ -98,7 +107,12 @@ def find_failures(figures: Figures, setting: Setting) -> list[str]:
 def find_slow(figures: Figures, setting: Setting) -> list[str]:
     """List what took longer than it may."""
     bound = setting.lease_seconds + TAKEOVER_SECONDS_ABOVE_LEASE
-    return [f"a takeover took {s:.1f} s, more than {bound:g} s" for s in figures.takeovers if s > bound]
+    slow = [f"a takeover took {s:.1f} s, more than {bound:g} s" for s in figures.takeovers if s > bound]
+    for trouble, seconds in figures.lateness.items():
+        is_bound = trouble not in UNBOUND and len(seconds) >= LEAST_SLOTS
+        if is_bound and (late := find_percentile(seconds, LATE_SHARE)) >= MOST_LATE:
+            slow.append(f"beside {trouble} a healthy schedule was {late:.2f} s late at p99")
+    return slow
 
 
 def build_rows(figures: Figures, setting: Setting) -> list[tuple[str, str]]:
@@ -121,6 +135,7 @@ def build_rows(figures: Figures, setting: Setting) -> list[tuple[str, str]]:
             describe_seconds(figures.takeovers) + _describe_trust(figures),
         ),
         ("the same, disturbed by other faults, s", describe_seconds(figures.disturbed_takeovers)),
+        *_build_lateness(figures),
         *_build_surroundings(figures),
         (
             "resident memory, longest-lived process, MiB",
@@ -129,6 +144,15 @@ def build_rows(figures: Figures, setting: Setting) -> list[tuple[str, str]]:
         ("most resident memory of any process, MiB", f"{figures.most_memory / MIB:.0f}"),
         ("ends of processes", _join(Counter({_name_end(k): v for k, v in figures.ends.items()}))),
     ]
+
+
+def _build_lateness(figures: Figures) -> Iterator[tuple[str, str]]:
+    for trouble, seconds in sorted(figures.lateness.items()):
+        is_bound = trouble not in UNBOUND
+        what = f"how late a healthy schedule was beside {trouble}, s" + (
+            f" (p99 less than {MOST_LATE:g})" if is_bound else ""
+        )
+        yield what, describe_lateness(seconds) + (_describe_trust(figures) if is_bound else "")
 
 
 def _build_surroundings(figures: Figures) -> Iterator[tuple[str, str]]:
@@ -147,6 +171,15 @@ def _describe_trust(figures: Figures) -> str:
     if figures.are_times_trusted:
         return ""
     return f" - not to be trusted: others used {figures.busyness.worst:.0%} of the machine for a minute"
+
+
+def describe_lateness(seconds: Sequence[float]) -> str:
+    """Write median, 99th percentile and most."""
+    if not seconds:
+        return "none measured"
+    late = find_percentile(seconds, LATE_SHARE)
+    most = f"{max(seconds):.2f} ({len(seconds)} slots)"
+    return f"p50 {find_percentile(seconds, 0.5):.2f}, p99 {late:.2f}, max {most}"
 
 
 def describe_seconds(seconds: Sequence[float]) -> str:
@@ -191,7 +224,10 @@ def build_markdown(figures: Figures, setting: Setting) -> str:
         "",
         "Requests and watches that met trouble on the way: " + _join(figures.met) + ".",
         "",
-        "How these figures are to be read: [decision 0013](decisions/0013-how-chaos-figures-are-read.md).",
+        "How late a schedule was is the arrival of the create that made its Job, less the slot; left out is"
+        " what fell between a leader's end and the first Job of the next term, and faults of the whole API"
+        " server. How these figures are to be read:"
+        " [decision 0013](decisions/0013-how-chaos-figures-are-read.md).",
         "",
         "## What was wrong" if failures else "Nothing was found to be wrong.",
         *(f"- {failure}" for failure in failures),

@@ -15,6 +15,7 @@ from chaos.arena import Arena, Report, open_arena
 from chaos.crew import read_utc_clock
 from chaos.disturbances import DISTURBANCES
 from chaos.faults import LEADER_FAULTS, Scene
+from chaos.lateness import find_gaps, measure_lateness
 from chaos.machine import Busyness, Machine
 from chaos.oracle import (
     check_names,
@@ -27,23 +28,29 @@ from chaos.oracle import (
     split_doubles,
 )
 from chaos.plans import Round
-from chaos.reports import Figures, Setting, measure_takeovers, read_date
+from chaos.reports import NOTHING, Figures, Setting, measure_takeovers, read_date
 from chaos.stories import Story
 from chaos.watcher import Watcher
+from chaos.workload import HEALTHY
 
 from sundial_devcluster.polling import until
 
 SETTLE_SECONDS = 150.0
+STAY_SECONDS = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a run is made: how long a Lease lasts, how many operators there are, and the faults."""
+    """How a run is made: how long a Lease lasts, how many operators there are, and the faults.
+
+    `stay_seconds` is for how long writes go on to be slow or refused after a takeover.
+    """
 
     lease_seconds: int
     operators: int
     seed: int
     plan: tuple[Round, ...]
+    stay_seconds: float = STAY_SECONDS
 
     @property
     def timing(self) -> dict[str, str]:
@@ -67,7 +74,7 @@ def run_chaos(form: Form, folder: Path, progress: Progress) -> tuple[Figures, Se
     """Run a plan on a cluster of its own; Ctrl-C ends the faults early, and what happened is judged."""
     with open_arena(folder, form.operators, form.timing, form.seed, progress.report) as arena:
         setting = _describe(form, arena)
-        scene = Scene(arena, random.Random(form.seed), form.lease_seconds)
+        scene = Scene(arena, random.Random(form.seed), form.lease_seconds, form.stay_seconds)
         began = time.monotonic()
         with Machine() as machine, Watcher(arena, scene.ledger) as watcher:
             scene.await_start(read_utc_clock())
@@ -93,6 +100,8 @@ class Played:
 def _carry_out(plan: tuple[Round, ...], scene: Scene, progress: Progress) -> Played:
     played = Played()
     with contextlib.suppress(KeyboardInterrupt):
+        with scene.note_window(NOTHING):
+            time.sleep(scene.stay_seconds)
         for number, round_ in enumerate(plan, 1):
             progress.on_round(number, round_)
             try:
@@ -163,6 +172,7 @@ def _count(scene: Scene, watcher: Watcher, played: Played, busyness: Busyness) -
         complaints=tuple(line for member in crew.members for line in member.find_complaints()),
         takeovers=tuple(s for kill, s in takeovers if kill.disturbed_by is None),
         disturbed_takeovers=tuple(s for kill, s in takeovers if kill.disturbed_by is not None),
+        lateness=_measure_lateness(scene, watcher),
         ends=crew.count_ends(),
         longest_life=max(lives, key=lambda life: len(life.memory)),
         most_memory=max((size for life in lives for size in life.memory), default=0),
@@ -181,6 +191,14 @@ def _judge(scene: Scene, watcher: Watcher, by_hand: frozenset[str]) -> tuple[lis
         uncounted += find_uncounted(story, creations, changes)
         findings += check_starts(story, creations, by_hand) + check_names(story, creations, changes)
     return uncounted, findings
+
+
+def _measure_lateness(scene: Scene, watcher: Watcher) -> dict[str, tuple[float, ...]]:
+    healthy = [story for story in watcher.stories if story.ns == HEALTHY]
+    creations = scene.arena.record.creations
+    gaps = find_gaps(scene.ends, scene.outages, creations)
+    measured = measure_lateness(scene.windows, healthy, creations, gaps)
+    return {trouble: tuple(seconds) for trouble, seconds in measured.items()}
 
 
 def count_verdicts(stories: list[Story]) -> Counter[str]:

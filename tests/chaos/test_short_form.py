@@ -15,11 +15,12 @@ pytestmark = pytest.mark.cluster
 
 KILLS, OTHERS = 7, 3
 SEED = int(os.environ.get("CHAOS_SEED") or 7383)
+STAY_SECONDS = 3.0
 
 
 def test_no_slot_notices_what_happens_to_leaders(tmp_path: Path) -> None:
     plan = tuple(make_plan(SEED, KILLS, OTHERS))
-    form = Form(4, operators=3, seed=SEED, plan=plan)
+    form = Form(4, operators=3, seed=SEED, plan=plan, stay_seconds=STAY_SECONDS)
     console = Console(width=140)
     figures, setting = run_chaos(form, tmp_path, Progress(console.print, console.print))
     console.print(*build_tables(figures, setting))

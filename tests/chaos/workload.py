@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from operators import JsonObject, build_scheduled_job, build_template
+from webhooks import LABEL as SLOW_LABEL
 
 STEADY, TIGHT, FLEETING, POISONED = "chaos-steady", "chaos-tight", "chaos-fleeting", "chaos-poisoned"
 """Left alone; given quotas; deleted and made again; full of objects that are wrong."""
 
-EDITED = "chaos-edited"
-"""Full of schedules that users change."""
+EDITED, REFUSED, HEALTHY = "chaos-edited", "chaos-refused", "chaos-healthy"
+"""Full of schedules that users change; of those whose statuses are refused; where lateness is measured."""
 
-NAMESPACES = (STEADY, TIGHT, FLEETING, POISONED, EDITED)
+SLOW = tuple(f"chaos-slow-{number}" for number in range(10))
+"""Where a webhook takes its time over each Job, now and then."""
+
+NAMESPACES = (STEADY, TIGHT, FLEETING, POISONED, EDITED, REFUSED, HEALTHY, *SLOW)
+WEBHOOK = "chaos"
 HISTORY = {"successful": 1, "failed": 1}
 NEVER = "chaos-never-runs"
 FAILS = {"devcluster.local/simulate": "Failed"}
@@ -26,6 +33,14 @@ TOUCHED, HASTENED, REWRITTEN, REPLACED = "touched", "hastened", "rewritten", "re
 
 BROKEN = ("broken-zone", "broken-function")
 FUNCTION = "work"
+REFUSING = "chaos-statuses"
+SLOW_SCHEDULES = 20
+
+
+def build_namespace(ns: str) -> JsonObject:
+    """Build a namespace."""
+    labels = {SLOW_LABEL: WEBHOOK} if ns in SLOW else {}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns, "labels": labels}}
 
 
 def build_schedules(ns: str) -> list[JsonObject]:
@@ -36,8 +51,10 @@ def build_schedules(ns: str) -> list[JsonObject]:
         FLEETING: _build_fleeting,
         POISONED: _build_healthy,
         EDITED: _build_edited,
+        REFUSED: _build_refused,
+        HEALTHY: _build_measured,
     }
-    return [_put_into(ns, one) for one in builders[ns]()]
+    return [_put_into(ns, one) for one in builders[ns]()] if ns in builders else []
 
 
 def _build_steady() -> list[JsonObject]:
@@ -95,6 +112,17 @@ def _build_edited() -> list[JsonObject]:
     ]
 
 
+def _build_refused() -> list[JsonObject]:
+    schedules = [_every(2, "allow", concurrency={"policy": "Allow"}), _every(5, "forbid")]
+    for one in schedules:
+        one["metadata"]["labels"] = {REFUSING: "refused"}
+    return schedules
+
+
+def _build_measured() -> list[JsonObject]:
+    return [_every(seconds, f"every-{seconds}", concurrency={"policy": "Allow"}) for seconds in (1, 2)]
+
+
 def build_function() -> JsonObject:
     """Build the TaskFunction that is replaced now and then: its runs overlap, so slots wait."""
     template = build_template(["true"], **{"pod-complete.stage.kwok.x-k8s.io/delay": "4s"})
@@ -104,6 +132,39 @@ def build_function() -> JsonObject:
         "metadata": {"name": FUNCTION, "namespace": EDITED},
         "spec": {"handler": {"container": {}}, "template": template},
     }
+
+
+def build_slow(round_: int, namespaces: Sequence[str], ends_at: datetime) -> list[JsonObject]:
+    """Build schedules that are all due at the same instants, for a while."""
+    schedule = {"cron": "*/4 * * * * *", "endsAt": ends_at.replace(microsecond=0).isoformat()}
+    return [
+        _put_into(
+            namespaces[number % len(namespaces)],
+            _build(schedule, f"slow-{round_}-{number}", "0.5s", {}, {"concurrency": {"policy": "Allow"}}),
+        )
+        for number in range(SLOW_SCHEDULES)
+    ]
+
+
+def build_refusal(reason: str) -> list[JsonObject]:
+    """Build what has the API server refuse all statuses of marked ScheduledJobs, for a reason."""
+    api = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": REFUSING}}
+    rule = {
+        "apiGroups": ["sundial.dev"],
+        "apiVersions": ["*"],
+        "operations": ["UPDATE"],
+        "resources": ["scheduledjobs/status"],
+    }
+    selector = {"matchLabels": {REFUSING: "refused"}}
+    policy = {
+        "matchConstraints": {"resourceRules": [rule], "objectSelector": selector},
+        "validations": [{"expression": "false", "message": "statuses are refused", "reason": reason}],
+    }
+    binding = {"policyName": REFUSING, "validationActions": ["Deny"]}
+    return [
+        api | {"kind": "ValidatingAdmissionPolicy", "spec": policy},
+        api | {"kind": "ValidatingAdmissionPolicyBinding", "spec": binding},
+    ]
 
 
 def build_poison(round_: int) -> list[JsonObject]:

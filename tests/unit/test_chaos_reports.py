@@ -34,12 +34,14 @@ RIGHT = Figures(
     complaints=(),
     takeovers=(8.9,),
     disturbed_takeovers=(20,),
+    lateness={"nothing": (5.0,), "slow webhooks": (0.5,) * 99 + (3.0,)},
     ends=Counter(),
     longest_life=Life(1, 0),
     most_memory=1,
     crowds=(Crowd(5, 2, 0), Crowd(9, 2, 0)),
     busyness=QUIET,
 )
+LATE = {"slow webhooks": (0.5,) * 98 + (3.0,) * 2}
 
 
 @pytest.mark.parametrize(
@@ -51,8 +53,10 @@ RIGHT = Figures(
         ({"uncounted": ("x",)}, 1),
         ({"findings": ("x",)}, 1),
         ({"takeovers": (9.1,)}, 1),
+        ({"lateness": LATE}, 1),
+        ({"lateness": {"slow webhooks": (3.0,) * 49}}, 0),
     ],
-    ids=["right", "doubled", "no verdict", "pause", "finding", "takeover"],
+    ids=["right", "doubled", "no verdict", "pause", "finding", "takeover", "late", "too few"],
 )
 @pytest.mark.parametrize("busyness", [QUIET, BUSY], ids=["quiet", "busy"])
 def test_a_report_fails_for_what_must_not_be(
@@ -60,12 +64,14 @@ def test_a_report_fails_for_what_must_not_be(
 ) -> None:
     found = find_failures(replace(RIGHT, busyness=busyness, **change), SETTING)
     assert len(found) == failures
-    is_doubted = "takeovers" in change and busyness is BUSY
+    is_of_time = bool({"takeovers", "lateness"} & change.keys())
+    is_doubted = is_of_time and busyness is BUSY
     assert [said for said in found if "not to be trusted" in said] == (found if is_doubted else [])
 
 
-@pytest.mark.parametrize(("busyness", "doubts"), [(QUIET, 0), (BUSY, 1)], ids=["quiet", "busy"])
+@pytest.mark.parametrize(("busyness", "doubts"), [(QUIET, 0), (BUSY, 2)], ids=["quiet", "busy"])
 def test_bounds_of_time_are_doubted_where_others_used_the_machine(busyness: Busyness, doubts: int) -> None:
     text = build_markdown(replace(RIGHT, busyness=busyness), SETTING)
     assert text.count("not to be trusted") == doubts
     assert "| Jobs lying about | p50 7, max 9 |" in text
+    assert "p50 0.50, p99 0.50, max 3.00 (100 slots)" in text
