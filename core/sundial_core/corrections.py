@@ -25,9 +25,9 @@ def is_contradicted(run: ObservedJob | Run, stored: Stored) -> bool:
     if run.trigger is not Trigger.SCHEDULE or run.slot is None:
         return False
     is_decided = stored.cursor is not None and run.slot <= stored.cursor
-    if not is_decided or run.run_id in stored.active or run.run_id in stored.runs or stored.omits(run):
+    if not is_decided or not stored.without_run.cover(run.slot):
         return False
-    return any(first <= run.slot <= last for first, last in stored.without_run)
+    return not (run.run_id in stored.active or run.run_id in stored.runs or stored.omits(run))
 
 
 def except_started(

@@ -30,7 +30,7 @@ from sundial_core.backlog import Backlog
 from sundial_core.circumstances import Trust
 from sundial_core.early_ends import find_endings, is_stopped
 from sundial_core.endings import Ending
-from sundial_core.judging import has_ended, judge, list_started_slots
+from sundial_core.judging import has_ended, judge
 from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import JsonObject, Retry
 from sundial_core.overdue import Overdue
@@ -38,7 +38,7 @@ from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Placed, Waiting
 from sundial_core.report import Report, Urgency, build_status, find_following, judge_urgency
 from sundial_core.retention import Choice, Limits, choose_deletable, is_stored_as_ended
-from sundial_core.runs import Phase, Run, Trigger
+from sundial_core.runs import KnownRuns, Phase, Run, Trigger
 from sundial_core.stored import parse_stored
 from sundial_core.verdicts import Judgement
 from sundial_core.views import Moment, View, find_moment
@@ -98,7 +98,7 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     answers = asked.answer_all(drafts, placed.asked, now)
     report = _build_report(view, moment, known, placed)
     status = build_status(report, stored, now)
-    watched = list(overdue.watch(moment.newest, known, view.memory.read_at))
+    watched = list(overdue.watch(moment.newest, known, view.memory.read_at, now))
     ends = find_endings(view, moment, known, open_ends, placed, watched)
     ended = view.memory.ending | {ending.job.uid for ending in ends}
     unsettled = asked.find_unsettled(view.asked)
@@ -132,7 +132,7 @@ def _find_judged_until(view: View, moment: Moment) -> datetime | None:
     return moment.now if is_judging else None
 
 
-def _build_report(view: View, moment: Moment, known: Mapping[str, Run], placed: Placed) -> Report:
+def _build_report(view: View, moment: Moment, known: KnownRuns, placed: Placed) -> Report:
     """Gather what the status is built from."""
     now, stored = moment.now, moment.stored
     given_up = {judgement.first for judgement in placed.judgements}
@@ -142,7 +142,7 @@ def _build_report(view: View, moment: Moment, known: Mapping[str, Run], placed: 
         plan=view.plan,
         hold=moment.hold,
         effective_from=moment.effective_from,
-        runs=tuple(known.values()),
+        runs=known,
         judgements=_find_unstored(view, placed, known),
         creating=(view.memory.creating - given_up) | frozenset(placed.starts),
         queued=placed.waiting,
@@ -153,11 +153,11 @@ def _build_report(view: View, moment: Moment, known: Mapping[str, Run], placed: 
     )
 
 
-def _find_unstored(view: View, placed: Placed, known: Mapping[str, Run]) -> tuple[Judgement, ...]:
+def _find_unstored(view: View, placed: Placed, known: KnownRuns) -> tuple[Judgement, ...]:
     """Find the judgements that no status holds yet, but for slots whose Jobs have turned up since."""
     schedule = view.plan.schedule if isinstance(view.plan, Plan) else None
     judgements = (*view.memory.judgements, *placed.judgements, *placed.withheld)
-    return corrections.except_started(judgements, list_started_slots(known.values()), schedule)
+    return corrections.except_started(judgements, known.started_slots, schedule)
 
 
 def _freeze(view: View, now: datetime) -> Decision:
@@ -172,10 +172,10 @@ def _freeze(view: View, now: datetime) -> Decision:
     )
 
 
-def _observe_runs(view: View, moment: Moment, open_ends: Iterable[NextAttempt]) -> dict[str, Run]:
+def _observe_runs(view: View, moment: Moment, open_ends: Iterable[NextAttempt]) -> KnownRuns:
     """Find each run that has a Job, had one, or is shown as active by the stored status."""
     started = asked.read_started(view.asked, view.memory.asked, view.job.uid)
-    known = {run_id: run for run_id, run in started.items() if run_id not in moment.stored.results}
+    known = KnownRuns({run_id: run for run_id, run in started.items() if run_id not in moment.stored.results})
     known |= {run_id: runs.read_recorded_run(entry) for run_id, entry in moment.stored.active.items()}
     known |= view.memory.lost
     following = {one.after.run_id: one for one in open_ends}
@@ -266,12 +266,10 @@ def _find_wake(report: Report, others: Iterable[datetime | None], now: datetime)
         times.append(report.hold.until)
     else:
         times += report.following[:1] or [_find_search(report.plan, now)]
-    times += [run.start_by for run in report.runs if run.start_by is not None and run.start_by > now]
-    times += [run.retry_at for run in report.runs if run.retry_at is not None and run.retry_at > now]
+    for run in report.runs.values():
+        times += [at for at in (run.start_by, run.retry_at, run.overdue_at) if at is not None and at > now]
     times += [
-        run.completed_at + runs.LONGEST_RELEASE
-        for run in report.runs
-        if run.holds_place and run.completed_at is not None
+        run.completed_at + runs.LONGEST_RELEASE for run in report.runs.holding if run.completed_at is not None
     ]
     if report.queued and isinstance(report.plan, Plan) and not has_ended(report.plan, now):
         ends_at = report.plan.spec.schedule.ends_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from sundial_core import endings, overdue, starts
 from sundial_core.attempts import NextAttempt
@@ -14,14 +14,14 @@ from sundial_core.model import ConcurrencyPolicy
 from sundial_core.overdue import Overdue
 from sundial_core.plans import Plan
 from sundial_core.queues import Placed, Turns
-from sundial_core.runs import ObservedJob, Run, Trigger
+from sundial_core.runs import KnownRuns, ObservedJob, Trigger
 from sundial_core.views import Moment, View
 
 
 def find_endings(
     view: View,
     moment: Moment,
-    known: Mapping[str, Run],
+    known: KnownRuns,
     open_ends: Iterable[NextAttempt],
     placed: Placed,
     watched: Iterable[Overdue],
@@ -32,8 +32,7 @@ def find_endings(
     stopped = [
         Ending(one.after, Reason.RETRIES_STOPPED) for one in open_ends if is_stopped(one.after, moment.hold)
     ]
-    pending = [(known[job.run_id], job, view.pods.get(job.uid, ())) for job in active]
-    late = starts.find_late_starts(pending, moment.now)
+    late = starts.find_late_starts(known, active, view.pods, moment.now)
     stuck = overdue.find_endings(watched)
     ended = {ending.job.uid: ending for ending in (*stuck, *late, *stopped, *asked)}
     excess = _count_excess(view, moment, known, placed) - len(asked)
@@ -43,7 +42,7 @@ def find_endings(
     return tuple(ending for ending in ended.values() if ending.job.run_id not in view.memory.landing)
 
 
-def _count_excess(view: View, moment: Moment, known: Mapping[str, Run], placed: Placed) -> int:
+def _count_excess(view: View, moment: Moment, known: KnownRuns, placed: Placed) -> int:
     """Count the runs that have to be ended for what replaces them, beyond those that are ending.
 
     Only a stored slot ends a run: otherwise a crash could lose both. A ScheduledJobRun is stored.
@@ -62,9 +61,8 @@ def _count_excess(view: View, moment: Moment, known: Mapping[str, Run], placed: 
     newest = moment.newest
     going = [
         run
-        for run in known.values()
-        if run.holds_place
-        and (run.phase.is_result or (run.run_id in newest and endings.is_ending(newest[run.run_id])))
+        for run in known.holding
+        if (run.phase.is_result or (run.run_id in newest and endings.is_ending(newest[run.run_id])))
     ]
     active = count_active(known, creating, view.memory.retrying | turns.starts)
     return active + wanted - rule.max_instances - len(going)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,15 +11,15 @@ from sundial_core.conditions import Reason
 from sundial_core.judgements import find_judged
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Placed, Places, Turns, Waiting
-from sundial_core.runs import Run, Trigger
+from sundial_core.runs import KnownRuns
 from sundial_core.verdicts import Due, Judgement
 from sundial_core.views import Moment, View
 
 
-def judge(view: View, moment: Moment, known: Mapping[str, Run]) -> Placed:
+def judge(view: View, moment: Moment, known: KnownRuns) -> Placed:
     """Judge the slots that wait, and those that are due and not judged yet."""
     memory = view.memory
-    started = list_started_slots(known.values())
+    started = known.started_slots
     waiting = (one.slot for one in (*moment.stored.queued, *memory.queued))
     done = started | find_judged(waiting, memory.judgements)
     queue = queues.find_queue(moment.stored.queued, memory.queued, moment.stored.cursor, done)
@@ -38,7 +38,7 @@ def judge(view: View, moment: Moment, known: Mapping[str, Run]) -> Placed:
 
 
 def _drop_waiting(
-    view: View, moment: Moment, known: Mapping[str, Run], queue: Iterable[Waiting]
+    view: View, moment: Moment, known: KnownRuns, queue: Iterable[Waiting]
 ) -> Iterable[Judgement]:
     """Drop what may not wait any longer; not while its create is unanswered."""
     memory, plan = view.memory, view.plan
@@ -70,7 +70,7 @@ def has_ended(plan: Plan, now: datetime) -> bool:
     return ends_at is not None and ends_at < now
 
 
-def _judge_new(view: View, moment: Moment, known: Mapping[str, Run], queue: tuple[Waiting, ...]) -> Placed:
+def _judge_new(view: View, moment: Moment, known: KnownRuns, queue: tuple[Waiting, ...]) -> Placed:
     """Judge the slots that are due and not judged yet; `queue` waits before them."""
     if isinstance(view.plan, Problem):
         return Placed(waiting=queue)
@@ -78,7 +78,7 @@ def _judge_new(view: View, moment: Moment, known: Mapping[str, Run], queue: tupl
     if until is None:
         return Placed(waiting=queue)
     low = max(filter(None, (moment.effective_from, moment.stored.cursor, view.memory.judged_until)))
-    started = list_started_slots(known.values()) | resets.find_started_ahead(moment.stored)
+    started = known.started_slots | resets.find_started_ahead(moment.stored)
     waiting = {one.slot for one in queue}
     due = Due(view.plan.schedule, low, until, started | view.memory.creating | waiting)
     if moment.hold is None and moment.is_stopped:
@@ -93,16 +93,14 @@ def _judge_new(view: View, moment: Moment, known: Mapping[str, Run], queue: tupl
     return Placed(waiting=queue, judgements=missed or verdicts.miss_slots(due, Reason.SUSPENDED))
 
 
-def _place_asked(view: View, plan: Plan, moment: Moment, known: Mapping[str, Run]) -> Turns | None:
+def _place_asked(view: View, plan: Plan, moment: Moment, known: KnownRuns) -> Turns | None:
     """Put the ScheduledJobRuns to the concurrency rule while no slot is: they do not mind a suspension."""
     active = count_active(known, view.memory.creating, view.memory.retrying)
     places = Places(plan.spec.concurrency, active)
     return queues.place_slots((), (), places, moment.now, moment.rivals).asked
 
 
-def _judge_due(
-    view: View, moment: Moment, due: Due, known: Mapping[str, Run], queue: tuple[Waiting, ...]
-) -> Placed:
+def _judge_due(view: View, moment: Moment, due: Due, known: KnownRuns, queue: tuple[Waiting, ...]) -> Placed:
     """Give up the refused creates that newer slots replace, then judge by catch-up and concurrency.
 
     A slot waits until its Job is seen, its create included.
@@ -110,7 +108,7 @@ def _judge_due(
     memory, plan = view.memory, view.plan
     assert isinstance(plan, Plan)
     spec = plan.spec
-    yielding = memory.yielding and memory.yielding - list_started_slots(known.values())
+    yielding = memory.yielding and memory.yielding - known.started_slots
     given_up = verdicts.give_up(due, yielding)
     creating = memory.creating - {judgement.first for judgement in given_up}
     offered = verdicts.find_offered(due, spec.catch_up)
@@ -124,13 +122,8 @@ def _judge_due(
     return replace(placed, waiting=tuple(left.values()), judgements=judgements)
 
 
-def list_started_slots(known: Iterable[Run]) -> frozenset[datetime]:
-    """List the slots that have a run of their own."""
-    return frozenset(run.slot for run in known if run.slot is not None and run.trigger is Trigger.SCHEDULE)
-
-
-def count_active(known: Mapping[str, Run], creating: frozenset[datetime], retrying: frozenset[str]) -> int:
+def count_active(known: KnownRuns, creating: frozenset[datetime], retrying: frozenset[str]) -> int:
     """Count the runs that hold a place, creates under way included."""
-    slots = creating and creating - list_started_slots(known.values())
+    slots = creating and creating - known.started_slots
     unanswered = len(slots) + len(retrying - known.keys())
-    return sum(run.holds_place for run in known.values()) + unanswered
+    return len(known.holding) + unanswered

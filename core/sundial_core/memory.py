@@ -34,14 +34,22 @@ from sundial_core.judgements import drop_stored, merge_judgements
 from sundial_core.manifests import Attempt, Creator, Owner
 from sundial_core.model import CatchUp, JsonObject
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
-from sundial_core.overdue import find_overdue_at
 from sundial_core.patches import Reported, build_patch
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting
 from sundial_core.report import Urgency
 from sundial_core.resets import drop_future, pass_on
 from sundial_core.retention import is_stored_as_ended
-from sundial_core.runs import ObservedJob, Phase, Run, Trigger, build_lost_run, build_run, parse_job
+from sundial_core.runs import (
+    ObservedJob,
+    Phase,
+    Run,
+    Trigger,
+    build_lost_run,
+    build_run,
+    find_overdue_at,
+    parse_job,
+)
 from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement

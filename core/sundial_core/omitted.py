@@ -7,13 +7,13 @@ left and whose end is stored lies in one.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
+from sundial_core.ranges import Range, Ranges, build_ranges
 from sundial_core.runs import Phase, Run, Trigger
 
 MOST_LISTED = 200
@@ -27,25 +27,16 @@ MOST_RANGES = 500
 """More ranges need 500 ended runs with Jobs between active ones; retention keeps 100 and those of the last
 two minutes. Beyond that the oldest active runs are given up: not tried again, nor counted when they end."""
 
-Range = tuple[datetime, datetime]
-"""The first and the last slot."""
-
 
 @dataclass(frozen=True, slots=True)
 class Omitted:
-    """How many active runs are not listed, and the ranges of slots, oldest first, in which they are.
+    """How many active runs are not listed, and the ranges of slots in which they are.
 
     Runs that were asked for are counted only: without a result that is stored they are active anyway.
     """
 
     count: int = 0
-    firsts: tuple[datetime, ...] = ()
-    lasts: tuple[datetime, ...] = ()
-
-    def covers(self, slot: datetime) -> bool:
-        """Tell whether a run of that slot may be one of them."""
-        place = bisect_left(self.lasts, slot)
-        return place < len(self.lasts) and self.firsts[place] <= slot
+    ranges: Ranges = field(default_factory=Ranges)
 
 
 NOTHING = Omitted()
@@ -83,27 +74,23 @@ def find_omitted(left_out: Iterable[Run], others: Iterable[Run], cursor: datetim
         return NOTHING
     slots = sorted(slot for slot in _list_slots(left_out) if slot <= cursor)
     ranges = _find_ranges(slots, sorted(_list_slots(others)))
-    return _build(len(left_out), ranges[-MOST_RANGES:])
+    return Omitted(len(left_out), build_ranges(ranges[-MOST_RANGES:]))
 
 
 def read_omitted(entry: JsonObject) -> Omitted:
     """Read what a status says of the active runs that it leaves out."""
     ranges = ((parse_instant(one["from"]), parse_instant(one["to"])) for one in entry.get("ranges") or ())
-    return _build(int(entry.get("count", 0)), sorted(ranges))
+    return Omitted(int(entry.get("count", 0)), build_ranges(ranges))
 
 
 def build_omitted(omitted: Omitted) -> JsonObject | None:
     """Build what a status says of the active runs that it leaves out; None where it lists all."""
     if not omitted.count:
         return None
-    spans = zip(omitted.firsts, omitted.lasts, strict=True)
+    spans = zip(omitted.ranges.firsts, omitted.ranges.lasts, strict=True)
     ranges = [{"from": format_instant(first), "to": format_instant(last)} for first, last in spans]
     oldest = {"oldestSlot": ranges[0]["from"], "ranges": ranges} if ranges else {}
     return {"count": omitted.count} | oldest
-
-
-def _build(count: int, ranges: list[Range]) -> Omitted:
-    return Omitted(count, tuple(first for first, _ in ranges), tuple(last for _, last in ranges))
 
 
 def _list_slots(known: Iterable[Run]) -> Iterator[datetime]:

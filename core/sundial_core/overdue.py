@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sundial_core.conditions import Reason
 from sundial_core.endings import Ending
-from sundial_core.marks import LONGEST_SECONDS
-from sundial_core.runs import ObservedJob, Run
-
-PATIENCE = timedelta(minutes=5)
-"""How long after its deadline an attempt without a result is read, and how long until it is read again."""
+from sundial_core.runs import OVERDUE_AFTER, ObservedJob, Run
 
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """An attempt without a result, due to be looked into at `at`; `is_read`: it was, since its deadline."""
+    """An attempt without a result, due to be looked into at `at`; `is_read`: it was, since it is overdue.
+
+    Until it has a result it is read again after `OVERDUE_AFTER`.
+    """
 
     run: Run
     job: ObservedJob
@@ -28,21 +27,20 @@ class Overdue:
     is_read: bool
 
 
-def find_overdue_at(job: ObservedJob) -> datetime:
-    """Find when an attempt is overdue if it has no result by then."""
-    seconds = job.timeout_seconds or LONGEST_SECONDS
-    return (job.started_at or job.created_at) + timedelta(seconds=seconds) + PATIENCE
-
-
 def watch(
-    newest: Mapping[str, ObservedJob], known: Mapping[str, Run], read_at: Mapping[str, datetime]
+    newest: Mapping[str, ObservedJob],
+    known: Mapping[str, Run],
+    read_at: Mapping[str, datetime],
+    now: datetime,
 ) -> Iterator[Overdue]:
-    """Watch the newest attempts of the runs that have no result: when each is to be looked into next."""
-    for run_id, job in newest.items():
-        if job.result_at is None and not known[run_id].phase.is_result:
-            at, last = find_overdue_at(job), read_at.get(run_id)
-            is_read = last is not None and last >= at
-            yield Overdue(known[run_id], job, last + PATIENCE if last and is_read else at, is_read)
+    """Watch the newest attempts that are overdue: when each is to be looked into next."""
+    for run in known.values():
+        at = run.overdue_at
+        if at is None or at > now or run.phase.is_result or run.run_id not in newest:
+            continue
+        last = read_at.get(run.run_id)
+        is_read = last is not None and last >= at
+        yield Overdue(run, newest[run.run_id], last + OVERDUE_AFTER if last and is_read else at, is_read)
 
 
 def find_endings(watched: Iterable[Overdue]) -> list[Ending]:

@@ -25,21 +25,28 @@ LONGEST_REASON = 64
 
 @dataclass(slots=True)
 class StartedItem:
-    """The entry of a run; that of a new run is written when it is to be shown."""
+    """The entry of a run, as it is `stored` or of a new `run`; what is new is written when it is shown."""
 
     time: datetime
     run_id: str
     is_slot: bool
-    written: JsonObject | None = None
+    stored: JsonObject | None = None
     run: Run | None = None
+    result: Run | None = None
+
+    @property
+    def has_result(self) -> bool:
+        """Tell whether the entry has a result."""
+        return self.result is not None or (self.stored is not None and "result" in self.stored)
 
     @property
     def entry(self) -> JsonObject:
         """The entry as the status shows it."""
-        if self.written is None:
+        entry = self.stored
+        if entry is None:
             assert self.run is not None
-            self.written = _build_start(self.run)
-        return self.written
+            entry = _build_start(self.run)
+        return entry if self.result is None else entry | _build_result(self.result)
 
 
 @dataclass(slots=True)
@@ -123,16 +130,9 @@ class RecentSlots:
     def record_result(self, run: Run) -> bool:
         """Add a run's result; a recorded result never changes. Tell whether it was new."""
         item = self._of_run.get(run.run_id)
-        if item is None or "result" in item.entry:
+        if item is None or item.has_result:
             return False
-        entry = item.entry
-        entry["result"] = run.phase.value
-        if run.completed_at is not None:
-            entry["completedAt"] = format_instant(run.completed_at)
-        if run.reason:
-            entry["reason"] = run.reason[:LONGEST_REASON]
-        if run.message:
-            entry["message"] = trim_message(run.message)
+        item.result = run
         return True
 
     def find_missed(self) -> JsonObject | None:
@@ -185,7 +185,7 @@ def _read_item(entry: JsonObject) -> Item:
     if "runId" in entry:
         is_slot = Trigger(entry.get("trigger", Trigger.SCHEDULE)) is Trigger.SCHEDULE
         time = parse_instant(entry["slot"] if is_slot else entry["startedAt"])
-        return StartedItem(time, entry["runId"], is_slot, dict(entry))
+        return StartedItem(time, entry["runId"], is_slot, entry)
     first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
     said = (entry["verdict"], entry.get("reason", ""), entry.get("message", ""))
     return VerdictItem(parse_instant(last), parse_instant(first), entry.get("count", 1), *said)
@@ -218,3 +218,13 @@ def _build_start(run: Run) -> JsonObject:
         "startedAt": format_instant(run.started_at) if run.started_at else None,
     }
     return {name: value for name, value in entry.items() if value is not None}
+
+
+def _build_result(run: Run) -> JsonObject:
+    result = {
+        "result": run.phase.value,
+        "completedAt": format_instant(run.completed_at) if run.completed_at else None,
+        "reason": run.reason[:LONGEST_REASON],
+        "message": trim_message(run.message) if run.message else None,
+    }
+    return {name: value for name, value in result.items() if value}

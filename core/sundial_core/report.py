@@ -22,7 +22,7 @@ from sundial_core.omitted import MOST_RESULTS, Omitted, build_omitted, find_omit
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting, build_queue
 from sundial_core.recent import RecentSlots
-from sundial_core.runs import Phase, Run, Trigger
+from sundial_core.runs import KnownRuns, Phase, Run, Trigger
 from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored
 from sundial_core.tallies import Tallies
@@ -51,7 +51,7 @@ class Report:
     plan: Plan | Problem
     hold: Hold | None
     effective_from: datetime
-    runs: tuple[Run, ...]
+    runs: KnownRuns
     judgements: tuple[Judgement, ...]
     creating: frozenset[datetime]
     queued: tuple[Waiting, ...]
@@ -69,18 +69,19 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     520 of at most 1.3 KiB, ranges 500 of 80 bytes.
     """
     cursor = _find_cursor(report, stored, now)
-    postponed = _find_postponed(report.runs, stored)
-    shown = sorted((run for run in report.runs if _is_shown(run, cursor, stored)), key=omitted.begin)
-    shown = [run for run in shown if run.holds_place or run.run_id not in postponed]
+    postponed = _find_postponed(report.runs.values(), stored)
+    ordered = sorted(report.runs.values(), key=omitted.begin)
+    active = [run for run in ordered if run.holds_place]
+    listed = omitted.choose_listed(active, stored.results)
+    named = {run.run_id for run in listed}
+    due = [run for run in ordered if _is_due(run, cursor, stored, named)]
+    shown = [run for run in due if run.holds_place or run.run_id not in postponed]
     recent = RecentSlots(stored.status.get("recentSlots") or ())
     tallies = Tallies(stored.status)
     queued = [one for one in report.queued if one.slot <= cursor]
     recent.part(one.slot for one in queued)
     schedule = report.plan.schedule if isinstance(report.plan, Plan) else None
     _correct(recent, tallies, [run for run in shown if is_contradicted(run, stored)], schedule)
-    active = sorted((run for run in report.runs if run.holds_place), key=omitted.begin)
-    listed = omitted.choose_listed(active, stored.results)
-    named = {run.run_id for run in listed}
     counted = [run for run in shown if run.run_id in named or not run.holds_place]
     ended = [run for run in counted if run.phase.is_result and run.run_id not in postponed]
     _count_starts(recent, tallies, shown, stored)
@@ -170,9 +171,8 @@ def _correct(
 
 def _count_starts(recent: RecentSlots, tallies: Tallies, shown: list[Run], stored: Stored) -> None:
     """Record and count the runs that are new; those that were active and not listed were counted then."""
-    for run in shown:
-        if recent.record_start(run) and not stored.omits(run):
-            tallies.count_start(run)
+    new = [run for run in shown if recent.record_start(run)]
+    tallies.count_starts([run for run in new if not stored.omits(run)])
 
 
 def _count_judgements(recent: RecentSlots, tallies: Tallies, judgements: list[Judgement]) -> None:
@@ -191,16 +191,15 @@ def _count_results(recent: RecentSlots, tallies: Tallies, ended: list[Run]) -> N
 def _find_omitted(report: Report, active: list[Run], named: set[str], cursor: datetime) -> Omitted:
     """Say where the active runs are that are not listed; of a run that has ended a Job may be left."""
     left_out = [run for run in active if run.run_id not in named]
-    return find_omitted(left_out, (run for run in report.runs if not run.holds_place), cursor)
+    return find_omitted(left_out, (run for run in report.runs.values() if not run.holds_place), cursor)
 
 
 def _find_cursor(report: Report, stored: Stored, now: datetime) -> datetime:
     """Find the cursor; a Job of a slot to come (another clock's) says nothing of the slots before it."""
-    slots = [run.slot for run in report.runs if run.slot and run.trigger is Trigger.SCHEDULE]
-    started = [slot for slot in slots if slot <= now]
+    started = {slot for slot in report.runs.started_slots if slot <= now}
     low = stored.cursor or report.job.created_at
     waiting = {one.slot for one in report.queued}
-    creating = report.creating - waiting - set(started)
+    creating = report.creating - waiting - started
     return verdicts.find_cursor(low, report.judgements, [*started, *waiting], creating)
 
 
@@ -213,20 +212,23 @@ def _find_postponed(runs: Iterable[Run], stored: Stored) -> set[str]:
     return {run.run_id for run in asked[MOST_RESULTS:]}
 
 
-def _is_shown(run: Run, cursor: datetime, stored: Stored) -> bool:
+def _is_due(run: Run, cursor: datetime, stored: Stored, named: set[str]) -> bool:
     """Tell whether a run's entry is due: it is active or newly decided; what ended before is history.
 
     A run that was asked for is shown as long as it has Jobs: no cursor tells whether it was counted. A slot's
-    entry comes when the cursor passes it, however active its run is.
+    entry comes when the cursor passes it, however active its run is; an active run that is not `named` has
+    one only when it is new.
     """
     if not _is_slot(run):
         return True
     assert run.slot is not None
     if run.slot <= cursor and (stored.cursor is None or run.slot > stored.cursor):
         return True
-    if run.run_id in stored.active and run.slot <= cursor:
+    if stored.is_queued(run.slot) or is_contradicted(run, stored):
         return True
-    return stored.is_queued(run.slot) or stored.omits(run) or is_contradicted(run, stored)
+    if run.holds_place and run.run_id not in named:
+        return False
+    return stored.omits(run) or (run.run_id in stored.active and run.slot <= cursor)
 
 
 def _is_slot(run: Run) -> bool:

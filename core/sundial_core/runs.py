@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from sundial_core import containers, marks, names
@@ -38,7 +39,10 @@ class Phase(StrEnum):
     @property
     def is_result(self) -> bool:
         """Tell whether the attempt has a result."""
-        return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
+        return self in RESULTS
+
+
+RESULTS = (Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,21 @@ class ObservedJob:
     started_at: datetime | None = None
     named_for: str = ""
     changed: tuple[str, ...] = ()
+    _run: tuple[tuple[ObservedPod, ...], Run] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    def recall_run(self, pods: tuple[ObservedPod, ...], read: Callable[[], Run]) -> Run:
+        """Give the run that this Job and its Pods show: read once, unless time alone changes it.
+
+        Most of thousands of Jobs are as they were at the last decision.
+        """
+        if self._run is not None and self._run[0] == pods:
+            return self._run[1]
+        run = read()
+        if self.result_at is None or self.released_at is not None:
+            object.__setattr__(self, "_run", (pods, run))
+        return run
 
 
 POD_COUNTS = ("active", "ready", "terminating", "succeeded", "failed")
@@ -285,7 +304,8 @@ LONGEST_RELEASE = timedelta(minutes=5)
 class Run:
     """A run as its newest attempt shows it; `holds_place` is what concurrency counts.
 
-    `start_by` is until when a container has to have started, while none has.
+    `start_by` is until when a container has to have started, while none has, `overdue_at` until when the
+    attempt has to have a result, while it has none.
     """
 
     run_id: str
@@ -301,6 +321,23 @@ class Run:
     holds_place: bool
     retry_at: datetime | None = None
     start_by: datetime | None = None
+    overdue_at: datetime | None = None
+
+
+class KnownRuns(dict[str, Run]):
+    """The runs that are known, by their ids; not changed once anything was asked of them."""
+
+    @cached_property
+    def started_slots(self) -> frozenset[datetime]:
+        """The slots that have a run of their own."""
+        return frozenset(
+            run.slot for run in self.values() if run.slot is not None and run.trigger is Trigger.SCHEDULE
+        )
+
+    @cached_property
+    def holding(self) -> tuple[Run, ...]:
+        """The runs that hold a place."""
+        return tuple(run for run in self.values() if run.holds_place)
 
 
 def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> Run:
@@ -327,6 +364,7 @@ def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> R
         completed_at=job.result_at,
         holds_place=is_held,
         start_by=find_start_by(job) if job.phase is Phase.PENDING and not has_started else None,
+        overdue_at=find_overdue_at(job) if job.result_at is None else None,
     )
 
 
@@ -359,6 +397,16 @@ def find_start_by(job: ObservedJob) -> datetime | None:
     return job.created_at + timedelta(seconds=seconds)
 
 
+OVERDUE_AFTER = timedelta(minutes=5)
+"""How long after its deadline an attempt without a result is overdue."""
+
+
+def find_overdue_at(job: ObservedJob) -> datetime:
+    """Find when an attempt is overdue if it has no result by then."""
+    seconds = job.timeout_seconds or marks.LONGEST_SECONDS
+    return (job.started_at or job.created_at) + timedelta(seconds=seconds) + OVERDUE_AFTER
+
+
 def find_start_timeout(timeout_seconds: int) -> int:
     """Find how many seconds an attempt may take to start, where nothing else is said."""
     return max(1, min(LONGEST_START_SECONDS, timeout_seconds * 8 // 10))
@@ -373,6 +421,7 @@ def build_lost_run(run: Run, now: datetime) -> Run:
         return replace(run, holds_place=False)
     return replace(
         run,
+        overdue_at=None,
         phase=Phase.CANCELLED,
         reason=Reason.JOB_DELETED.value,
         message=f"its Job {run.job_name} was deleted",

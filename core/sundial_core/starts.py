@@ -6,7 +6,7 @@ says nothing: only its events tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,13 +20,16 @@ NOT_STARTED = "no container started in time"
 
 
 def find_late_starts(
-    runs: Iterable[tuple[Run, ObservedJob, tuple[ObservedPod, ...]]], now: datetime
+    known: Mapping[str, Run],
+    active: Iterable[ObservedJob],
+    pods: Mapping[str, tuple[ObservedPod, ...]],
+    now: datetime,
 ) -> list[Ending]:
     """Find the attempts that have not started in time; without a message where there is no Pod to tell."""
     return [
-        Ending(job, Reason.START_TIMEOUT, describe_wait(pods))
-        for run, job, pods in runs
-        if run.start_by is not None and run.start_by <= now and not job.ended
+        Ending(job, Reason.START_TIMEOUT, describe_wait(pods.get(job.uid, ())))
+        for job in active
+        if (start_by := known[job.run_id].start_by) is not None and start_by <= now and not job.ended
     ]
 
 
@@ -50,7 +53,9 @@ def find_refusal(events: Iterable[JsonObject]) -> str:
 
 def read_run(job: ObservedJob, pods: tuple[ObservedPod, ...], now: datetime) -> Run:
     """Read a run from its newest attempt, with what ended that early or kept it from starting."""
-    return explain_end(explain_deadline(build_run(job, pods, now), job, pods), job)
+    return job.recall_run(
+        pods, lambda: explain_end(explain_deadline(build_run(job, pods, now), job, pods), job)
+    )
 
 
 def explain_deadline(run: Run, job: ObservedJob, pods: tuple[ObservedPod, ...]) -> Run:

@@ -12,6 +12,7 @@ from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.omitted import Omitted, read_omitted
 from sundial_core.queues import Waiting, read_queue
+from sundial_core.ranges import Range, Ranges, build_ranges
 from sundial_core.runs import ObservedJob, Run, Trigger
 
 READY_REASONS_OF_VALID_SPECS = frozenset({Reason.NEVER_FIRES, Reason.IN_THE_PAST})
@@ -24,7 +25,7 @@ class Stored:
     active runs it has none.
 
     `runs` are the ids of the runs that it knows, `results` of those whose result it has; `without_run` are
-    the first and last slots of its entries that say that nothing was started; `queued` are the slots that
+    the slots of its entries that say that nothing was started; `queued` are the slots that
     wait for a place.
 
     `hold` is the reason of Suspended=True, `paused_until` the end of a timed pause. `seen` is what users had
@@ -43,7 +44,7 @@ class Stored:
     omitted: Omitted
     runs: frozenset[str]
     results: frozenset[str]
-    without_run: tuple[tuple[datetime, datetime], ...]
+    without_run: Ranges
     queued: tuple[Waiting, ...]
     queued_slots: frozenset[datetime]
     conditions: Mapping[str, JsonObject]
@@ -57,7 +58,7 @@ class Stored:
         """Tell whether a run of a slot is active, as far as this status knows, although it is not listed."""
         if not self.omitted.count or run.trigger is not Trigger.SCHEDULE or run.slot is None:
             return False
-        if not self.omitted.covers(run.slot):
+        if not self.omitted.ranges.cover(run.slot):
             return False
         is_known = run.run_id in self.active or run.run_id in self.results
         return not is_known and not self.is_queued(run.slot)
@@ -86,7 +87,7 @@ def parse_stored(status: JsonObject) -> Stored:
         omitted=read_omitted(status.get("activeOmitted") or {}),
         runs=frozenset(entry["runId"] for entry in entries if "runId" in entry),
         results=frozenset(entry["runId"] for entry in entries if "result" in entry),
-        without_run=tuple(_read_span(entry) for entry in entries if "runId" not in entry),
+        without_run=build_ranges(_read_span(entry) for entry in entries if "runId" not in entry),
         queued=queued,
         queued_slots=frozenset(one.slot for one in queued),
         conditions=conditions,
@@ -105,6 +106,6 @@ def _instant(fields: Mapping[str, Any], name: str) -> datetime | None:
     return parse_instant(text) if text else None
 
 
-def _read_span(entry: JsonObject) -> tuple[datetime, datetime]:
+def _read_span(entry: JsonObject) -> Range:
     first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
     return parse_instant(first), parse_instant(last)

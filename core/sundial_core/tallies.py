@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sundial_core.instants import format_instant, parse_instant
@@ -27,12 +28,12 @@ class Tallies:
         self.consecutive_failures = int(status.get("consecutiveFailures", 0))
         self.last_result: str | None = status.get("lastResult")
 
-    def count_start(self, run: Run) -> None:
-        """Count a run that started."""
-        self._move("lastRunTime", run.started_at)
-        if run.trigger is Trigger.SCHEDULE:
-            self._started += 1
-            self._move("lastScheduleTime", run.slot)
+    def count_starts(self, runs: Collection[Run]) -> None:
+        """Count runs that started."""
+        slots = [run.slot for run in runs if run.trigger is Trigger.SCHEDULE]
+        self._started += len(slots)
+        self._move("lastScheduleTime", max(filter(None, slots), default=None))
+        self._move("lastRunTime", max(filter(None, (run.started_at for run in runs)), default=None))
 
     def count_judgement(self, judgement: Judgement) -> None:
         """Count slots that were skipped or missed."""

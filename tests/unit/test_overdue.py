@@ -14,8 +14,8 @@ from sundial_core.attempts import await_attempt, find_next_attempt
 from sundial_core.conditions import Reason
 from sundial_core.endings import Ending, build_ending_patch
 from sundial_core.model import Retry
-from sundial_core.overdue import PATIENCE, Overdue, find_endings, find_overdue_at, watch
-from sundial_core.runs import build_run, parse_job
+from sundial_core.overdue import Overdue, find_endings, watch
+from sundial_core.runs import OVERDUE_AFTER, build_run, find_overdue_at, parse_job
 
 LONG = 100_000
 AT_10 = {"schedule": {"at": "2026-01-01T00:00:10Z"}}
@@ -43,7 +43,7 @@ def build_started(started: float | None, timeout: Any = 300, **marks: str) -> di
     ],
 )
 def test_it_counts_from_its_start(item: dict[str, Any], expected: float) -> None:
-    assert timedelta(minutes=5) == PATIENCE
+    assert timedelta(minutes=5) == OVERDUE_AFTER
     assert find_overdue_at(parse_job(item)) == at(expected)
 
 
@@ -62,9 +62,17 @@ def test_what_is_watched(condition: str, read_at: float | None, expected: tuple[
     job = build_observed(10, condition)
     run = build_run(job, (), at(620))
     read = {job.run_id: at(read_at)} if read_at is not None else {}
-    found = watch({run.run_id: job}, {run.run_id: run}, read)
+    found = watch({run.run_id: job}, {run.run_id: run}, read, at(620))
     seconds = [(read_seconds(one.at.isoformat()), one.is_read) for one in found]
     assert seconds == ([expected] if expected else [])
+
+
+def test_it_is_looked_into_when_it_is_overdue_and_no_sooner() -> None:
+    job = build_observed(10)
+    run = build_run(job, (), at(20))
+    assert run.overdue_at == at(610)
+    assert list(watch({run.run_id: job}, {run.run_id: run}, {}, at(609))) == []
+    assert len(list(watch({run.run_id: job}, {run.run_id: run}, {}, at(610)))) == 1
 
 
 def test_a_run_between_two_attempts_is_not_overdue() -> None:
@@ -72,7 +80,7 @@ def test_a_run_between_two_attempts_is_not_overdue() -> None:
     following = find_next_attempt(job, Retry(count=1))
     assert following is not None
     waiting = await_attempt(build_run(job, (), at(9999)), following)
-    assert list(watch({job.run_id: job}, {job.run_id: waiting}, {})) == []
+    assert list(watch({job.run_id: job}, {job.run_id: waiting}, {}, at(9999))) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from sundial_core.runs import (
     parse_pod,
     read_outcome,
 )
+from sundial_core.starts import read_run
 
 
 def conditions(*kinds: str, **more: Any) -> dict[str, Any]:
@@ -166,3 +168,30 @@ def test_pods_are_read_without_what_they_wrote(
     )
     assert (found.has_started, found.failure) == (has_started, failure)
     assert (found.job_uid, found.owner_uid, found.resource_version) == ("job", UID, 3)
+
+
+PODS: tuple[tuple[ObservedPod, ...], ...] = (
+    (),
+    (ObservedPod("pod", 3, UID, "job", has_started=True, failure=None),),
+    (),
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_kept"),
+    [
+        pytest.param("", True, id="active"),
+        pytest.param("Complete", True, id="over"),
+        pytest.param("FailureTarget", False, id="its Pods are not gone: that is not waited for for ever"),
+    ],
+)
+def test_a_job_is_read_once_unless_time_changes_its_run(condition: str, is_kept: object) -> None:
+    job = build_observed(10, condition)
+    first = read_run(job, (), at(20))
+    assert (read_run(job, (), at(21)) is first) is is_kept
+    assert read_run(replace(job, name="other"), (), at(21)).job_name == "other"
+
+
+def test_a_job_is_read_anew_with_other_pods() -> None:
+    job = build_observed(10)
+    assert [read_run(job, pods, at(20)).phase for pods in PODS] == ["Pending", "Running", "Pending"]

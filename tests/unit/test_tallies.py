@@ -20,7 +20,7 @@ def count(*runs: tuple[float, str], status: dict[str, Any] | None = None) -> dic
         observed = build_observed(slot, condition.replace("Timeout", "Failed").replace("Gone", ""), **how)
         run = build_run(observed, (), at(slot))
         run = build_lost_run(run, at(slot + 5)) if condition == "Gone" else run
-        tallies.count_start(run)
+        tallies.count_starts([run])
         if run.phase.is_result:
             tallies.count_result(run)
     return tallies.build()
@@ -59,7 +59,7 @@ def test_times_do_not_go_back() -> None:
 
 def test_a_manual_run_is_no_slot() -> None:
     tallies = Tallies({})
-    tallies.count_start(build_run(build_observed(None, trigger="manual", created=7), (), at(9)))
+    tallies.count_starts([build_run(build_observed(None, trigger="manual", created=7), (), at(9))])
     status = tallies.build()
     assert (status["lastScheduleTime"], read_seconds(status["lastRunTime"])) == (None, 7)
     assert status["counters"] is None

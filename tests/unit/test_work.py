@@ -39,6 +39,11 @@ def count_bytecodes(action: Callable[[], object]) -> int:
     return executed
 
 
+def count_work(view: View) -> int:
+    """Count the bytecodes of a decision."""
+    return count_bytecodes(lambda: decide(view, at(600), LIMITS))
+
+
 def skip(slots: range) -> tuple[Judgement, ...]:
     """Skip slots so that no two in a row have the same reason."""
     return tuple(Judgement(at(s), at(s), 1, Verdict.SKIPPED, REASONS[s % 2]) for s in slots)
@@ -79,6 +84,21 @@ def of_ended(count: int) -> View:
 
 @pytest.mark.parametrize("build", [of_judgements, of_jobs, of_both, of_stored, of_ended])
 def test_a_decision_is_linear_in_what_is_not_stored_and_in_jobs(build: Callable[[int], View]) -> None:
-    few, many = (build(count) for count in (300, 600))
-    work = [count_bytecodes(lambda v=view: decide(v, at(600), LIMITS)) for view in (few, many)]  # type: ignore[misc]
-    assert work[1] < 2.2 * work[0]
+    few, many = (count_work(build(count)) for count in (300, 600))
+    assert many < 2.2 * few
+
+
+@pytest.mark.parametrize(
+    ("build", "most"),
+    [
+        pytest.param(of_judgements, 400, id="a judgement that is not stored"),
+        pytest.param(of_jobs, 650, id="an active run that is not stored"),
+        pytest.param(of_stored, 550, id="an active run"),
+        pytest.param(of_ended, 1100, id="a run whose result is not stored"),
+    ],
+)
+def test_what_each_costs_when_nothing_new_is_known_of_it(build: Callable[[int], View], most: int) -> None:
+    few, many = build(300), build(600)
+    for view in (few, many):
+        decide(view, at(600), LIMITS)
+    assert (count_work(many) - count_work(few)) / 300 < most

@@ -180,7 +180,7 @@ def _is_omitted(execution: Execution, standing: Standing) -> bool:
         return False
     if identity.trigger != "schedule" or identity.slot is None:
         return True
-    return standing.omitted.covers(parse_instant(identity.slot))
+    return standing.omitted.ranges.cover(parse_instant(identity.slot))
 
 
 def _find_version(execution: Execution) -> Version:
