@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -122,7 +122,6 @@ def parse_job(item: JsonObject) -> ObservedJob:
     fixed = marks.read_fixed(item)
     run_id, trigger, slot, attempt = _read_identity(fixed)
     counts = retries_used, disruptions = marks.read_counts(annotations, attempt)
-    started_at = status.get("startTime")
     is_run = bool(run_id) and (trigger is not Trigger.SCHEDULE or names.is_run_of(run_id, owner_uid, slot))
     return ObservedJob(
         uid=metadata["uid"],
@@ -151,7 +150,7 @@ def parse_job(item: JsonObject) -> ObservedJob:
         is_cut_short=names.TIMEOUT in annotations,
         is_cancelled=annotations.get(names.CANCEL, "false") != "false",
         is_suspended=(item.get("spec") or {}).get("suspend") is True,
-        started_at=parse_instant(started_at) if started_at else None,
+        started_at=_read_time(status.get("startTime")),
         named_for=names.find_named_for(metadata["name"], run_id, attempt) if is_run else "",
         changed=marks.find_changed(item, fixed, counts),
     )
@@ -202,14 +201,17 @@ def read_outcome(status: Mapping[str, Any], created_at: datetime) -> Outcome:
         phase=_result_phase(str(result["type"]), reason),
         reason=reason,
         message=clean_message(str(result.get("message", ""))),
-        result_at=_read_time(result, created_at),
-        released_at=_read_time(final, created_at) if final else None,
+        result_at=_read_time(result.get("lastTransitionTime")) or created_at,
+        released_at=(_read_time(final.get("lastTransitionTime")) or created_at) if final else None,
     )
 
 
-def _read_time(condition: Mapping[str, Any], created_at: datetime) -> datetime:
-    text = condition.get("lastTransitionTime")
-    return parse_instant(text) if text else created_at
+def _read_time(text: str | None) -> datetime | None:
+    return min(parse_instant(text), LATEST) if text else None
+
+
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Who may write a Job's status may write any time: what is counted from this one is still a date."""
 
 
 def _result_phase(condition: str, reason: str) -> Phase:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from situations import at, build_spec, read_verdicts
+from situations import (
+    at,
+    build_job_item,
+    build_scheduled_job,
+    build_spec,
+    list_starts,
+    look,
+    read_verdicts,
+)
 from world import Cluster, Process
 
 from sundial_core import names
@@ -153,3 +161,17 @@ def test_what_was_said_of_a_mark_goes_when_it_is_put_right() -> None:
     cluster.mark(names.ATTEMPT, "1")
     process.pass_time(5)
     assert find_doubt(cluster) is None
+
+
+@pytest.mark.parametrize("condition", ["", "Complete", "Failed", "FailureTarget"])
+def test_the_end_of_the_calendar_hurts_nothing_else(condition: str) -> None:
+    far = "9999-12-31T23:59:59Z"
+    item = build_job_item(10, condition)
+    item["status"]["startTime"] = far
+    for one in item["status"].get("conditions", ()):
+        one["lastTransitionTime"] = far
+    spec = build_spec(retry={"count": 1, "delaySeconds": 9}, concurrency={"policy": "Allow"})
+    decision = look(build_scheduled_job(spec), 20, (parse_job(item),))
+    assert list_starts(decision) == [20]
+    stored = build_scheduled_job(spec, status=decision.status)
+    assert list_starts(look(stored, 30, (parse_job(item),))) == [20, 30]
