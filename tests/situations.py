@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -129,7 +130,18 @@ def look(
     job: ScheduledJob, now: float, jobs: tuple[ObservedJob, ...] = (), memory: Memory | None = None
 ) -> Decision:
     """Decide about a schedule `now` seconds after its creation."""
-    return decide(View(job, build_plan(job), jobs, memory or Memory()), at(now), LIMITS)
+    return decide_and_tell(View(job, build_plan(job), jobs, memory or Memory()), now)
+
+
+def decide_and_tell(view: View, now: float) -> Decision:
+    """Decide, and where the status is told later, tell it as if the starts were being created."""
+    first = decide(view, at(now), LIMITS)
+    if not first.is_told_later:
+        return first
+    creating = view.memory.creating | {attempt.slot for attempt in first.starts if attempt.slot}
+    memory = replace(view.memory, creating=creating, judged_until=first.judged_until)
+    told = decide(replace(view, memory=memory), at(now), LIMITS)
+    return replace(first, status=told.status, urgency=told.urgency, wake_at=told.wake_at)
 
 
 def read_verdicts(status: dict[str, Any] | None) -> list[str]:

@@ -36,12 +36,15 @@ from sundial_core.model import JsonObject, Retry
 from sundial_core.overdue import Overdue
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Placed, Waiting
-from sundial_core.report import Report, Urgency, build_status, find_following, judge_urgency
+from sundial_core.report import UPCOMING, Report, Urgency, build_status, find_following, judge_urgency
 from sundial_core.retention import Choice, Limits, choose_deletable, is_stored_as_ended
 from sundial_core.runs import KnownRuns, Phase, Run, Trigger
 from sundial_core.stored import parse_stored
 from sundial_core.verdicts import Judgement
 from sundial_core.views import Moment, View, find_moment
+
+TOLD_WITHIN = timedelta(seconds=5)
+"""How soon the status is built at the latest after slots have started, answered or not."""
 
 SEARCH_AGAIN_AFTER = timedelta(days=30)
 """How soon a schedule without a slot in ten years is searched again; such a search takes milliseconds."""
@@ -56,6 +59,8 @@ class Decision:
     runs whose Job is not known, or overdue: read it uncached before concluding anything. `between` are the
     ids of runs between two attempts. `withheld` are judgements that are made anew each time while too little
     could be stored (`is_stopped`); None of a `backlog`: nothing was decided about that.
+
+    `is_told_later`: the status stays as it was decided before, until the starts are answered.
     """
 
     starts: tuple[Attempt, ...] = ()
@@ -74,6 +79,7 @@ class Decision:
     missing: tuple[Run, ...] = ()
     status: JsonObject | None = None
     urgency: Urgency = Urgency.NONE
+    is_told_later: bool = False
     wake_at: datetime | None = None
     reset_at: datetime | None = None
 
@@ -96,14 +102,16 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     moment = replace(moment, rivals=asked.find_rivals(drafts))
     placed = judge(view, moment, known)
     answers = asked.answer_all(drafts, placed.asked, now)
-    report = _build_report(view, moment, known, placed)
-    status = build_status(report, stored, now)
+    is_told_later = _is_told_later(view, moment, placed)
+    report = _build_report(view, moment, known, placed, is_told_later=is_told_later)
+    status = None if is_told_later else build_status(report, stored, now)
     watched = list(overdue.watch(moment.newest, known, view.memory.read_at, now))
     ends = find_endings(view, moment, known, open_ends, placed, watched)
     ended = view.memory.ending | {ending.job.uid for ending in ends}
     unsettled = asked.find_unsettled(view.asked)
     settled = [job for job in view.jobs if job.run_id not in unsettled]
     choice = choose_deletable(settled, stored, view.plan, limits, now, view.pods)
+    others = [choice.next_at, answers.wake_at, now + TOLD_WITHIN if is_told_later else None]
     return Decision(
         starts=tuple(_build_attempts(view, placed.starts)),
         served=placed.served,
@@ -120,10 +128,23 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         asked=answers,
         missing=tuple(_find_missing(known.values(), watched, now)),
         status=status,
-        urgency=judge_urgency(written, status),
-        wake_at=_find_wake(report, [choice.next_at, answers.wake_at, *_list_later(watched, now)], now),
+        urgency=judge_urgency(written, status) if status is not None else Urgency.NONE,
+        is_told_later=is_told_later,
+        wake_at=_find_wake(report, [*others, *_list_later(watched, now)], now),
         reset_at=view.memory.reset_at,
     )
+
+
+def _is_told_later(view: View, moment: Moment, placed: Placed) -> bool:
+    """Tell whether nothing has happened but that slots start: that is told when their Jobs are there.
+
+    In a burst that leaves time for the creates. What waits, was judged or was edited is told at once.
+    """
+    if not placed.starts or placed.judgements or placed.waiting or view.memory.judgements or view.asked:
+        return False
+    stored = moment.stored
+    is_known = stored.observed_generation == view.job.generation and stored.seen == moment.seen
+    return is_known and stored.effective_from == moment.effective_from and not stored.queued
 
 
 def _find_judged_until(view: View, moment: Moment) -> datetime | None:
@@ -132,7 +153,9 @@ def _find_judged_until(view: View, moment: Moment) -> datetime | None:
     return moment.now if is_judging else None
 
 
-def _build_report(view: View, moment: Moment, known: KnownRuns, placed: Placed) -> Report:
+def _build_report(
+    view: View, moment: Moment, known: KnownRuns, placed: Placed, *, is_told_later: bool
+) -> Report:
     """Gather what the status is built from."""
     now, stored = moment.now, moment.stored
     given_up = {judgement.first for judgement in placed.judgements}
@@ -146,7 +169,7 @@ def _build_report(view: View, moment: Moment, known: KnownRuns, placed: Placed) 
         judgements=_find_unstored(view, placed, known),
         creating=(view.memory.creating - given_up) | frozenset(placed.starts),
         queued=placed.waiting,
-        following=find_following(view.plan, moment.hold, low),
+        following=find_following(view.plan, moment.hold, low, 1 if is_told_later else UPCOMING),
         seen=moment.seen,
         clock=resets.judge_clock(view.circumstances, stored, view, now),
         jobs=aspects.judge_jobs(view.jobs, [job for job in view.strangers if job.ns == view.job.ns]),

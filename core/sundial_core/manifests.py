@@ -117,10 +117,8 @@ def build_retry_job(
     creator's, which may have adopted the run: another one's fence would refuse the Job.
     """
     labels, marks = build_labels(attempt, creator), build_annotations(attempt, creator)
-    marks |= {
-        names.RETRIES_USED: str(following.retries_used),
-        names.DISRUPTIONS: str(following.disruptions),
-    }
+    counts = {names.RETRIES_USED: following.retries_used, names.DISRUPTIONS: following.disruptions}
+    marks |= {name: str(count) for name, count in counts.items() if count}
     del marks[names.GENERATION]  # of which the first attempt was made
     metadata, spec = previous["metadata"], previous["spec"]
     pod = spec["template"]
@@ -164,8 +162,6 @@ def build_annotations(attempt: Attempt, creator: Creator) -> dict[str, str]:
         names.TERM: str(creator.term),
         names.INSTANCE: creator.instance,
         names.GENERATION: str(attempt.owner.generation),
-        names.RETRIES_USED: "0",
-        names.DISRUPTIONS: "0",
     }
     if attempt.start_timeout_seconds:
         marks[names.START_TIMEOUT] = str(attempt.start_timeout_seconds)
@@ -210,13 +206,23 @@ def _copy_marked(
 
 
 def _renewed(annotations: Mapping[str, str], marks: Mapping[str, str]) -> dict[str, str]:
-    of_one_attempt = (names.ENDED, names.ENDED_MESSAGE, names.TIMEOUT, names.CANCEL, names.SCHEDULED_FOR)
     kept = {
         key: value
         for key, value in annotations.items()
-        if key not in of_one_attempt and not key.startswith("batch.kubernetes.io/")
+        if key not in OF_ONE_ATTEMPT and not key.startswith("batch.kubernetes.io/")
     }
     return kept | dict(marks)
+
+
+OF_ONE_ATTEMPT = (
+    names.ENDED,
+    names.ENDED_MESSAGE,
+    names.TIMEOUT,
+    names.CANCEL,
+    names.SCHEDULED_FOR,
+    names.RETRIES_USED,
+    names.DISRUPTIONS,
+)
 
 
 def _with_attempt(spec: Mapping[str, Any], attempt: int) -> JsonObject:

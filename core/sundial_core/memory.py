@@ -211,7 +211,8 @@ class Track(Companion):
         """Keep what was decided until it is stored; tell what of it is to be done now."""
         self._remember_judgements(decision)
         self.queued = decision.queued
-        self.want(job, decision.status, decision.urgency)
+        if not decision.is_told_later:
+            self.want(job, decision.status, decision.urgency)
         endings = [one for one in decision.endings if one.job.uid not in self.ending]
         deletes = [one for one in decision.deletes.jobs if one.uid not in self.deleting]
         reads = [run for run in decision.missing if run.run_id not in self.reading]

@@ -244,13 +244,15 @@ def _find_new_judgements(report: Report, stored: Stored, cursor: datetime) -> li
     ]
 
 
-def find_following(plan: Plan | Problem, hold: Hold | None, after: datetime) -> tuple[datetime, ...]:
+def find_following(
+    plan: Plan | Problem, hold: Hold | None, after: datetime, limit: int = UPCOMING
+) -> tuple[datetime, ...]:
     """Find the next slots after an instant, and after the end of a timed pause."""
     if isinstance(plan, Problem):
         return ()
     if hold is not None and hold.until is not None:
         after = max(after, hold.until)
-    return tuple(plan.schedule.slots_after(after, UPCOMING))
+    return tuple(plan.schedule.slots_after(after, limit))
 
 
 def _find_upcoming(report: Report) -> list[str]:

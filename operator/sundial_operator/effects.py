@@ -76,7 +76,8 @@ class Effects:
             self._writer.submit(Priority.DELETE, job.ns, partial(self._delete, track, finished))
         for run in orders.reads:
             self._writer.submit(Priority.STATUS, job.ns, partial(self._read, track, job.ns, run))
-        self._statuses.want(track, decision.urgency)
+        if not decision.is_told_later:
+            self._statuses.want(track, decision.urgency)
 
     def forget(self, uid: str) -> None:
         """Write nothing any more for a ScheduledJob that is gone."""

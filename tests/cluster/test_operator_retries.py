@@ -21,7 +21,7 @@ def _apply(sundial: Sundial, name: str, retry: JsonObject) -> None:
 
 def _marks(job: JsonObject) -> tuple[str, str]:
     annotations = job["metadata"]["annotations"]
-    return annotations["sundial.dev/attempt"], annotations["sundial.dev/retries-used"]
+    return annotations["sundial.dev/attempt"], annotations.get("sundial.dev/retries-used", "0")
 
 
 def test_each_attempt_is_a_job_and_the_last_one_decides(sundial: Sundial) -> None:

@@ -13,8 +13,10 @@ from situations import (
     build_observed,
     build_plan,
     build_scheduled_job,
+    decide_and_tell,
     list_judgements,
     list_starts,
+    look,
     read_condition,
     read_seconds,
     read_verdicts,
@@ -36,7 +38,7 @@ def see(
     job = build_scheduled_job(status=status, **how)
     circumstances = Circumstances(skew=timedelta(seconds=skew))
     view = View(job, build_plan(job), (), memory or Memory(), circumstances=circumstances)
-    return decide(view, at(now), LIMITS)
+    return decide_and_tell(view, now)
 
 
 def store(decision: Decision) -> Any:
@@ -176,10 +178,9 @@ def test_what_was_started_ahead_is_not_started_again() -> None:
 def test_a_job_of_a_slot_to_come_says_nothing_of_the_slots_before_it() -> None:
     job = build_scheduled_job(status=FIRST)
     jobs = (build_observed(40, "Complete"),)
-    decision = decide(View(job, build_plan(job), jobs, Memory()), at(12), LIMITS)
+    decision = look(job, 12, jobs)
     assert (list_starts(decision), read_seconds(store(decision)["cursor"])) == ([10], 0)
-    view = View(job, build_plan(job), jobs, Memory(judged_until=at(39)))
-    assert read_seconds(store(decide(view, at(41), LIMITS))["cursor"]) == 40
+    assert read_seconds(store(look(job, 41, jobs, Memory(judged_until=at(39))))["cursor"]) == 40
 
 
 def test_what_a_process_judged_ahead_is_judged_by_the_clock_that_is_right() -> None:

@@ -69,8 +69,6 @@ def test_annotations() -> None:
         "sundial.dev/term": "12",
         "sundial.dev/instance": "process-1",
         "sundial.dev/scheduled-job-generation": "4",
-        "sundial.dev/retries-used": "0",
-        "sundial.dev/disruptions": "0",
     }
 
 

@@ -67,3 +67,12 @@ def test_a_run_without_a_slot_gets_none_by_a_mark() -> None:
     repeated = build_retry_job(stored, FOLLOWING, manual, NEXT)
     for metadata in (repeated["metadata"], repeated["spec"]["template"]["metadata"]):
         assert names.SCHEDULED_FOR not in metadata["annotations"]
+
+
+def test_a_count_is_written_where_it_is_not_zero() -> None:
+    stored = build_stored()
+    stored["metadata"]["annotations"] |= {names.RETRIES_USED: "7", names.DISRUPTIONS: "7"}
+    disrupted = replace(FOLLOWING, retries_used=0, disruptions=1)
+    marks = build_retry_job(stored, disrupted, SECOND, NEXT)["metadata"]["annotations"]
+    assert names.RETRIES_USED not in marks
+    assert marks[names.DISRUPTIONS] == "1"

@@ -1,0 +1,90 @@
+"""Starts are told in the status when their Jobs are there: what else has happened is told at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from situations import (
+    LIMITS,
+    at,
+    build_observed,
+    build_plan,
+    build_scheduled_job,
+    build_spec,
+    look,
+    read_seconds,
+)
+
+from sundial_core.conditions import Reason
+from sundial_core.decide import Decision, decide
+from sundial_core.instants import format_instant
+from sundial_core.memory import Track
+from sundial_core.report import Urgency
+from sundial_core.verdicts import Judgement, Verdict
+from sundial_core.views import Memory, View
+
+STORED = look(build_scheduled_job(), 1).status
+UNSTORED = Judgement(at(10), at(10), 1, Verdict.SKIPPED, Reason.REJECTED)
+
+
+WITH_JUDGEMENT = Memory(judged_until=at(19), judgements=(UNSTORED,))
+
+
+def see(now: float, *jobs: Any, memory: Memory | None = None, status: Any = STORED, **how: Any) -> Decision:
+    job = build_scheduled_job(status=status, **how)
+    return decide(View(job, build_plan(job), jobs, memory or Memory(judged_until=at(9))), at(now), LIMITS)
+
+
+def test_a_start_is_told_when_its_job_is_there() -> None:
+    due = see(10)
+    assert len(due.starts) == 1
+    assert (due.is_told_later, due.status, due.urgency) == (True, None, Urgency.NONE)
+    there = see(11, build_observed(10), memory=Memory(judged_until=at(10)))
+    assert (there.is_told_later, there.urgency) == (False, Urgency.LAZY)
+
+
+@pytest.mark.parametrize(
+    ("state", "wake_at"),
+    [
+        pytest.param({}, 15, id="a slot in ten seconds"),
+        pytest.param({"spec": build_spec(schedule={"interval": {"seconds": 2}})}, 12, id="a slot in two"),
+    ],
+)
+def test_it_is_told_soon_though_no_answer_comes(state: dict[str, Any], wake_at: float) -> None:
+    status = look(build_scheduled_job(**state), 1).status
+    due = see(10, status=status, **state)
+    assert due.is_told_later
+    assert due.wake_at is not None
+    assert read_seconds(format_instant(due.wake_at)) == wake_at
+    later = see(15, memory=Memory(judged_until=at(15), creating=frozenset({at(10)})), status=status, **state)
+    assert later.status is not None
+
+
+@pytest.mark.parametrize(
+    ("now", "how"),
+    [
+        pytest.param(10, {"status": None}, id="a schedule that is new"),
+        pytest.param(10, {"generation": 2}, id="an edit"),
+        pytest.param(10, {"paused": "false", "changed": 5}, id="what was written last"),
+        pytest.param(20, {"memory": Memory()}, id="a slot was missed"),
+        pytest.param(
+            20, {"memory": Memory(judged_until=at(19), judgements=(UNSTORED,))}, id="one is not stored"
+        ),
+    ],
+)
+def test_what_else_has_happened_is_told_at_once(now: float, how: dict[str, Any]) -> None:
+    decision = see(now, **how)
+    assert decision.starts
+    assert not decision.is_told_later
+    assert decision.status is not None
+
+
+def test_what_was_decided_before_is_written_meanwhile() -> None:
+    job = build_scheduled_job(status=STORED)
+    plan = build_plan(job)
+    track = Track(job.uid)
+    track.adopt_plan((1, "", 0), plan)
+    track.wanted_status = {"cursor": "earlier"}
+    track.remember(job, see(10), at(10))
+    assert track.wanted_status == {"cursor": "earlier"}
