@@ -77,14 +77,15 @@ def read_writings(metadata: Mapping[str, Any]) -> tuple[Writing, ...]:
 def find_edits(job: ScheduledJob, seen: JsonObject | None, now: datetime) -> Edits:
     """Compare an object with what was `seen` of it when slots were decided last."""
     fields = read_fields(job)
-    if seen and seen["fields"] == fields:
+    then = (seen or {}).get("fields")
+    if seen and then == fields:
         return Edits(now, {}, seen)
     until = max(filter(None, (writing.at for writing in job.writings)), default=None)
     new = ({"until": format_instant(until)} if until else {}) | {"fields": fields}
-    if not seen:
+    if not seen or then is None:
         return Edits(now, None, new)
     known = parse_instant(seen["until"]) if "until" in seen else None
-    changed = {path for path, _ in fields.items() ^ seen["fields"].items()}
+    changed = {path for path, _ in fields.items() ^ then.items()}
     dates = {path: _date(job, path, known, now) if path in fields else now for path in changed}
     return Edits(now, dates, new)
 

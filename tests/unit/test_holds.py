@@ -169,6 +169,9 @@ def test_slots_count_from_the_instant_of_a_change(
 
 
 @pytest.mark.parametrize(
+    "seen", [{}, {"seen": {}}, {"seen": {"until": until(0)}}], ids=["nothing", "an empty one", "a part"]
+)
+@pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
         pytest.param({}, {"changed": 15, **EVERY_7}, 16, id="edited"),
@@ -179,12 +182,13 @@ def test_slots_count_from_the_instant_of_a_change(
         pytest.param({"suspend": True}, {"changed": 15, "suspend": True}, 0, id="still suspended"),
     ],
 )
-def test_a_change_since_a_status_of_an_older_version_counts_from_now(
-    before: dict[str, Any], after: dict[str, Any], expected: float
+def test_a_change_since_a_status_that_does_not_tell_what_was_seen_counts_from_now(
+    before: dict[str, Any], after: dict[str, Any], expected: float, seen: dict[str, Any]
 ) -> None:
     first = look(see(**before), 1)
     assert first.status is not None
     del first.status["seen"]
+    first.status.update(seen)
     assert effect(look(see(first, **after), 16)) == expected
 
 
