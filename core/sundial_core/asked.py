@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from sundial_core import asked_status
+from sundial_core import asked_status, names
 from sundial_core.asked_status import Fate
 from sundial_core.conditions import Reason
 from sundial_core.instants import format_instant
@@ -121,7 +121,7 @@ def answer_all(drafts: Iterable[Draft], turns: Turns | None, now: datetime) -> A
         elif outcome is not None:
             status = asked_status.build_status(draft.request, outcome, now)
             wakes += [outcome.until] if outcome.until else []
-        if status != stored.status:
+        if status != stored.status or stored.unreadable:
             statuses[stored.uid] = status
         elif (end := find_end_of_life(stored)) is not None:
             deletes += [stored] if end <= now else []
@@ -287,8 +287,8 @@ def _check_slot(slot: datetime | None, plan: Plan, now: datetime) -> Fate | None
     if plan.schedule.is_slot(slot):
         return None
     nearest = (plan.schedule.previous_slot(slot), plan.schedule.next_slot(slot))
-    names = " and ".join(format_instant(near) for near in nearest if near is not None)
-    hint = f"; the nearest are {names}" if names else ""
+    words = " and ".join(format_instant(near) for near in nearest if near is not None)
+    hint = f"; the nearest are {words}" if words else ""
     return _refuse(
         Reason.INVALID_SLOT, f"{said} is no slot of the schedule ({plan.schedule.text}){hint}; write a slot"
     )
@@ -339,13 +339,14 @@ def _uid_of(scene: Scene, request: ScheduledJobRun) -> str:
 
 
 def _read_run(request: ScheduledJobRun) -> Run:
-    slot = request.spec.get("scheduledFor")
+    """Read one that started; the name of its first Job is known, whatever the status says."""
+    slot, status = request.spec.get("scheduledFor"), request.status
     entry = {
         "runId": request.uid,
         "slot": slot,
         "trigger": Trigger.BACKFILL if slot else Trigger.MANUAL,
-        "job": request.status["jobName"],
-        "startedAt": request.status["startedAt"],
+        "job": status.get("jobName") or names.build_job_name(request.parent_name, request.uid, 1),
+        "startedAt": status.get("startedAt") or format_instant(request.created_at),
     }
     return read_recorded_run(entry)
 

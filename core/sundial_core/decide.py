@@ -128,11 +128,17 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
         asked=answers,
         missing=tuple(_find_missing(known.values(), watched, now)),
         status=status,
-        urgency=judge_urgency(written, status) if status is not None else Urgency.NONE,
+        urgency=_judge_urgency(view, written, status),
         is_told_later=is_told_later,
         wake_at=_find_wake(report, [*others, *_list_later(watched, now)], now),
         reset_at=view.memory.reset_at,
     )
+
+
+def _judge_urgency(view: View, written: JsonObject, status: JsonObject | None) -> Urgency:
+    """Judge how soon the status has to be written; what cannot be read there is mended soon."""
+    urgency = judge_urgency(written, status) if status is not None else Urgency.NONE
+    return max(urgency, Urgency.SOON) if view.job.unreadable and status is not None else urgency
 
 
 def _is_told_later(view: View, moment: Moment, placed: Placed) -> bool:
@@ -144,6 +150,7 @@ def _is_told_later(view: View, moment: Moment, placed: Placed) -> bool:
         return False
     stored = moment.stored
     is_known = stored.observed_generation == view.job.generation and stored.seen == moment.seen
+    is_known = is_known and not view.job.unreadable
     return is_known and stored.effective_from == moment.effective_from and not stored.queued
 
 

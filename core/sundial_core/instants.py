@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Between these two an instant can be counted from without leaving the calendar."""
+
 
 def parse_instant(text: str) -> datetime:
     """Read an RFC 3339 date-time as an aware instant in UTC.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sundial_core import gitops, names
 from sundial_core.edits import Writing, read_writings
 from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
+from sundial_core.readable import keep_readable, keep_readable_of_function, keep_readable_of_run
 
 LONGEST_WORDS = 300
 """How much of what people write in an annotation is shown in a status."""
@@ -38,7 +39,8 @@ class ScheduledJob:
     """A ScheduledJob as last seen.
 
     `writings` are what managedFields says of users. `cancelled` are slots that a person does not want to wait
-    any longer. `pause_text` is the annotation that `pause` was read from, if there is one.
+    any longer. `pause_text` is the annotation that `pause` was read from, if there is one. `status` has
+    what can be read of the stored one; `unreadable` are the fields of which something was left out.
     """
 
     uid: str
@@ -54,11 +56,12 @@ class ScheduledJob:
     status: JsonObject
     cancelled: frozenset[datetime] = frozenset()
     pause_text: str | None = None
+    unreadable: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFunction:
-    """A TaskFunction as last seen."""
+    """A TaskFunction as last seen; `unreadable` as for a ScheduledJob."""
 
     uid: str
     resource_version: int
@@ -68,6 +71,7 @@ class TaskFunction:
     created_at: datetime
     spec: JsonObject
     status: JsonObject
+    unreadable: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class ScheduledJobRun:
     """A ScheduledJobRun as last seen.
 
     `is_restored` when it came from a backup, `is_managed` when a tool would create it again if it were
-    deleted.
+    deleted; `unreadable` as for a ScheduledJob.
     """
 
     uid: str
@@ -89,6 +93,7 @@ class ScheduledJobRun:
     is_managed: bool
     spec: JsonObject
     status: JsonObject
+    unreadable: JsonObject = field(default_factory=dict)
 
     @property
     def parent_name(self) -> str:
@@ -100,6 +105,7 @@ def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
     """Read a ScheduledJob from its JSON; raises KeyError or ValueError when it is not one."""
     metadata = item["metadata"]
     annotations = metadata.get("annotations") or {}
+    status, unreadable = keep_readable(item.get("status") or {})
     return ScheduledJob(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
@@ -111,15 +117,17 @@ def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
         pause=read_pause(annotations),
         is_deleting="deletionTimestamp" in metadata,
         spec=item.get("spec") or {},
-        status=item.get("status") or {},
+        status=status,
         cancelled=parse_cancelled(annotations.get(names.CANCEL, "")),
         pause_text=annotations.get(names.PAUSED),
+        unreadable=unreadable,
     )
 
 
 def parse_task_function(item: JsonObject) -> TaskFunction:
     """Read a TaskFunction from its JSON; raises KeyError or ValueError when it is not one."""
     metadata = item["metadata"]
+    status, unreadable = keep_readable_of_function(item.get("status") or {})
     return TaskFunction(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
@@ -128,7 +136,8 @@ def parse_task_function(item: JsonObject) -> TaskFunction:
         generation=int(metadata["generation"]),
         created_at=parse_instant(metadata["creationTimestamp"]),
         spec=item.get("spec") or {},
-        status=item.get("status") or {},
+        status=status,
+        unreadable=unreadable,
     )
 
 
@@ -136,6 +145,7 @@ def parse_scheduled_job_run(item: JsonObject) -> ScheduledJobRun:
     """Read a ScheduledJobRun from its JSON; raises KeyError or ValueError when it is not one."""
     metadata = item["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    status, unreadable = keep_readable_of_run(item.get("status") or {})
     return ScheduledJobRun(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
@@ -147,7 +157,8 @@ def parse_scheduled_job_run(item: JsonObject) -> ScheduledJobRun:
         is_restored=names.RESTORE in labels or names.RESTORE in annotations,
         is_managed=gitops.is_managed(labels, annotations),
         spec=item.get("spec") or {},
-        status=item.get("status") or {},
+        status=status,
+        unreadable=unreadable,
     )
 
 

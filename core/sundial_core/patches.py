@@ -28,12 +28,17 @@ class Reported(Protocol):
 
     @property
     def status(self) -> JsonObject:
-        """The stored status."""
+        """The stored status, as far as it can be read."""
+
+    @property
+    def unreadable(self) -> JsonObject:
+        """The fields of the stored status of which something cannot be read, as they are."""
 
 
 def build_patch(item: Reported, status: JsonObject) -> JsonObject:
     """Build a merge patch from the stored status to the wanted one, guarded by the resourceVersion."""
-    return {"metadata": {"resourceVersion": str(item.resource_version)}, "status": diff(item.status, status)}
+    changes = diff(item.status | item.unreadable, status)
+    return {"metadata": {"resourceVersion": str(item.resource_version)}, "status": changes}
 
 
 def diff(old: JsonObject, new: JsonObject) -> JsonObject:

@@ -288,7 +288,9 @@ def _build_paused(hold: Hold | None) -> JsonObject | None:
 def _ready(status: JsonObject) -> list[tuple[str, str]]:
     """Read what people and programs wait for: the conditions that say whether runs will start."""
     waited_for = (ConditionType.READY, ConditionType.SUSPENDED)
-    return [(c["status"], c["reason"]) for c in status.get("conditions", ()) if c["type"] in waited_for]
+    return [
+        (c["status"], c.get("reason", "")) for c in status.get("conditions", ()) if c["type"] in waited_for
+    ]
 
 
 def _completed(run: Run) -> tuple[datetime | None, str]:

@@ -67,8 +67,8 @@ def judge_clock(circumstances: Circumstances, stored: Stored, view: View, now: d
     if known is None:
         return None
     is_recent = parse_instant(known["lastTransitionTime"]) > now - RESET_SHOWN
-    if known["reason"] == Reason.CURSOR_AHEAD and is_recent:
-        return Aspect(kind, False, Reason.CURSOR_AHEAD, known["message"])
+    if known.get("reason") == Reason.CURSOR_AHEAD and is_recent:
+        return Aspect(kind, False, Reason.CURSOR_AHEAD, known.get("message", ""))
     return Aspect(kind, True, Reason.CLOCK_IN_STEP, "the operator's clock agrees with the API server's")
 
 

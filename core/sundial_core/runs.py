@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from sundial_core import containers, marks, names
 from sundial_core.conditions import Reason
 from sundial_core.foreign_text import clean_message
-from sundial_core.instants import parse_instant
+from sundial_core.instants import LATEST, parse_instant
 from sundial_core.model import JsonObject
 
 
@@ -207,11 +207,8 @@ def read_outcome(status: Mapping[str, Any], created_at: datetime) -> Outcome:
 
 
 def _read_time(text: str | None) -> datetime | None:
+    """Read a time of a Job's status, where who may write it may write any."""
     return min(parse_instant(text), LATEST) if text else None
-
-
-LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-"""Who may write a Job's status may write any time: what is counted from this one is still a date."""
 
 
 def _result_phase(condition: str, reason: str) -> Phase:

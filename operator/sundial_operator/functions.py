@@ -107,7 +107,7 @@ class FunctionReports:
         elder = find_elder(function, self._index.find_namesakes(function))
         users = self._index.find_users(function).values()
         status = build_function_status(function, elder, users, read_clock())
-        if status == function.status:
+        if status == function.status and not function.unreadable:
             return
         patch = build_patch(function, status)
         try:

@@ -93,6 +93,7 @@ class Observed:
         self.function_index.note_user(old, new)
         job = new or old
         assert job is not None
+        warn_of_unreadable("ScheduledJob", old, new)
         self.wake(job.uid)
         if old is None or new is None:
             self._note_schedule(job, new)
@@ -111,6 +112,7 @@ class Observed:
     def _asked_changed(self, old: ScheduledJobRun | None, new: ScheduledJobRun | None) -> None:
         request = new or old
         assert request is not None
+        warn_of_unreadable("ScheduledJobRun", old, new)
         key = (request.ns, request.parent_name)
         index = self._asked_of.setdefault(key, AskedIndex())
         if new is not None:
@@ -178,3 +180,13 @@ class Observed:
             name=metadata.get("name"),
             error=redact(repr(error)),
         )
+
+
+Told = ScheduledJob | ScheduledJobRun
+
+
+def warn_of_unreadable(kind: str, old: Told | None, new: Told | None) -> None:
+    """Log once which fields of a status cannot be read: somebody else has written there."""
+    if new is not None and new.unreadable and (old is None or old.unreadable != new.unreadable):
+        fields = sorted(new.unreadable)
+        log.warning("a status cannot be read", kind=kind, namespace=new.ns, name=new.name, fields=fields)

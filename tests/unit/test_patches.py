@@ -30,3 +30,19 @@ def test_patches(old: dict[str, Any], new: dict[str, Any], expected: dict[str, A
     patch = build_patch(build_scheduled_job(status=old), new)
     assert patch == {"metadata": {"resourceVersion": "10"}, "status": expected}
     assert merge(old, patch["status"]) == new
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param({"lastResult": "odd"}, {}, id="a word that is no longer wanted"),
+        pytest.param({"queued": [{"slot": "x"}], "active": []}, {"active": []}, id="a list without an entry"),
+        pytest.param(
+            {"paused": {"until": "x", "by": "me"}}, {"paused": {"by": "me"}}, id="a part of an object"
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_mended(old: dict[str, Any], new: dict[str, Any]) -> None:
+    job = build_scheduled_job(status=old)
+    assert job.unreadable
+    assert merge(old, build_patch(job, new)["status"]) == new

@@ -1,0 +1,215 @@
+"""Whatever status the CRD accepts, its schedule is decided about, and the status is written anew."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from odd_statuses import draw, read_schema
+from requested import ask, build_parent, build_request
+from situations import (
+    LIMITS,
+    UID,
+    at,
+    build_observed,
+    build_plan,
+    build_scheduled_job,
+    build_spec,
+    list_starts,
+    look,
+    read_condition,
+)
+from world import merge
+
+from sundial_core import names
+from sundial_core.decide import decide
+from sundial_core.memory import Track
+from sundial_core.objects import ScheduledJob, parse_task_function
+from sundial_core.patches import build_patch
+from sundial_core.readable import is_instant
+from sundial_core.report import Urgency
+from sundial_core.runs import ObservedJob
+from sundial_core.views import View
+
+SCHEMA, RUN_SCHEMA = read_schema("scheduledjobs"), read_schema("scheduledjobruns")
+POLICIES = ("Allow", "Forbid", "Replace", "Queue")
+JOBS = (build_observed(10), build_observed(20, "Complete"), build_observed(0, "Failed"))
+GOOD = look(build_scheduled_job(), 1).status
+
+
+def see(job: ScheduledJob, track: Track, jobs: tuple[ObservedJob, ...], now: float) -> None:
+    """Look at a schedule as the operator does."""
+    plan = build_plan(job)
+    track.adopt_plan((1, "", 0), plan)
+    custody = track.observe(job, jobs)
+    decision = decide(View(job, plan, custody.ours, track.recall()), at(now), LIMITS)
+    track.remember(job, decision, at(now))
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_any_status_is_read_and_written_anew(seed: int) -> None:
+    dice = random.Random(seed)
+    stored = draw(SCHEMA, dice)
+    spec = build_spec(concurrency={"policy": dice.choice(POLICIES)}, suspend=True)
+    jobs = tuple(dice.sample(JOBS, dice.choice([0, 1, 2])))
+    job = build_scheduled_job(spec, status=stored)
+    track = Track(job.uid)
+    see(job, track, jobs, 35)
+    patch = track.build_patch(job)
+    if patch is not None:
+        job = build_scheduled_job(spec, status=merge(stored, patch["status"]))
+    assert not job.unreadable
+    see(job, track, jobs, 36)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_any_status_of_a_run_that_was_asked_for_is_read_and_written_anew(seed: int) -> None:
+    dice = random.Random(seed)
+    stored, job = draw(RUN_SCHEMA, dice), build_parent()
+    request = build_request(status=stored)
+    view = View(job, build_plan(job), (), Track(job.uid).recall(), asked=(request,))
+    answers = decide(view, at(13), LIMITS).asked
+    assert answers is not None
+    if request.unreadable:
+        patch = build_patch(request, answers.statuses[request.uid])
+        assert build_request(status=merge(stored, patch["status"])).unreadable == {}
+
+
+RUN = {"runId": "a", "slot": "2026-01-01T00:00:10Z", "startedAt": "2026-01-01T00:00:10Z"}
+ASKED = {"runId": "a", "trigger": "manual", "startedAt": "2026-01-01T00:00:10Z"}
+CONDITION = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Scheduled",
+    "message": "",
+    "lastTransitionTime": "2026-01-01T00:00:10Z",
+}
+QUEUED = {"slot": "2026-01-01T00:00:10Z", "since": "2026-01-01T00:00:10Z", "reason": "AlreadyActive"}
+MISSED = {"slot": "2026-01-01T00:00:10Z", "verdict": "Missed"}
+RANGE = {"from": "2026-01-01T00:00:10Z", "to": "2026-01-01T00:00:20Z"}
+ACTIVE = RUN | {"job": "x"}
+NO_INSTANT = "2016-12-31T23:59:60Z"
+
+
+def without(entry: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        *[("conditions", CONDITION, without(CONDITION, name)) for name in ("status", "lastTransitionTime")],
+        ("conditions", CONDITION, CONDITION | {"lastTransitionTime": NO_INSTANT}),
+        *[("active", ACTIVE, without(ACTIVE, name)) for name in ("runId", "slot", "job")],
+        ("active", ACTIVE, ACTIVE | {"trigger": "other"}),
+        ("active", ACTIVE, ACTIVE | {"slot": NO_INSTANT}),
+        ("active", ASKED | {"job": "x"}, ASKED | {"job": "x", "startedAt": NO_INSTANT}),
+        *[("queued", QUEUED, without(QUEUED, name)) for name in QUEUED],
+        ("queued", QUEUED, QUEUED | {"reason": "other"}),
+        ("queued", QUEUED, QUEUED | {"since": NO_INSTANT}),
+        ("recentSlots", RUN, without(RUN, "slot")),
+        ("recentSlots", ASKED, without(ASKED, "startedAt")),
+        ("recentSlots", RUN | {"result": "Failed"}, RUN | {"result": "other"}),
+        ("recentSlots", MISSED, without(MISSED, "slot")),
+        ("recentSlots", MISSED, MISSED | {"verdict": "Started"}),
+        ("recentSlots", MISSED, MISSED | {"result": "Failed"}),
+        ("recentSlots", MISSED, MISSED | {"slot": NO_INSTANT}),
+        *[("recentSlots", RANGE | MISSED, RANGE | {"verdict": "Missed", name: NO_INSTANT}) for name in RANGE],
+    ],
+)
+def test_what_cannot_be_read_is_left_out(name: str, good: dict[str, Any], bad: dict[str, Any]) -> None:
+    job = build_scheduled_job(status={name: [good, bad, good]})
+    assert (job.status, job.unreadable) == ({name: [good, good]}, {name: [good, bad, good]})
+
+
+STARTED = {"verdict": "Started", "jobName": "x", "startedAt": "2026-01-01T00:00:10Z"}
+RANGES = {"count": 2, "ranges": [RANGE]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "left"),
+    [
+        ("lastRunTime", NO_INSTANT, None),
+        ("lastResult", "other", None),
+        ("paused", {"until": NO_INSTANT}, None),
+        ("seen", {"until": NO_INSTANT, "fields": {}}, None),
+        ("activeOmitted", RANGES | {"ranges": [RANGE, {"from": RANGE["from"]}]}, RANGES),
+        ("cursor", NO_INSTANT, "9000-01-01T00:00:00Z"),
+        ("effectiveFrom", NO_INSTANT, "9000-01-01T00:00:00Z"),
+    ],
+)
+def test_what_is_left_of_a_field(name: str, value: Any, left: Any) -> None:
+    job = build_scheduled_job(status={name: value, "activeCount": 3})
+    assert job.status == {"activeCount": 3} | ({} if left is None else {name: left})
+    assert job.unreadable == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ("1970-01-01T00:00:00Z", True),
+        ("1969-12-31T23:59:59Z", False),
+        ("9000-01-01T00:00:00Z", True),
+        ("9000-01-01T00:00:01Z", False),
+        ("2026-01-01T00:00:00", False),
+        (NO_INSTANT, False),
+    ],
+)
+def test_instants_that_can_be_counted_from(text: str, is_read: object) -> None:
+    assert is_instant(text) is is_read
+
+
+@pytest.mark.parametrize("name", ["cursor", "effectiveFrom"])
+def test_a_cursor_that_cannot_be_read_fires_nothing_of_the_past(name: str) -> None:
+    assert GOOD is not None
+    job = build_scheduled_job(status=GOOD | {name: NO_INSTANT})
+    decision = look(job, 35)
+    assert list_starts(decision) == []
+    assert read_condition(decision.status, "ClockTrusted") == ("False", "CursorAhead")
+    later = replace(job, status=decision.status or {}, unreadable={})
+    assert list_starts(look(later, 40)) == [40]
+
+
+def test_what_cannot_be_read_is_mended_soon() -> None:
+    assert GOOD is not None
+    job = build_scheduled_job(status=GOOD | {"lastFailureTime": NO_INSTANT})
+    decision = look(job, 5)
+    assert decision.urgency is Urgency.SOON
+    assert decision.status is not None
+    assert build_patch(job, decision.status)["status"] == {"lastFailureTime": None}
+    assert not decide(View(job, build_plan(job), (), Track(job.uid).recall()), at(10), LIMITS).is_told_later
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (STARTED | {"startedAt": NO_INSTANT}, without(STARTED, "startedAt")),
+        (STARTED | {"reason": "other"}, STARTED | {"reason": "other"}),
+        ({"reason": "other"}, {}),
+        ({"reason": "Queued", "completedAt": NO_INSTANT}, {"reason": "Queued"}),
+    ],
+)
+def test_what_is_left_of_the_status_of_a_run(status: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert build_request(status=status).status == expected
+
+
+def test_a_run_that_started_without_a_word_of_its_job_is_looked_for_by_its_name() -> None:
+    request = build_request(status={"verdict": "Started", "scheduledJobUid": UID})
+    decision = ask(request)
+    assert decision.asked is not None
+    assert decision.asked.starts == ()
+    (run,) = decision.missing
+    assert (run.job_name, run.started_at) == (
+        names.build_job_name("tick", request.uid, 1),
+        request.created_at,
+    )
+
+
+def test_what_is_left_of_the_status_of_a_function() -> None:
+    metadata = {"uid": "u", "resourceVersion": "1", "namespace": "team", "name": "f", "generation": 1}
+    metadata["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    status = {"conditions": [CONDITION, without(CONDITION, "status")]}
+    function = parse_task_function({"metadata": metadata, "spec": {}, "status": status})
+    assert (function.status, function.unreadable) == ({"conditions": [CONDITION]}, status)
