@@ -1,8 +1,8 @@
 """Every write to the API server: bounded, and in turn by namespace, as `lanes` has the rule.
 
-Starts have `limit` places. All other writes have an eighth as many of their own, in which statuses, endings
-and reads go before deletes, and those before Events. With those that hang, at most MOST_TIMES `limit` of the
-one and of the other are under way.
+Starts have `limit` places. Statuses, endings and reads have an eighth as many of their own, in which they go
+before Events, and deletes as many again: what is not deleted piles up, and makes all that lists it slower.
+With those that hang, at most MOST_TIMES `limit` starts are under way, as many of these, and `limit` deletes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TICK_SECONDS = 0.05
 
 
 class Priority(IntEnum):
-    """Which writes go first: lower ones wait while any higher one is ready; starts have their own places."""
+    """What a write is about; statuses go before Events, and starts and deletes have places of their own."""
 
     START = 0
     STATUS = 1
@@ -44,18 +44,20 @@ class Writer:
     def __init__(self, limit: int) -> None:
         most = MOST_TIMES * limit
         self._starts: Lanes[Action] = Lanes(limit, most)
-        self._others: Lanes[Action] = Lanes(max(1, limit // 8), most, len(Priority) - 1)
+        self._statuses: Lanes[Action] = Lanes(max(1, limit // 8), most, 2)
+        self._deletes: Lanes[Action] = Lanes(max(1, limit // 8), limit)
+        self._lanes_of = {Priority.START: self._starts, Priority.DELETE: self._deletes}
+        self._all = (self._starts, self._statuses, self._deletes)
         self._running: set[asyncio.Task[Reply]] = set()
         self._tick: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._starts) + len(self._others)
+        return sum(map(len, self._all))
 
     def submit(self, priority: Priority, ns: str, action: Action) -> None:
         """Queue an action that writes in a namespace; it starts when its turn comes."""
-        lanes = self._starts if priority is Priority.START else self._others
-        rank = max(0, priority - Priority.STATUS)
-        lanes.add(ns, rank, action, _read_clock())
+        lanes = self._lanes_of.get(priority, self._statuses)
+        lanes.add(ns, int(priority is Priority.EVENT), action, _read_clock())
         self._pump(lanes)
 
     @property
@@ -75,12 +77,12 @@ class Writer:
 
     def count_waiting(self, ns: str) -> int:
         """Count the writes of a namespace that wait for their turn."""
-        return self._starts.count_waiting(ns) + self._others.count_waiting(ns)
+        return sum(lanes.count_waiting(ns) for lanes in self._all)
 
     async def drain(self, seconds: float) -> None:
         """Drop what has not begun, and wait for what has."""
-        self._starts.clear()
-        self._others.clear()
+        for lanes in self._all:
+            lanes.clear()
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
 
@@ -95,7 +97,7 @@ class Writer:
 
     def _age(self) -> None:
         self._tick = None
-        for lanes in (self._starts, self._others):
+        for lanes in self._all:
             lanes.age(_read_clock())
             self._pump(lanes)
 
