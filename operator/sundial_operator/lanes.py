@@ -89,7 +89,7 @@ Ring = dict[Lane[T], None]
 class Lanes(Generic[T]):
     """Gives out turns; writes of a lower rank go first. Times are seconds of a monotonic clock."""
 
-    def __init__(self, places: int, most: int, ranks: int = 1) -> None:
+    def __init__(self, places: int, most: int, ranks: int) -> None:
         self._places = places
         self._half = max(1, places // 2)
         self._share = max(2, places // 4)
@@ -209,7 +209,7 @@ class Lanes(Generic[T]):
         self._count(lane, 1)
         self._queue(lane)
         turn = Turn(lane, write, now)
-        self._under_way[turn] = None
+        self._under_way.setdefault(turn)
         return turn
 
     def _note_hanging(self, turn: Turn[T]) -> None:
@@ -251,9 +251,9 @@ class Lanes(Generic[T]):
         for rings in self._rings:
             rings[lane.standing].pop(lane, None)
         lane.standing = self._find_standing(lane)
-        for rings, queue in zip(self._rings, lane.waiting, strict=True):
+        for rank, queue in enumerate(lane.waiting):
             if queue:
-                rings[lane.standing][lane] = None
+                self._rings[rank][lane.standing].setdefault(lane)
 
     def _find_standing(self, lane: Lane[T]) -> Standing:
         if lane.is_slow:

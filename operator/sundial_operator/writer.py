@@ -43,10 +43,15 @@ class Writer:
 
     def __init__(self, limit: int) -> None:
         most = MOST_TIMES * limit
-        self._starts: Lanes[Action] = Lanes(limit, most)
+        self._starts: Lanes[Action] = Lanes(limit, most, 1)
         self._statuses: Lanes[Action] = Lanes(max(1, limit // 8), most, 2)
-        self._deletes: Lanes[Action] = Lanes(max(1, limit // 8), limit)
-        self._lanes_of = {Priority.START: self._starts, Priority.DELETE: self._deletes}
+        self._deletes: Lanes[Action] = Lanes(max(1, limit // 8), limit, 1)
+        self._lanes_of = {
+            Priority.START: self._starts,
+            Priority.STATUS: self._statuses,
+            Priority.DELETE: self._deletes,
+            Priority.EVENT: self._statuses,
+        }
         self._all = (self._starts, self._statuses, self._deletes)
         self._running: set[asyncio.Task[Reply]] = set()
         self._tick: asyncio.TimerHandle | None = None
@@ -56,7 +61,7 @@ class Writer:
 
     def submit(self, priority: Priority, ns: str, action: Action) -> None:
         """Queue an action that writes in a namespace; it starts when its turn comes."""
-        lanes = self._lanes_of.get(priority, self._statuses)
+        lanes = self._lanes_of[priority]
         lanes.add(ns, int(priority is Priority.EVENT), action, _read_clock())
         self._pump(lanes)
 
@@ -91,6 +96,7 @@ class Writer:
         while (turn := lanes.begin(loop.time())) is not None:
             task = loop.create_task(self._run(turn.write))
             self._running.add(task)
+            task.add_done_callback(self._running.discard)
             task.add_done_callback(partial(self._finish, lanes, turn))
         if self._running and self._tick is None:
             self._tick = loop.call_later(TICK_SECONDS, self._age)
@@ -109,7 +115,6 @@ class Writer:
             return Reply.UNSENT
 
     def _finish(self, lanes: Lanes[Action], turn: Turn[Action], task: asyncio.Task[Reply]) -> None:
-        self._running.discard(task)
         lanes.end(turn, Reply.UNSENT if task.cancelled() else task.result(), _read_clock())
         self._pump(lanes)
 

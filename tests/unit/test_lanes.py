@@ -9,7 +9,14 @@ from collections.abc import Callable
 import pytest
 
 from sundial_operator import lanes
-from sundial_operator.lanes import Lanes, Reply, Turn
+from sundial_operator.lanes import (
+    HANGING_SECONDS,
+    REMEMBERED_SECONDS,
+    SLOW_SECONDS,
+    Lanes,
+    Reply,
+    Turn,
+)
 
 PLACES = 8
 MOST = 32
@@ -114,10 +121,6 @@ def test_one_place_goes_round() -> None:
 def test_a_slow_lane_has_one_place(seconds: float, outcome: Reply, count: int) -> None:
     desk = Desk().add("a").wait(seconds).end("a", outcome)
     assert desk.add("z").add("a", 20).counts == {"z": 1, "a": min(count, 7)}
-
-
-def test_a_slow_lane_alone_has_half_of_the_places() -> None:
-    assert Desk().slow_down("a").add("a", 20).counts == {"a": 4}
 
 
 def test_slow_lanes_have_half_of_the_places_and_a_fast_one_the_rest() -> None:
@@ -243,7 +246,7 @@ class Installation:
     """
 
     def __init__(self, slow: int, find_seconds: Callable[[float, int], float]) -> None:
-        self.lanes: Lanes[str] = Lanes(16, 64)
+        self.lanes: Lanes[str] = Lanes(16, 64, 1)
         self.slow = slow
         self.find_seconds = find_seconds
         self.ends: list[tuple[float, int, Turn[str]]] = []
@@ -291,3 +294,68 @@ def test_a_fast_lane_beside_slow_ones_is_never_late(
 ) -> None:
     waits = Installation(slow, find_seconds).run(120)
     assert (len(waits), max(waits) < 0.5) == (120, True), waits
+
+
+@pytest.mark.parametrize(("places", "count"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4)])
+def test_a_slow_lane_alone_has_half_of_the_places(places: int, count: int) -> None:
+    assert Desk(places).slow_down("a").add("a", 20).counts == {"a": count}
+
+
+def test_a_share_is_a_quarter_rounded_down() -> None:
+    desk = Desk(11).add("a", 20).add("bcd", 3)
+    desk.begun = ""
+    assert desk.end("a" * 7).begun == "bcdbcda"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "standing"),
+    [
+        pytest.param(HANGING_SECONDS, "", id="not hanging yet"),
+        pytest.param(HANGING_SECONDS + 0.001, "b", id="hanging"),
+    ],
+)
+def test_when_a_write_hangs(seconds: float, standing: str) -> None:
+    desk = Desk().add("a", 8).add("b")
+    desk.begun = ""
+    assert desk.wait(seconds).begun == standing
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_slow"),
+    [(SLOW_SECONDS, False), (SLOW_SECONDS + 0.001, True)],
+    ids=["in time", "late"],
+)
+@pytest.mark.parametrize("ends", ["", "a"], ids=["under way", "answered"])
+def test_when_a_lane_is_slow(seconds: float, is_slow: object, ends: str) -> None:
+    desk = Desk().add("a")
+    desk.now = seconds
+    (desk.end(ends) if ends else desk.wait(0))
+    assert bool(desk.lanes.count_slow(desk.now)) is is_slow
+
+
+def test_a_lane_is_slow_while_any_write_of_it_is_late() -> None:
+    desk = Desk().add("aaa").wait(1.1).end("a").add("a")
+    desk.under_way.reverse()
+    assert desk.end("a").lanes.count_slow(desk.now) == 1
+
+
+def test_what_was_slow_first_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "MOST_REMEMBERED", 2)
+    desk = Desk().slow_down("a").slow_down("b").slow_down("a").slow_down("c")
+    assert desk.add("a", 9).counts == {"a": 4}
+    assert desk.add("b", 9).counts["b"] > 1
+
+
+def test_what_waits_is_counted_by_the_time_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(1)
+    desk.now = 100
+    desk.add("aa").wait(3)
+    assert (desk.lanes.find_longest_wait(desk.now), desk.lanes.count_waiting("other")) == (3, 0)
+    desk.end("aa").slow_down("b")
+    assert desk.lanes.count_slow(desk.now) == 1
+    assert desk.lanes.count_slow(desk.now + REMEMBERED_SECONDS) == 0
+
+
+def test_a_slow_lane_gets_a_place_for_each_that_it_gives_back() -> None:
+    desk = Desk().slow_down("a").add("a", 20)
+    assert desk.wait(1.1).end("aa").counts == {"a": 4}

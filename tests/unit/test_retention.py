@@ -282,3 +282,27 @@ def test_what_is_no_longer_beyond_the_cap_stays() -> None:
     _, gone = jobs.popitem()
     installation.sweep()
     assert installation.find_excess(gone.owner_uid) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cap"),
+    [
+        pytest.param(89, None, id="neither floor has passed"),
+        pytest.param(90, Cap.SCHEDULE, id="that of Jobs beyond the cap"),
+        pytest.param(599, Cap.SCHEDULE, id="not the usual one"),
+        pytest.param(600, "history", id="the usual one: they would go anyway"),
+    ],
+)
+def test_what_is_beyond_the_cap_and_the_history_goes_by_the_floor_that_passes_first(
+    seconds: float, cap: Cap | str | None
+) -> None:
+    """A usual floor that is longer than that of the cap is one without a fence."""
+    jobs = finished(10)
+    (job,) = jobs
+    assert job.released_at is not None
+    plan = build_plan(build_scheduled_job(build_spec(history={"successful": 0, "failed": 0})))
+    limits = Limits(timedelta(seconds=600), capped_tombstone=timedelta(seconds=90), most_finished=0)
+    now = job.released_at + timedelta(seconds=seconds)
+    choice = choose_deletable(jobs, parse_stored({"cursor": format_instant(at(9000))}), plan, limits, now)
+    found = choice.capped.get(job.uid, "history") if choice.jobs else None
+    assert found == cap

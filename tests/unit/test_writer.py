@@ -190,3 +190,27 @@ async def test_a_drained_writer_has_dropped_what_had_not_begun(desk: Desk) -> No
         await desk.end("one")
     await drain
     assert len(desk.writer) == 0
+
+
+@pytest.mark.parametrize(("limit", "places"), [(1, 1), (12, 1), (16, 2)])
+async def test_statuses_and_deletes_have_an_eighth_each(desk: Desk, limit: int, places: int) -> None:
+    desk.writer = Writer(limit)
+    await desk.submit(Priority.STATUS, "team", 9)
+    await desk.submit(Priority.DELETE, "team", 9)
+    assert desk.count(Priority.STATUS) == desk.count(Priority.DELETE) == {"team": places}
+    assert desk.writer.count_waiting("team") == 2 * (9 - places)
+
+
+async def test_a_write_that_is_cancelled_gives_its_place_back(desk: Desk) -> None:
+    desk.writer = Writer(limit=1)
+    await desk.submit(Priority.START, "one")
+    await desk.submit(Priority.START, "other")
+    desk.under_way[0][2].cancel()
+    await settle()
+    assert desk.count(Priority.START) == {"other": 1}
+
+
+async def test_nothing_is_kept_of_a_write_that_has_ended(desk: Desk) -> None:
+    await desk.submit(Priority.START, "one")
+    await desk.end("one")
+    assert vars(desk.writer)["_running"] == set()
