@@ -151,7 +151,7 @@ def _is_told_later(view: View, moment: Moment, placed: Placed) -> bool:
     stored = moment.stored
     is_known = stored.observed_generation == view.job.generation and stored.seen == moment.seen
     is_known = is_known and not view.job.unreadable
-    return is_known and stored.effective_from == moment.effective_from and not stored.queued
+    return is_known and stored.effective_from == moment.effective_from
 
 
 def _find_judged_until(view: View, moment: Moment) -> datetime | None:

@@ -9,6 +9,7 @@ from situations import UID, at, build_item, build_plan, build_scheduled_job, loo
 
 from sundial_core import names
 from sundial_core.creates import Outcome, Postponed
+from sundial_core.decide import Decision
 from sundial_core.memory import Track
 from sundial_operator.agenda import Agenda, Key, Task
 from sundial_operator.effects import Effects
@@ -79,3 +80,11 @@ async def test_nothing_is_created_for_a_schedule_that_is_gone(item: str | None) 
     desk = Desk(deleting if item else None)
     await desk.start()
     assert (desk.creates, KEY in desk.agenda) == (0, False)
+
+
+@pytest.mark.parametrize("is_told_later", [True, False])
+async def test_a_status_that_is_due_stays_due_while_starts_are_told_later(is_told_later: Any) -> None:
+    desk, key = Desk(build_item()), Key(Task.STATUS, UID)
+    desk.agenda.set(key, at(10))
+    desk.effects.apply(desk.track, build_scheduled_job(), Decision(is_told_later=is_told_later))
+    assert (key in desk.agenda) is is_told_later

@@ -193,3 +193,12 @@ def test_a_schedule_that_is_gone_has_no_doubtful_jobs() -> None:
     doubts.note(parent, Custody(strangers=(parse_job(change(name="copy")),)))
     doubts.forget(parent.uid)
     assert len(doubts) == 0
+
+
+def test_a_status_that_cannot_be_read_is_logged_once() -> None:
+    odd = build_item(status={"lastResult": "odd"})
+    observed = Observed(lambda _: None, lambda _: None, Metrics())
+    with capture_logs() as logs:
+        for version in ("11", "12"):
+            observed.schedules.put(odd | {"metadata": odd["metadata"] | {"resourceVersion": version}})
+    assert [(line["event"], line["fields"]) for line in logs] == [("a status cannot be read", ["lastResult"])]

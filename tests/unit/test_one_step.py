@@ -122,6 +122,7 @@ def without_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("proof", [operate, simulate, search])
 def test_the_step_holds(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each proof asserts by itself; that it can fail is shown below."""
     proof(monkeypatch)
 
 

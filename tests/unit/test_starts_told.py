@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from requested import build_request
 from situations import (
     LIMITS,
     at,
@@ -78,6 +79,36 @@ def test_what_else_has_happened_is_told_at_once(now: float, how: dict[str, Any])
     assert decision.starts
     assert not decision.is_told_later
     assert decision.status is not None
+
+
+QUEUE = build_spec(concurrency={"policy": "Queue", "maxInstances": 1}, catchUp={"policy": "All"})
+TEN = "2026-01-01T00:00:10Z"
+QUEUED = {"queued": [{"slot": TEN, "since": TEN, "reason": "AlreadyActive"}], "cursor": TEN}
+PAUSE = "2026-01-01T00:00:05Z"
+
+
+@pytest.mark.parametrize(
+    ("now", "how", "stored"),
+    [
+        pytest.param(10, {"paused": PAUSE}, {}, id="a pause is over"),
+        pytest.param(20, {"spec": QUEUE}, {}, id="another slot waits"),
+        pytest.param(12, {"spec": QUEUE}, QUEUED, id="it had waited"),
+    ],
+)
+def test_what_has_changed_is_told_at_once(now: float, how: dict[str, Any], stored: dict[str, Any]) -> None:
+    first = look(build_scheduled_job(**how), 1).status
+    assert first is not None
+    decision = see(now, status=first | stored, **how)
+    assert decision.starts
+    assert not decision.is_told_later
+
+
+def test_where_somebody_has_asked_for_a_run_it_is_told_at_once() -> None:
+    job = build_scheduled_job(status=STORED)
+    view = View(job, build_plan(job), (), Memory(judged_until=at(9)), asked=(build_request(),))
+    decision = decide(view, at(10), LIMITS)
+    assert decision.starts
+    assert not decision.is_told_later
 
 
 def test_what_was_decided_before_is_written_meanwhile() -> None:
