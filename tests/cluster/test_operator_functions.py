@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from operators import JsonObject, Sundial, build_scheduled_job
 
 from sundial_devcluster.polling import until
@@ -55,3 +57,15 @@ def test_a_name_is_kept_by_the_oldest(sundial: Sundial) -> None:
     until(lambda: _ready(sundial, "second") == "DuplicateName", 20)
     sundial.cluster.kubectl("delete", "tf", "-n", sundial.ns, "first")
     until(lambda: _ready(sundial, "second") == "Accepted", 20)
+
+
+def test_what_cannot_be_read_is_written_anew(sundial: Sundial) -> None:
+    """Who may write a status adds a condition without a time; nothing else of it differs."""
+    _apply(sundial, "odd")
+    until(lambda: _ready(sundial, "odd") == "Accepted", 20)
+    before = _read(sundial, "odd")["status"]
+    patch = json.dumps({"status": {"conditions": [*before["conditions"], {"type": "Odd", "status": "True"}]}})
+    sundial.cluster.kubectl(
+        *("patch", "tf", "odd", "-n", sundial.ns, "--subresource=status", "--type=merge", "-p", patch)
+    )
+    until(lambda: _read(sundial, "odd")["status"] == before, 20)

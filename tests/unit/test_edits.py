@@ -171,6 +171,17 @@ def test_an_entry_that_does_not_tell_when(entry: JsonObject) -> None:
     assert find_edits(parse_scheduled_job(item), seen, at(LATER)).dates == {SUSPEND: at(LATER)}
 
 
+def test_what_no_date_tells_counts_from_now() -> None:
+    """A status of an older version lacks what was seen; of a change elsewhere nothing is dated here."""
+    unseen = find_edits(build_scheduled_job(), None, at(1))
+    assert unseen.may_have_changed(SUSPEND)
+    assert unseen.find_newest(SUSPEND) == at(1)
+    assert find_edits(build_scheduled_job(), {"until": unseen.seen["until"]}, at(1)) == unseen
+    edits = find_edits(build_scheduled_job(build_spec(suspend=True), changed=5), unseen.seen, at(9))
+    assert edits.find_newest(SUSPEND) == at(5)
+    assert edits.find_newest(PAUSED) == at(9)
+
+
 def test_an_entry_that_holds_what_is_gone_does_not_tell_when_it_went() -> None:
     seen = find_edits(build_scheduled_job(paused="true"), None, at(1)).seen
     item = build_item(paused="true", changed=5)
@@ -226,6 +237,16 @@ def apply(history: History, manager: str, ends: int | None, suspend: bool | None
         if held and leaf in held.fields and not any(leaf in fields for fields in kept):
             (new["spec"]["schedule"] if leaf[-1] == "endsAt" else new["spec"]).pop(leaf[-1], None)
     history.write(manager, merge(new, {"spec": wanted}), {"metadata": {}, "spec": wanted})
+
+
+def test_what_is_applied_is_dated_by_the_newest_apply() -> None:
+    """GitOps tools apply: only such entries hold the field, and any of them may have written its value."""
+    history = make()
+    apply(history, "one", None, suspend=True)
+    history.update("label", label("a"))
+    assert history.compare(0, 2).dates == {SUSPEND: at(60)}
+    apply(history, "two", 5, suspend=None)
+    assert history.compare(0, 3).dates == {SUSPEND: at(180), ENDS: at(180)}
 
 
 edit = st.one_of(
