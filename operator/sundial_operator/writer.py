@@ -1,7 +1,7 @@
 """Every write to the API server: bounded, and in turn by namespace, as `lanes` has the rule.
 
 Starts have `limit` places. Statuses, endings and reads have an eighth as many of their own, in which they go
-before Events, and deletes as many again: what is not deleted piles up, and makes all that lists it slower.
+before Events, and deletes a quarter: what is not deleted piles up, and makes all that lists it slower.
 With those that hang, at most MOST_TIMES `limit` starts are under way, as many of these, and `limit` deletes.
 """
 
@@ -45,7 +45,7 @@ class Writer:
         most = MOST_TIMES * limit
         self._starts: Lanes[Action] = Lanes(limit, most, 1)
         self._statuses: Lanes[Action] = Lanes(max(1, limit // 8), most, 2)
-        self._deletes: Lanes[Action] = Lanes(max(1, limit // 8), limit, 1)
+        self._deletes: Lanes[Action] = Lanes(max(1, limit // 4), limit, 1)
         self._lanes_of = {
             Priority.START: self._starts,
             Priority.STATUS: self._statuses,

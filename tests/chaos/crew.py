@@ -10,14 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from chaos.background import Background
 
 from sundial_devcluster.polling import until
 
@@ -131,27 +131,12 @@ class Member:
                 self.lives[-1].leading_terms += 1
 
 
-class Crew:
+class Crew(Background):
     """All operators, watched over by a thread; a context manager."""
 
     def __init__(self, members: list[Member]) -> None:
+        super().__init__("crew", STOP_SECONDS * (len(members) + 1))
         self.members = members
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch_over, name="crew", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Stop all operators; nothing when that has been done."""
-        self._stop.set()
-        self._thread.join(STOP_SECONDS * (len(self.members) + 1))
 
     def find(self, holder: str) -> Member | None:
         """Find the member that is the holder of a Lease or a term; None when that process is gone."""
@@ -166,9 +151,9 @@ class Crew:
         """Count the ends of processes by status; negative ones are signals."""
         return sum((member.ends for member in self.members), Counter())
 
-    def _watch_over(self) -> None:
+    def _run(self) -> None:
         sampled = 0.0
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._stopping.wait(LOOK_SECONDS):
             for member in self.members:
                 if not member.look():
                     member.start()

@@ -24,6 +24,8 @@ from sundial_devcluster.polling import until
 
 TAKEOVER_PATIENCE_SECONDS = 60.0
 THIEF_SECONDS = 2
+AGES = (0, 0, 3, 6)
+"""For how many seconds a leader leads before it is killed: half of them have hardly begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,14 @@ class Scene:
 def kill_at_a_slot(scene: Scene) -> None:
     """Kill the leader within 150 ms after a full second, when creates and patches are under way."""
     scene.find_leader()
+    time.sleep(scene.chance.choice(AGES))
     time.sleep(1 - time.time() % 1 + scene.chance.uniform(0, 0.15))
     _kill_and_await(scene)
 
 
 def kill_between(scene: Scene) -> None:
     """Kill the leader at any moment."""
-    time.sleep(scene.chance.uniform(0, 1.5))
+    time.sleep(scene.chance.choice(AGES) + scene.chance.uniform(0, 1.5))
     _kill_and_await(scene)
 
 

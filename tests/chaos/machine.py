@@ -9,15 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from chaos.background import Background
 from chaos.crew import read_utc_clock
 
 SAMPLE_SECONDS = 2.0
@@ -77,23 +75,12 @@ def _find_others(begin: Sample, end: Sample) -> float:
     return max(0.0, others / (end.total - begin.total))
 
 
-class Machine:
+class Machine(Background):
     """Samples the machine while it is open; a context manager."""
 
     def __init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="machine", daemon=True)
+        super().__init__("machine", 10)
         self._samples: list[Sample] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(10)
 
     @property
     def busyness(self) -> Busyness:
@@ -103,7 +90,7 @@ class Machine:
     def _run(self) -> None:
         while True:
             self._samples.append(take_sample())
-            if self._stop.wait(SAMPLE_SECONDS):
+            if self._stopping.wait(SAMPLE_SECONDS):
                 return
 
 

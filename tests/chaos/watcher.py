@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from chaos.arena import Arena
+from chaos.background import Background
 from chaos.changes import Ledger
 from chaos.oracle import check_queue, check_story, count_crowds
 from chaos.stories import Story, read_story
@@ -18,7 +18,9 @@ SCHEDULED_JOBS = "/apis/sundial.dev/v1alpha1/scheduledjobs"
 REQUESTS = "/apis/sundial.dev/v1alpha1/scheduledjobruns"
 JOBS = "/apis/batch/v1/jobs"
 RECORD_SECONDS = 0.1
-LOOKS_BETWEEN_LISTS = 15
+LOOK_SECONDS = 1.5
+SHARE_OF_LOOKS = 0.2
+"""How much of the time is spent on lists at most: looking must not be what makes the API server slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +32,18 @@ class Crowd:
     requests: int
 
 
-class Watcher:
+class Watcher(Background):
     """Reads the record all the time, and now and then every schedule and Job; a context manager."""
 
     def __init__(self, arena: Arena, ledger: Ledger) -> None:
+        super().__init__("watcher", 30)
         self._arena = arena
         self._ledger = ledger
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._stories: dict[str, Story] = {}
         self.requests: list[dict[str, Any]] = []
         self.findings: dict[str, None] = {}
         self.lists = 0
         self.crowds: list[Crowd] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(30)
 
     @property
     def stories(self) -> list[Story]:
@@ -83,12 +74,13 @@ class Watcher:
             yield from check_queue(story, changes)
 
     def _run(self) -> None:
-        looks = 0
-        while not self._stop.wait(RECORD_SECONDS):
+        next_at = time.monotonic() + LOOK_SECONDS
+        while not self._stopping.wait(RECORD_SECONDS):
             self._arena.record.poll()
-            looks += 1
-            if looks % LOOKS_BETWEEN_LISTS == 0:
+            if (began := time.monotonic()) >= next_at:
                 self.look()
+                ended = time.monotonic()
+                next_at = max(began + LOOK_SECONDS, ended + (ended - began) / SHARE_OF_LOOKS)
 
 
 def _is_plain(item: dict[str, Any]) -> bool:

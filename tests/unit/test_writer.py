@@ -115,13 +115,13 @@ async def test_other_writes_that_hang_leave_starts_their_places(desk: Desk) -> N
     await desk.submit(Priority.START, "slow", 20)
     assert desk.count(Priority.START) == {"slow": LIMIT}
     assert desk.count(Priority.STATUS, Priority.EVENT) == {"slow": LIMIT // 8}
-    assert desk.count(Priority.DELETE) == {"slow": LIMIT // 8}
+    assert desk.count(Priority.DELETE) == {"slow": LIMIT // 4}
 
 
 async def test_deletes_do_not_wait_for_statuses_that_never_end(desk: Desk) -> None:
     await desk.submit(Priority.STATUS, "team", 80)
     await desk.submit(Priority.DELETE, "team", 80)
-    assert desk.count(Priority.DELETE) == {"team": LIMIT // 8}
+    assert desk.count(Priority.DELETE) == {"team": LIMIT // 4}
 
 
 async def test_statuses_go_before_events(desk: Desk) -> None:
@@ -186,19 +186,22 @@ async def test_a_drained_writer_has_dropped_what_had_not_begun(desk: Desk) -> No
     await desk.submit(Priority.STATUS, "one", 80)
     await desk.submit(Priority.DELETE, "one", 80)
     drain = asyncio.create_task(desk.writer.drain(10))
-    for _ in range(LIMIT + 2 * (LIMIT // 8)):
+    for _ in range(LIMIT + LIMIT // 8 + LIMIT // 4):
         await desk.end("one")
     await drain
     assert len(desk.writer) == 0
 
 
-@pytest.mark.parametrize(("limit", "places"), [(1, 1), (12, 1), (16, 2)])
-async def test_statuses_and_deletes_have_an_eighth_each(desk: Desk, limit: int, places: int) -> None:
+@pytest.mark.parametrize(("limit", "statuses", "deletes"), [(1, 1, 1), (6, 1, 1), (12, 1, 3), (16, 2, 4)])
+async def test_statuses_have_an_eighth_and_deletes_a_quarter(
+    desk: Desk, limit: int, statuses: int, deletes: int
+) -> None:
     desk.writer = Writer(limit)
     await desk.submit(Priority.STATUS, "team", 9)
     await desk.submit(Priority.DELETE, "team", 9)
-    assert desk.count(Priority.STATUS) == desk.count(Priority.DELETE) == {"team": places}
-    assert desk.writer.count_waiting("team") == 2 * (9 - places)
+    assert desk.count(Priority.STATUS) == {"team": statuses}
+    assert desk.count(Priority.DELETE) == {"team": deletes}
+    assert desk.writer.count_waiting("team") == 18 - statuses - deletes
 
 
 async def test_a_write_that_is_cancelled_gives_its_place_back(desk: Desk) -> None:
