@@ -185,3 +185,11 @@ def describe_judgement(judgement: Judgement) -> str:
     first, last = (read_seconds(format_instant(slot)) for slot in (judgement.first, judgement.last))
     span = f"{first}..{last} x{judgement.count}" if judgement.count > 1 else str(first)
     return f"{span} {judgement.verdict} {judgement.reason}"
+
+
+def nest(levels: int) -> Any:
+    """Nest lists in each other."""
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value

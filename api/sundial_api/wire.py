@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
-DEEPEST = 64
+from sundial_core.nesting import MAX_LEVELS
+
 LARGEST = 2**63
 PLAIN = r"^[^\x00]*$"
 """Text without the NUL character, which neither a Pod's environment nor Postgres takes."""
@@ -42,11 +43,11 @@ Text = Annotated[str, StringConstraints(pattern=PLAIN)]
 def check_json(value: dict[str, Any]) -> dict[str, Any]:
     """Check that JSON of any shape survives the cluster and the database; raises ValueError."""
     level: list[Any] = [value]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_LEVELS):
         level = [inner for outer in level for inner in _open(outer)]
         if not level:
             return value
-    raise ValueError(f"is nested more than {DEEPEST} levels deep")
+    raise ValueError(f"is nested more than {MAX_LEVELS} levels deep")
 
 
 def _open(value: object) -> list[Any]:

@@ -19,7 +19,7 @@ from sundial_core.instants import format_instant
 from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import JsonObject, ScheduledJobRunSpec
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
-from sundial_core.plans import Plan, Problem, check_args, describe_validation_error
+from sundial_core.plans import Plan, Problem, check_args, check_nesting, describe_validation_error
 from sundial_core.queues import Rivals, Turns, Waiting
 from sundial_core.runs import (
     ObservedJob,
@@ -212,6 +212,8 @@ def _admit(request: ScheduledJobRun, scene: Scene, now: datetime) -> Attempt | F
     plan, has_waited = scene.plan, asked_status.is_waiting(request.status)
     if not isinstance(plan, Plan):
         return _wait_on(request, plan) if has_waited else _answer_problem(request, plan, now)
+    if (problem := check_nesting(request.spec)) is not None:
+        return _refuse(problem.reason, problem.message)
     try:
         spec = ScheduledJobRunSpec.model_validate(request.spec)
     except ValidationError as error:

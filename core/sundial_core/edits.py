@@ -118,13 +118,10 @@ def _date(job: ScheduledJob, path: str, known: datetime | None, now: datetime) -
 def _find_written(job: ScheduledJob, path: str) -> datetime | None:
     """Find by when a field had the value that it has, if managedFields tells.
 
-    Whoever holds it without having applied it wrote that value. One who applied it may have found it there:
-    then another, who may not hold it any more, wrote it by the newest time of all who apply.
+    Whoever holds it without having applied it wrote that value. One who applied it may have found it there,
+    from another who holds nothing any more: a hotfix that was applied over it and then given up.
     """
-    holders = [writing for writing in job.writings if path in writing.fields]
-    writers = [writing for writing in holders if not writing.is_apply]
-    if holders and not writers:
-        writers = [writing for writing in job.writings if writing.is_apply]
+    writers = [writing for writing in job.writings if path in writing.fields and not writing.is_apply]
     return max(filter(None, (writing.at for writing in writers)), default=None)
 
 

@@ -9,7 +9,7 @@ from sundial_core.aspects import Aspect, build_conditions
 from sundial_core.conditions import ConditionType, Reason
 from sundial_core.model import JsonObject
 from sundial_core.objects import TaskFunction
-from sundial_core.plans import can_run
+from sundial_core.plans import can_run, check_nesting
 
 SHOWN_USERS = 10
 
@@ -42,6 +42,8 @@ def _judge_ready(function: TaskFunction, elder: TaskFunction | None) -> Aspect:
     if not can_run(function):
         message = "spec.handler: this release does not run it; use handler.container with a template"
         return Aspect(kind, False, Reason.UNSUPPORTED_HANDLER, message)
+    if (problem := check_nesting(function.spec)) is not None:
+        return Aspect(kind, False, problem.reason, problem.message)
     if elder is not None:
         message = (
             f"spec.name: the TaskFunction {elder.name} has the name {read_api_name(function)} already; choose"

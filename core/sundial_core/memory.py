@@ -6,6 +6,7 @@ The operator, the simulation and the search of the start protocol take the same 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -57,6 +58,9 @@ from sundial_core.views import Memory
 
 PlanKey = tuple[int, str, int]
 """What a plan was compiled from: the generation, and the UID and generation of its TaskFunction."""
+
+MAX_READS = 8
+"""How many Jobs of a schedule are read at once: who may write a status names as many as they like."""
 
 
 @dataclass(slots=True)
@@ -124,6 +128,7 @@ class Track(Companion):
     lost: dict[str, Run] = field(default_factory=dict)
     rejected: dict[str, Judgement] = field(default_factory=dict)
     reading: set[str] = field(default_factory=set)
+    times_read: Counter[str] = field(default_factory=Counter)
     deleting: set[str] = field(default_factory=set)
     stored_status: JsonObject = field(default_factory=dict)
     between: frozenset[str] = frozenset()
@@ -215,7 +220,7 @@ class Track(Companion):
             self.want(job, decision.status, decision.urgency)
         endings = [one for one in decision.endings if one.job.uid not in self.ending]
         deletes = [one for one in decision.deletes.jobs if one.uid not in self.deleting]
-        reads = [run for run in decision.missing if run.run_id not in self.reading]
+        reads = self._choose_reads(decision.missing)
         for ending in endings:
             self._begin_ending(ending)
         self.deleting.update(one.uid for one in deletes)
@@ -248,6 +253,17 @@ class Track(Companion):
             return Finding.UNKNOWN
         self.lost[run.run_id] = build_lost_run(run, now)
         return Finding.GONE
+
+    def _choose_reads(self, missing: Collection[Run]) -> list[Run]:
+        """Choose the Jobs to be read next, a few at a time: those that were read least often."""
+        waiting = [run for run in missing if run.run_id not in self.reading]
+        waiting.sort(key=lambda run: self.times_read[run.run_id])
+        reads = waiting[: max(0, MAX_READS - len(self.reading))]
+        self.times_read.update(run.run_id for run in reads)
+        gone = self.times_read.keys() - {run.run_id for run in missing}
+        for run_id in gone:
+            del self.times_read[run_id]
+        return reads
 
     def _is_job_of(self, item: JsonObject, run: Run) -> bool:
         return self.parent is not None and is_job_of(item, self.parent, run.run_id, run.job_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,10 @@ from sundial_core.readable import keep_readable, keep_readable_of_function, keep
 
 LONGEST_WORDS = 300
 """How much of what people write in an annotation is shown in a status."""
+
+INSTANTS = re.compile(r"\d{4}-\d\d-\d\d[Tt ][0-9:.]{5,20}(?:[Zz]|[+-]\d\d:\d\d)")
+MAX_CANCEL_CHARS = 8192
+"""How much of an annotation is read for slots to cancel, its end: over 200, twice as many as may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +110,15 @@ def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
     """Read a ScheduledJob from its JSON; raises KeyError or ValueError when it is not one."""
     metadata = item["metadata"]
     annotations = metadata.get("annotations") or {}
-    status, unreadable = keep_readable(item.get("status") or {})
+    created_at = parse_instant(metadata["creationTimestamp"])
+    status, unreadable = keep_readable(item.get("status") or {}, created_at)
     return ScheduledJob(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
         ns=metadata["namespace"],
         name=metadata["name"],
         generation=int(metadata["generation"]),
-        created_at=parse_instant(metadata["creationTimestamp"]),
+        created_at=created_at,
         writings=read_writings(metadata),
         pause=read_pause(annotations),
         is_deleting="deletionTimestamp" in metadata,
@@ -186,7 +192,7 @@ def parse_pause(text: str | None) -> Pause | None:
 def parse_cancelled(text: str) -> frozenset[datetime]:
     """Read the slots that are not to wait any longer: instants with commas between; others name no slot."""
     found = set()
-    for word in text.split(","):
+    for word in INSTANTS.findall(text[-MAX_CANCEL_CHARS:]):
         with suppress(ValueError):
-            found.add(parse_instant(word.strip()))
+            found.add(parse_instant(word))
     return frozenset(found)

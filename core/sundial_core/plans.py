@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from sundial_core.conditions import Reason
 from sundial_core.model import JsonObject, ScheduledJobSpec
+from sundial_core.nesting import MAX_LEVELS, is_nested_deeper
 from sundial_core.objects import ScheduledJob, TaskFunction
 from sundial_core.schedule import CompiledSchedule, ScheduleError, compile_schedule
 
@@ -48,6 +49,9 @@ def compile_plan(
 ) -> Plan | Problem:
     """Check a spec as a whole; `function` is the TaskFunction that it names, if that exists."""
     schedule_hash = hash_schedule(job.spec)
+    problem = check_nesting(job.spec)
+    if problem is not None:
+        return replace(problem, schedule_hash=schedule_hash)
     try:
         spec = ScheduledJobSpec.model_validate(job.spec)
         schedule = compile_schedule(spec.schedule, name=f"{job.ns}/{job.name}", created_at=job.created_at)
@@ -103,8 +107,21 @@ def _find_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> tuple[J
             Reason.UNSUPPORTED_HANDLER,
             f"TaskFunction {name} has a handler that this release does not run; use handler.container",
         )
+    if (problem := check_nesting(function.spec)) is not None:
+        return replace(problem, message=f"TaskFunction {name}: {problem.message}")
     timeout = spec.timeout_seconds or function.spec.get("defaultTimeoutSeconds") or DEFAULT_TIMEOUT_SECONDS
     return function.spec["template"], int(timeout)
+
+
+def check_nesting(spec: Mapping[str, Any]) -> Problem | None:
+    """Find out whether a field of a spec is nested deeper than a Job could carry on."""
+    deep = [name for name, value in spec.items() if is_nested_deeper(value, MAX_LEVELS)]
+    if not deep:
+        return None
+    return Problem(
+        Reason.INVALID_SPEC,
+        f"spec.{deep[0]}: nested more than {MAX_LEVELS} levels deep: pass it as text, or name where it lies",
+    )
 
 
 def check_args(args: JsonObject | None) -> Problem | None:

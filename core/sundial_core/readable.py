@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from sundial_core.conditions import Reason
 from sundial_core.instants import EARLIEST, LATEST, format_instant, parse_instant
@@ -27,12 +28,20 @@ CONDITION = {"type", "status", "lastTransitionTime"}
 TRIGGERS = [trigger.value for trigger in Trigger]
 REASONS = [reason.value for reason in Reason]
 
+MAX_ENTRIES = {"active": 500, "queued": 200, "recentSlots": 1000, "ranges": 1000}
+"""How many entries of a list are read: about twice of what is written, of the 10,000 that the CRD accepts."""
+
 Judge = Callable[[JsonObject], bool]
 
 
-def keep_readable(status: JsonObject) -> tuple[JsonObject, JsonObject]:
-    """Leave out of a ScheduledJob's status what cannot be read; give those fields as they are."""
+def keep_readable(status: JsonObject, created_at: datetime) -> tuple[JsonObject, JsonObject]:
+    """Leave out of a ScheduledJob's status what cannot be read; give those fields as they are.
+
+    Nothing can wait since before `created_at`, when the object was.
+    """
     kept = _keep_entries(status, LISTS)
+    if kept.get("queued"):
+        kept["queued"] = [one for one in kept["queued"] if parse_instant(one["slot"]) >= created_at]
     for name in LAST_TIMES:
         if name in kept and not is_instant(kept[name]):
             del kept[name]
@@ -88,7 +97,7 @@ def is_condition(entry: JsonObject) -> bool:
 
 def _keep_entries(status: JsonObject, judges: Mapping[str, Judge]) -> JsonObject:
     lists = {
-        name: [one for one in status[name] if is_good(one)]
+        name: [one for one in status[name][: MAX_ENTRIES.get(name)] if is_good(one)]
         for name, is_good in judges.items()
         if name in status
     }

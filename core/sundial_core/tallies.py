@@ -11,6 +11,8 @@ from sundial_core.runs import Phase, Run, Trigger
 from sundial_core.verdicts import Judgement, Verdict
 
 FAILURES = (Phase.FAILED, Phase.TIMED_OUT)
+MAX_COUNT = 2**53
+"""Where counting stops: who may write a status may write any number, and the next one must be storable."""
 
 
 class Tallies:
@@ -31,14 +33,15 @@ class Tallies:
     def count_starts(self, runs: Collection[Run]) -> None:
         """Count runs that started."""
         slots = [run.slot for run in runs if run.trigger is Trigger.SCHEDULE]
-        self._started += len(slots)
+        self._started = min(self._started + len(slots), MAX_COUNT)
         self._move("lastScheduleTime", max(filter(None, slots), default=None))
         self._move("lastRunTime", max(filter(None, (run.started_at for run in runs)), default=None))
 
     def count_judgement(self, judgement: Judgement) -> None:
         """Count slots that were skipped or missed."""
         reasons = self._by_reason[judgement.verdict]
-        reasons[judgement.reason.value] = reasons.get(judgement.reason.value, 0) + judgement.count
+        count = reasons.get(judgement.reason.value, 0) + judgement.count
+        reasons[judgement.reason.value] = min(count, MAX_COUNT)
 
     def discount(self, entry: JsonObject) -> None:
         """Take back one slot that an entry has counted as skipped or missed."""
@@ -56,7 +59,7 @@ class Tallies:
             self.consecutive_failures = 0
             self._move("lastSuccessTime", run.completed_at)
         elif run.phase in FAILURES:
-            self.consecutive_failures += 1
+            self.consecutive_failures = min(self.consecutive_failures + 1, MAX_COUNT)
             self._move("lastFailureTime", run.completed_at)
 
     def build(self) -> JsonObject:

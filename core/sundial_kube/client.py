@@ -18,6 +18,7 @@ from kubernetes.aio.client.rest import RESTClientObject
 
 from sundial_core.model import JsonObject
 from sundial_kube.errors import ApiError, ApiUnreachable, parse_error
+from sundial_kube.nested_json import parse_nested
 from sundial_kube.resources import Resource
 from sundial_kube.server_clock import ServerClock
 
@@ -250,10 +251,9 @@ class KubeClient:
 def parse_json(text: bytes, what: str) -> JsonObject:
     """Parse an answer or a line of a watch; what is no JSON is none, as a proxy in between may send it."""
     try:
-        parsed: JsonObject = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        return parse_nested(text)
+    except ValueError as error:
         raise ApiUnreachable(f"{what}: the answer is no JSON: {error}") from error
-    return parsed
 
 
 async def _read_error(answer: aiohttp.ClientResponse) -> bytes:

@@ -9,6 +9,7 @@ import kopf
 from kubernetes.aio.client import Configuration
 
 from sundial_kube.login import load_configuration
+from sundial_kube.nested_json import keep_writable
 from sundial_kube.resources import GROUP, SCHEDULED_JOB_RUNS, TASK_FUNCTIONS
 from sundial_kube.store import Store
 
@@ -54,7 +55,8 @@ def build_connection_info(configuration: Configuration) -> kopf.ConnectionInfo:
 
 def take_event(store: Store[Any], event: Mapping[str, Any]) -> None:
     """Put a watch event into a store."""
+    item = keep_writable(dict(event["object"]))
     if event["type"] == "DELETED":
-        store.remove(dict(event["object"]))
+        store.remove(item)
     else:
-        store.put(dict(event["object"]))
+        store.put(item)

@@ -18,6 +18,7 @@ from sundial_kube.environment import describe_settings, explain_unusable
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import LoginError
 from sundial_kube.logs import configure_logs
+from sundial_kube.nested_json import allow_deep_json
 from sundial_operator.handlers import register_handlers
 from sundial_operator.runtime import Runtime, StartError
 from sundial_operator.settings import Settings
@@ -123,4 +124,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"sundial-operator: {explain_unusable(Settings, error)}")
     configure_logs(settings.log_format)
     gc.set_threshold(YOUNG_OBJECTS)
+    allow_deep_json()
     sys.exit(asyncio.run(run_operator(settings)))

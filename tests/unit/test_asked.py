@@ -29,6 +29,7 @@ from situations import (
     build_plan,
     list_judgements,
     list_starts,
+    nest,
 )
 
 from sundial_core.asked import answer_orphans
@@ -36,6 +37,7 @@ from sundial_core.circumstances import Circumstances
 from sundial_core.conditions import Reason
 from sundial_core.decide import decide
 from sundial_core.instants import format_instant
+from sundial_core.nesting import MAX_LEVELS
 from sundial_core.objects import ScheduledJobRun
 from sundial_core.plans import hash_schedule
 from sundial_core.verdicts import Judgement, Verdict
@@ -86,6 +88,7 @@ def test_what_is_asked_for(spec: dict[str, Any], parent: dict[str, Any], expecte
         ),
         pytest.param({"scheduledFor": format_instant(at(1200))}, "leave it out to run now", id="to come"),
         pytest.param({"args": LARGE}, "pass large data by a ConfigMap", id="large args"),
+        pytest.param({"args": {"a": nest(MAX_LEVELS)}}, "nested more than 64 levels", id="deep args"),
         pytest.param({"scheduledFor": "2026-01-01T00:10:00"}, "end it with Z", id="no zone"),
     ],
 )

@@ -239,14 +239,15 @@ def apply(history: History, manager: str, ends: int | None, suspend: bool | None
     history.write(manager, merge(new, {"spec": wanted}), {"metadata": {}, "spec": wanted})
 
 
-def test_what_is_applied_is_dated_by_the_newest_apply() -> None:
-    """GitOps tools apply: only such entries hold the field, and any of them may have written its value."""
+def test_what_is_applied_is_dated_when_it_is_seen() -> None:
+    """Who applies may find there what another has written, who has let go of it."""
     history = make()
-    apply(history, "one", None, suspend=True)
-    history.update("label", label("a"))
-    assert history.compare(0, 2).dates == {SUSPEND: at(60)}
-    apply(history, "two", 5, suspend=None)
-    assert history.compare(0, 3).dates == {SUSPEND: at(180), ENDS: at(180)}
+    apply(history, "flux", None, suspend=True)
+    apply(history, "flux", 5, suspend=True)
+    apply(history, "hotfix", 5, suspend=False)
+    apply(history, "flux", 5, suspend=False)
+    apply(history, "hotfix", None, suspend=None)
+    assert history.compare(1, 5).dates == {SUSPEND: at(LATER), ENDS: at(LATER)}
 
 
 edit = st.one_of(

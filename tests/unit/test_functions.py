@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from situations import at, build_scheduled_job, build_spec, read_condition
+from situations import at, build_scheduled_job, build_spec, nest, read_condition
 
 from sundial_core.functions import build_function_status, find_elder
+from sundial_core.nesting import MAX_LEVELS
 from sundial_core.objects import ScheduledJob, TaskFunction
 from sundial_operator.functions import FunctionIndex
 
@@ -44,6 +45,12 @@ def build_user(name: str | None = "report") -> ScheduledJob:
         ),
         pytest.param(build_function(template=None), None, ("False", "UnsupportedHandler"), id="no template"),
         pytest.param(
+            build_function(parametersSchema={"a": nest(MAX_LEVELS)}),
+            None,
+            ("False", "InvalidSpec"),
+            id="nested too deeply",
+        ),
+        pytest.param(
             build_function(), build_function("older"), ("False", "DuplicateName"), id="its name is taken"
         ),
     ],
@@ -53,7 +60,7 @@ def test_whether_jobs_can_run_it(
 ) -> None:
     status = build_function_status(function, elder, [], at(10))
     assert read_condition(status, "Ready") == expected
-    again = build_function(spec=function.spec, status=status, **function.spec)
+    again = build_function(status=status, **function.spec)
     assert build_function_status(again, elder, [], at(99))["conditions"] == status["conditions"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from requested import build_request_item
 from situations import UID, at, build_item
@@ -9,6 +11,7 @@ from situations import UID, at, build_item
 from sundial_core.instants import format_instant, parse_instant
 from sundial_core.objects import (
     Pause,
+    parse_cancelled,
     parse_pause,
     parse_scheduled_job,
     parse_scheduled_job_run,
@@ -37,6 +40,25 @@ from sundial_core.objects import (
 )
 def test_pauses(text: str | None, expected: Pause | None) -> None:
     assert parse_pause(text) == expected
+
+
+TWO = frozenset({at(10), at(20)})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("", frozenset(), id="nothing"),
+        pytest.param("2026-01-01T00:00:10Z,2026-01-01T00:00:20Z", TWO, id="two"),
+        pytest.param(" 2026-01-01T01:00:10+01:00 ,\n2026-01-01t00:00:20.000Z,x", TWO, id="as people write"),
+        pytest.param("2026-01-01T00:00:10", frozenset(), id="without a zone"),
+        pytest.param("2026-02-30T00:00:10Z,noon", frozenset(), id="no instants"),
+        pytest.param("," * 200_000 + "2026-01-01T00:00:10Z,2026-01-01T00:00:20Z", TWO, id="long"),
+        pytest.param("2026-01-01T00:00:10Z" + "," * 200_000, frozenset(), id="only the end is read"),
+    ],
+)
+def test_slots_that_are_cancelled(text: str, expected: frozenset[datetime]) -> None:
+    assert parse_cancelled(text) == expected
 
 
 def test_a_schedule_is_read_with_what_matters() -> None:

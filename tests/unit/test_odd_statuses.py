@@ -25,10 +25,11 @@ from world import merge
 
 from sundial_core import names
 from sundial_core.decide import decide
+from sundial_core.instants import format_instant
 from sundial_core.memory import Track
 from sundial_core.objects import ScheduledJob, parse_task_function
 from sundial_core.patches import build_patch
-from sundial_core.readable import is_instant
+from sundial_core.readable import MAX_ENTRIES, is_instant
 from sundial_core.report import Urgency
 from sundial_core.runs import ObservedJob
 from sundial_core.views import View
@@ -91,6 +92,23 @@ MISSED = {"slot": "2026-01-01T00:00:10Z", "verdict": "Missed"}
 RANGE = {"from": "2026-01-01T00:00:10Z", "to": "2026-01-01T00:00:20Z"}
 ACTIVE = RUN | {"job": "x"}
 NO_INSTANT = "2016-12-31T23:59:60Z"
+
+
+@pytest.mark.parametrize(("name", "entry"), [("active", ACTIVE), ("queued", QUEUED), ("recentSlots", MISSED)])
+def test_of_a_list_longer_than_any_that_was_written_the_rest_is_left_out(
+    name: str, entry: dict[str, Any]
+) -> None:
+    most = MAX_ENTRIES[name]
+    assert build_scheduled_job(status={name: [entry] * most}).unreadable == {}
+    job = build_scheduled_job(status={name: [entry] * (most + 1)})
+    assert (len(job.status[name]), len(job.unreadable[name])) == (most, most + 1)
+
+
+def test_no_slot_has_waited_since_before_its_schedule_was_created() -> None:
+    early = QUEUED | {"slot": format_instant(at(-1))}
+    job = build_scheduled_job(status={"queued": [early, QUEUED]})
+    assert job.status["queued"] == [QUEUED]
+    assert job.unreadable["queued"] == [early, QUEUED]
 
 
 def without(entry: dict[str, Any], name: str) -> dict[str, Any]:

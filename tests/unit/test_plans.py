@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from situations import SECOND, TEMPLATE, at, build_scheduled_job, build_spec
+from situations import SECOND, TEMPLATE, at, build_scheduled_job, build_spec, nest
 
+from sundial_core.nesting import MAX_LEVELS
 from sundial_core.objects import TaskFunction
 from sundial_core.plans import LONGEST_ARGS_BYTES, Plan, Problem, compile_plan, hash_schedule
 
@@ -112,6 +113,12 @@ def build_function(handler: dict[str, Any] | None = None, **fields: Any) -> Task
             {"args": {"a": "x" * LONGEST_ARGS_BYTES}}, "ArgsTooLarge", "spec.args: 65544 bytes", id="args"
         ),
         pytest.param(
+            {"args": {"a": nest(MAX_LEVELS)}},
+            "InvalidSpec",
+            "spec.args: nested more than 64 levels",
+            id="deep",
+        ),
+        pytest.param(
             {"template": None}, "InvalidSpec", "set taskFunctionRef or template", id="nothing to run"
         ),
         pytest.param(
@@ -124,6 +131,17 @@ def test_what_a_bad_spec_is_told(fields: dict[str, Any], reason: str, words: str
     assert isinstance(problem, Problem)
     assert (problem.reason, words in problem.message) == (reason, True), problem.message
     assert problem.schedule_hash == hash_schedule(build_spec(**fields))
+
+
+def test_what_is_nested_as_deep_as_may_be() -> None:
+    assert isinstance(compile_spec(args={"a": nest(MAX_LEVELS - 1)}), Plan)
+
+
+def test_a_function_that_is_nested_too_deeply_does_not_run() -> None:
+    function = build_function(parametersSchema={"a": nest(MAX_LEVELS)})
+    problem = compile_spec(function=function, **BY_REFERENCE)
+    assert isinstance(problem, Problem)
+    assert problem.message.startswith("TaskFunction clean-up: spec.parametersSchema: nested more than 64")
 
 
 def test_a_message_does_not_repeat_what_may_be_secret() -> None:

@@ -9,7 +9,7 @@ from situations import at, build_observed, read_seconds
 
 from sundial_core.conditions import Reason
 from sundial_core.runs import build_lost_run, build_run
-from sundial_core.tallies import Tallies
+from sundial_core.tallies import MAX_COUNT, Tallies
 from sundial_core.verdicts import Judgement, Verdict
 
 
@@ -24,6 +24,20 @@ def count(*runs: tuple[float, str], status: dict[str, Any] | None = None) -> dic
         if run.phase.is_result:
             tallies.count_result(run)
     return tallies.build()
+
+
+def test_a_count_that_somebody_wrote_stays_storable() -> None:
+    forged = 2**63 - 1
+    verdicts = {"started": forged, "skipped": {"AlreadyActive": forged}}
+    status = {"consecutiveFailures": forged, "counters": {"verdicts": verdicts}}
+    tallies = Tallies(status)
+    run = build_run(build_observed(10, "Failed"), (), at(10))
+    tallies.count_starts([run])
+    tallies.count_result(run)
+    tallies.count_judgement(Judgement(at(20), at(20), 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE))
+    built = tallies.build()
+    assert built["consecutiveFailures"] == MAX_COUNT
+    assert built["counters"]["verdicts"] == {"started": MAX_COUNT, "skipped": {"AlreadyActive": MAX_COUNT}}
 
 
 @pytest.mark.parametrize(

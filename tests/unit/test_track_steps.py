@@ -140,6 +140,19 @@ def test_what_is_ordered_beside_what_is_under_way() -> None:
     assert track.reading == {first.run_id, second.run_id}
 
 
+def test_a_few_jobs_are_read_at_once_and_each_has_its_turn() -> None:
+    runs = tuple(observe_run(build_observed(second)) for second in range(20))
+    track, turns = build_track(), []
+    for _ in range(3):
+        orders = track.remember(JOB, Decision(missing=runs), at(12))
+        turns += [run.slot for run in orders.reads]
+        assert track.remember(JOB, Decision(missing=runs), at(12)).reads == ()
+        track.reading.clear()
+    assert turns == [run.slot for run in (*runs, *runs[:4])]
+    track.remember(JOB, Decision(missing=runs[:2]), at(12))
+    assert track.times_read.keys() == {run.run_id for run in runs[:2]}
+
+
 def test_what_is_decided_is_kept_until_it_is_stored() -> None:
     waiting = (Waiting(at(5), at(5), Reason.ALREADY_ACTIVE),)
     decision = Decision(
