@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sundial_core import asked_status, names
 from sundial_core.asked_status import Fate
 from sundial_core.conditions import Reason
-from sundial_core.instants import format_instant
+from sundial_core.instants import EARLIEST, LATEST, format_instant
 from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import JsonObject, ScheduledJobRunSpec
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
@@ -283,6 +283,8 @@ def _check_slot(slot: datetime | None, plan: Plan, now: datetime) -> Fate | None
         return None
     if slot.tzinfo is None:
         return _refuse(Reason.INVALID_SLOT, "spec.scheduledFor has no zone; end it with Z or an offset")
+    if not EARLIEST <= slot <= LATEST:
+        return _refuse(Reason.INVALID_SLOT, "spec.scheduledFor: write an instant from 1970 to 8999")
     said = f"spec.scheduledFor: {format_instant(slot)}"
     if slot > now:
         return _refuse(Reason.INVALID_SLOT, f"{said} has not passed yet; leave it out to run now")

@@ -179,6 +179,7 @@ def _build_report(
         following=find_following(view.plan, moment.hold, low, 1 if is_told_later else UPCOMING),
         seen=moment.seen,
         clock=resets.judge_clock(view.circumstances, stored, view, now),
+        lost=frozenset(view.memory.lost),
         jobs=aspects.judge_jobs(view.jobs, [job for job in view.strangers if job.ns == view.job.ns]),
     )
 

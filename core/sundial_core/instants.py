@@ -10,11 +10,11 @@ LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def parse_instant(text: str) -> datetime:
-    """Read an RFC 3339 date-time as an aware instant in UTC.
+    """Read an RFC 3339 date-time as an aware instant in UTC; its letters may be small.
 
     Raises ValueError when the text is not a date-time or has no offset.
     """
-    instant = datetime.fromisoformat(text)
+    instant = datetime.fromisoformat(text if text[-1:] != "z" else text.upper())
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone offset; write e.g. 2026-01-01T09:00:00Z")
     try:

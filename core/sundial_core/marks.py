@@ -1,12 +1,12 @@
 """What the marks of a Job say, and which of them somebody has changed.
 
-Who may write a Job may change its labels and annotations at any time, but not those of its Pod template:
-which attempt a Job is, is read there (docs/semantics.md, "Marks that were changed").
+Who may write a Job may change its labels and annotations at any time, those of its Pod template only while it
+is suspended: which attempt a Job is, is read there (docs/semantics.md, "Marks that were changed").
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sundial_core import names
@@ -34,11 +34,15 @@ class Fixed(NamedTuple):
 FIXED_NAMES = (names.RUN, names.TRIGGER, names.ATTEMPT, names.SCHEDULED_FOR)
 
 
-def read_fixed(item: JsonObject) -> Fixed:
-    """Read what tells which attempt a Job is: from its Pod template, if that is known and has our marks."""
+def list_fixed(item: JsonObject) -> list[Fixed]:
+    """List what tells which attempt a Job is: its Pod template, if that is known and has our marks, and it.
+
+    Of two that differ the Job's name proves one. The template's can be changed while a Job is suspended.
+    """
     template = (item.get("spec") or {}).get("template")
     fixed = _read_fixed(template.get("metadata")) if template else None
-    return fixed if fixed and fixed.run is not None else _read_fixed(item["metadata"])
+    shown = _read_fixed(item["metadata"])
+    return [shown] if fixed is None or fixed.run is None or fixed == shown else [fixed, shown]
 
 
 def read_attempt(text: str) -> int:
@@ -80,13 +84,12 @@ def read_start_timeout(annotations: Mapping[str, str]) -> int:
     return _read_seconds(annotations.get(names.START_TIMEOUT, "0"))
 
 
-def find_changed(item: JsonObject, fixed: Fixed, counts: tuple[int, int]) -> tuple[str, ...]:
+def find_changed(item: JsonObject, fixed: Sequence[Fixed], counts: tuple[int, int]) -> tuple[str, ...]:
     """Find the marks of a Job that are not as they were, or cannot be read, beside what is right."""
-    annotations, shown = _annotations_of(item), _read_fixed(item["metadata"])
+    annotations = _annotations_of(item)
     found: list[str] = []
-    if shown != fixed:
-        pairs = zip(FIXED_NAMES, shown, fixed, strict=True)
-        found += [name for name, one, other in pairs if one != other]
+    if len(fixed) > 1:
+        found += [name for name, one, other in zip(FIXED_NAMES, *fixed, strict=True) if one != other]
     counted = zip(_COUNTS, counts, strict=True)
     found += [name for name, count in counted if annotations.get(name, "0") != str(count)]
     seconds = (names.TIMEOUT, names.START_TIMEOUT)

@@ -23,6 +23,10 @@ MOST_RESULTS = 300
 """How many runs that were asked for keep their result in a status: those with Jobs, of which history keeps
 at most 200. The result of one more is taken as soon as there is room."""
 
+MOST_AHEAD = 100
+"""How many ended runs past the cursor that have no Job any more are shown: nothing else tells a new leader
+that their slots have started. The first that come stay until the cursor passes them."""
+
 MOST_RANGES = 500
 """More ranges need 500 ended runs with Jobs between active ones; retention keeps 100 and those of the last
 two minutes. Beyond that the oldest active runs are given up: not tried again, nor counted when they end."""

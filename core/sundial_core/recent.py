@@ -145,6 +145,10 @@ class RecentSlots:
                 return item.entry
         return None
 
+    def find_ahead(self, cursor: datetime) -> set[str]:
+        """Find the runs of slots that the cursor has yet to pass."""
+        return {item.run_id for item in self._of_run.values() if item.is_slot and item.time > cursor}
+
     def build(self, named: set[str]) -> list[JsonObject]:
         """Build the list: the newest entries, and those of the runs that are named."""
         self._sort()

@@ -18,7 +18,7 @@ from sundial_core.holds import Hold
 from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob
-from sundial_core.omitted import MOST_RESULTS, Omitted, build_omitted, find_omitted
+from sundial_core.omitted import MOST_AHEAD, MOST_RESULTS, Omitted, build_omitted, find_omitted
 from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting, build_queue
 from sundial_core.recent import RecentSlots
@@ -44,7 +44,7 @@ class Urgency(IntEnum):
 class Report:
     """What a status is built from, besides the stored one; `following` are the next slots after now.
 
-    `seen` is what users had written by then.
+    `seen` is what users had written by then, `lost` are the runs whose Jobs are gone.
     """
 
     job: ScheduledJob
@@ -59,6 +59,7 @@ class Report:
     seen: JsonObject
     clock: Aspect | None = None
     jobs: Aspect | None = None
+    lost: frozenset[str] = frozenset()
 
 
 def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
@@ -74,9 +75,10 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     active = [run for run in ordered if run.holds_place]
     listed = omitted.choose_listed(active, stored.results)
     named = {run.run_id for run in listed}
-    due = [run for run in ordered if _is_due(run, cursor, stored, named)]
-    shown = [run for run in due if run.holds_place or run.run_id not in postponed]
     recent = RecentSlots(stored.status.get("recentSlots") or ())
+    ahead = _find_ahead(report, ordered, cursor, recent.find_ahead(cursor))
+    due = [run for run in ordered if run.run_id in ahead or _is_due(run, cursor, stored, named)]
+    shown = [run for run in due if run.holds_place or run.run_id not in postponed]
     tallies = Tallies(stored.status)
     queued = [one for one in report.queued if one.slot <= cursor]
     recent.part(one.slot for one in queued)
@@ -87,6 +89,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     _count_starts(recent, tallies, shown, stored)
     _count_judgements(recent, tallies, _find_new_judgements(report, stored, cursor))
     _count_results(recent, tallies, ended)
+    named |= {run.run_id for run in ended if not _is_slot(run)} | ahead
     upcoming = _find_upcoming(report)
     standing = Standing(
         created_at=report.job.created_at,
@@ -117,7 +120,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         "active": [_build_active(run) for run in listed],
         "activeOmitted": build_omitted(_find_omitted(report, active, named, cursor)),
         "queued": build_queue(queued),
-        "recentSlots": recent.build(named | {run.run_id for run in ended if not _is_slot(run)}),
+        "recentSlots": recent.build(named),
         "paused": _build_paused(report.hold),
         "seen": report.seen,
         **tallies.build(),
@@ -210,6 +213,19 @@ def _find_postponed(runs: Iterable[Run], stored: Stored) -> set[str]:
         return set()
     asked.sort(key=lambda run: (run.run_id not in stored.results, _completed(run)))
     return {run.run_id for run in asked[MOST_RESULTS:]}
+
+
+def _find_ahead(report: Report, ordered: list[Run], cursor: datetime, shown: set[str]) -> set[str]:
+    """Find the ended runs of slots that the cursor has yet to pass whose Jobs are gone, with those `shown`.
+
+    One that is shown stays until the cursor passes it: it is counted, and would be counted again.
+    """
+    if not report.lost:
+        return shown
+    lost = [run for run in ordered if run.run_id in report.lost and run.phase.is_result]
+    ahead = [run.run_id for run in lost if _is_slot(run) and run.slot and run.slot > cursor]
+    new = [run_id for run_id in ahead if run_id not in shown]
+    return shown.union(new[: max(0, MOST_AHEAD - len(shown))])
 
 
 def _is_due(run: Run, cursor: datetime, stored: Stored, named: set[str]) -> bool:

@@ -143,7 +143,7 @@ def _set_back_memory(
 
 
 def find_started_ahead(stored: Stored) -> frozenset[datetime]:
-    """Find the slots past the cursor that are stored as started: only a reset leaves such."""
+    """Find the slots past the cursor that are stored as started: by a reset, or as their Jobs are gone."""
     if stored.cursor is None:
         return frozenset()
     found: set[datetime] = set()

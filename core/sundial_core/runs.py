@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from sundial_core import containers, marks, names
 from sundial_core.conditions import Reason
@@ -119,10 +119,9 @@ def parse_job(item: JsonObject) -> ObservedJob:
     created_at = parse_instant(metadata["creationTimestamp"])
     outcome = read_outcome(status, created_at)
     owner_uid = _controller_uid(metadata)
-    fixed = marks.read_fixed(item)
-    run_id, trigger, slot, attempt = _read_identity(fixed)
+    fixed = marks.list_fixed(item)
+    run_id, trigger, slot, attempt, named_for = _read_identity(fixed, metadata["name"], owner_uid)
     counts = retries_used, disruptions = marks.read_counts(annotations, attempt)
-    is_run = bool(run_id) and (trigger is not Trigger.SCHEDULE or names.is_run_of(run_id, owner_uid, slot))
     return ObservedJob(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
@@ -151,18 +150,42 @@ def parse_job(item: JsonObject) -> ObservedJob:
         is_cancelled=annotations.get(names.CANCEL, "false") != "false",
         is_suspended=(item.get("spec") or {}).get("suspend") is True,
         started_at=_read_time(status.get("startTime")),
-        named_for=names.find_named_for(metadata["name"], run_id, attempt) if is_run else "",
+        named_for=named_for,
         changed=marks.find_changed(item, fixed, counts),
     )
 
 
-def _read_identity(fixed: marks.Fixed) -> tuple[str, Trigger, datetime | None, int]:
-    """Read which attempt of which run a Job is; where that cannot be read, of none."""
+class Identity(NamedTuple):
+    """Which attempt of which run a Job is; `named_for` as in ObservedJob."""
+
+    run_id: str = ""
+    trigger: Trigger = Trigger.SCHEDULE
+    slot: datetime | None = None
+    attempt: int = 0
+    named_for: str = ""
+
+
+def _read_identity(fixed: Iterable[marks.Fixed], job_name: str, owner_uid: str) -> Identity:
+    """Read which attempt a Job is from the marks that its name proves, else from the first.
+
+    The id of a slot's run proves its trigger too.
+    """
+    found = [_read_marks(one, job_name, owner_uid) for one in fixed]
+    proved = [one for one in found if one.named_for]
+    return next((one for one in proved if one.trigger is Trigger.SCHEDULE), (proved or found)[0])
+
+
+def _read_marks(fixed: marks.Fixed, job_name: str, owner_uid: str) -> Identity:
+    """Read which attempt the marks tell; where they cannot be read, none."""
     try:
         slot = parse_instant(fixed.slot) if fixed.slot else None
-        return fixed.run or "", Trigger(fixed.trigger or ""), slot, marks.read_attempt(fixed.attempt or "")
+        trigger, attempt = Trigger(fixed.trigger or ""), marks.read_attempt(fixed.attempt or "")
     except ValueError:
-        return "", Trigger.SCHEDULE, None, 0
+        return Identity()
+    run_id = fixed.run or ""
+    is_run = bool(run_id) and (trigger is not Trigger.SCHEDULE or names.is_run_of(run_id, owner_uid, slot))
+    named_for = names.find_named_for(job_name, run_id, attempt) if is_run else ""
+    return Identity(run_id, trigger, slot, attempt, named_for)
 
 
 def _controller_uid(metadata: Mapping[str, Any]) -> str:

@@ -83,6 +83,33 @@ def test_a_suspended_job_can_be_ended_and_makes_no_pod(sundial: Sundial) -> None
     assert len(made) == 1
 
 
+def test_marks_of_a_pod_template_that_are_changed_while_it_is_suspended(sundial: Sundial) -> None:
+    job = apply(sundial, "template", "1h", timeoutSeconds=3600)
+    name = job["metadata"]["name"]
+    change(sundial, name, {"suspend": True})
+    marks = {"labels": {"sundial.dev/run": "other"}, "annotations": {"sundial.dev/attempt": "7"}}
+    change(sundial, name, {"template": {"metadata": marks}})
+    change(sundial, name, {"suspend": False})
+    reason, message = until(lambda: find_doubt(sundial, "template"), 20)
+    assert reason == "MarksChanged"
+    assert name in message
+    before = count_skipped(sundial, "template")
+    until(lambda: count_skipped(sundial, "template") > before + 1, 20)
+    assert [one["job"] for one in sundial.status("template")["active"]] == [name]
+    assert len(sundial.jobs("template")) == 1
+
+
+def count_skipped(sundial: Sundial, name: str) -> int:
+    """Read how many slots were skipped because the run went on."""
+    return int(sundial.status(name)["counters"]["verdicts"].get("skipped", {}).get("AlreadyActive", 0))
+
+
+def change(sundial: Sundial, name: str, spec: JsonObject) -> None:
+    """Change the spec of a Job."""
+    patch = json.dumps({"spec": spec})
+    sundial.cluster.kubectl("patch", "job", name, "-n", sundial.ns, "--type=merge", "-p", patch)
+
+
 def copy_job(sundial: Sundial, job: JsonObject, ns: str, name: str) -> None:
     """Create a copy of a Job by hand, with all its marks and the same controller."""
     kept = ("labels", "annotations", "ownerReferences")

@@ -42,6 +42,23 @@ def find_doubt(cluster: Cluster) -> tuple[str, str] | None:
     return (found[0]["reason"], found[0]["message"]) if found else None
 
 
+@pytest.mark.parametrize("place", ["template", "metadata"])
+@pytest.mark.parametrize(
+    ("mark", "value"),
+    [(names.RUN, "other"), (names.TRIGGER, "manual"), (names.ATTEMPT, "7"), (names.ATTEMPT, "seven")],
+)
+def test_the_name_tells_which_of_two_marks_is_right(place: str, mark: str, value: str) -> None:
+    item = build_job_item(10)
+    template = {name: dict(item["metadata"][name]) for name in ("labels", "annotations")}
+    item["spec"] = item.get("spec", {}) | {"template": {"metadata": template}}
+    right = parse_job(item)
+    where = template if place == "template" else item["metadata"]
+    where["labels" if mark in (names.RUN, names.TRIGGER) else "annotations"][mark] = value
+    job = parse_job(item)
+    assert (job.run_id, job.trigger, job.attempt) == (right.run_id, right.trigger, 1)
+    assert (job.named_for, job.changed) == ("tick", (mark,))
+
+
 COPIES = {
     "in another namespace": {"namespace": "elsewhere"},
     "under another name": {"name": "tick-by-hand"},
