@@ -167,7 +167,7 @@ def _answer(request: ScheduledJobRun, scene: Scene, now: datetime) -> Attempt | 
         return None
     if run is not None and run.phase is not Phase.UNKNOWN and (run.phase.is_result or scene.job is not None):
         return asked_status.describe_run(run, _uid_of(scene, request))
-    if has_started:
+    if has_started or request.uid in scene.ended:
         return _answer_started(request, scene)
     if request.is_deleting:
         return None

@@ -103,12 +103,12 @@ def decide(view: View, now: datetime, limits: Limits) -> Decision:
     placed = judge(view, moment, known)
     answers = asked.answer_all(drafts, placed.asked, now)
     is_told_later = _is_told_later(view, moment, placed)
-    report = _build_report(view, moment, known, placed, is_told_later=is_told_later)
+    unsettled = asked.find_unsettled(view.asked)
+    report = _build_report(view, moment, known, placed, unsettled, is_told_later=is_told_later)
     status = None if is_told_later else build_status(report, stored, now)
     watched = list(overdue.watch(moment.newest, known, view.memory.read_at, now))
     ends = find_endings(view, moment, known, open_ends, placed, watched)
     ended = view.memory.ending | {ending.job.uid for ending in ends}
-    unsettled = asked.find_unsettled(view.asked)
     settled = [job for job in view.jobs if job.run_id not in unsettled]
     choice = choose_deletable(settled, stored, view.plan, limits, now, view.pods)
     others = [choice.next_at, answers.wake_at, now + TOLD_WITHIN if is_told_later else None]
@@ -161,7 +161,13 @@ def _find_judged_until(view: View, moment: Moment) -> datetime | None:
 
 
 def _build_report(
-    view: View, moment: Moment, known: KnownRuns, placed: Placed, *, is_told_later: bool
+    view: View,
+    moment: Moment,
+    known: KnownRuns,
+    placed: Placed,
+    unsettled: frozenset[str],
+    *,
+    is_told_later: bool,
 ) -> Report:
     """Gather what the status is built from."""
     now, stored = moment.now, moment.stored
@@ -180,6 +186,7 @@ def _build_report(
         seen=moment.seen,
         clock=resets.judge_clock(view.circumstances, stored, view, now),
         lost=frozenset(view.memory.lost),
+        unsettled=unsettled,
         jobs=aspects.judge_jobs(view.jobs, [job for job in view.strangers if job.ns == view.job.ns]),
     )
 

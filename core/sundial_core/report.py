@@ -44,7 +44,8 @@ class Urgency(IntEnum):
 class Report:
     """What a status is built from, besides the stored one; `following` are the next slots after now.
 
-    `seen` is what users had written by then, `lost` are the runs whose Jobs are gone.
+    `seen` is what users had written by then, `lost` are the runs whose Jobs are gone,
+    `unsettled` those whose ScheduledJobRuns do not tell yet what became of them.
     """
 
     job: ScheduledJob
@@ -60,6 +61,7 @@ class Report:
     clock: Aspect | None = None
     jobs: Aspect | None = None
     lost: frozenset[str] = frozenset()
+    unsettled: frozenset[str] = frozenset()
 
 
 def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
@@ -89,7 +91,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     _count_starts(recent, tallies, shown, stored)
     _count_judgements(recent, tallies, _find_new_judgements(report, stored, cursor))
     _count_results(recent, tallies, ended)
-    named |= {run.run_id for run in ended if not _is_slot(run)} | ahead
+    named |= {run.run_id for run in ended if not _is_slot(run)} | ahead | report.unsettled
     upcoming = _find_upcoming(report)
     standing = Standing(
         created_at=report.job.created_at,

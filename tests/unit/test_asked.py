@@ -302,11 +302,16 @@ def test_a_job_that_no_store_has_is_to_be_read() -> None:
     assert [(run.run_id, run.job_name) for run in decision.missing] == [(RUN_UID, name_job())]
 
 
-def test_the_end_is_taken_from_the_schedule_when_the_jobs_are_gone() -> None:
+@pytest.mark.parametrize("status", [STARTED, SEEN, {}], ids=["started", "seen", "not stored at all"])
+def test_the_end_is_taken_from_the_schedule_when_the_jobs_are_gone(status: dict[str, Any]) -> None:
     entry = {"runId": RUN_UID, "verdict": "Started", "trigger": "manual", "startedAt": format_instant(at(12))}
     entry |= {"result": "TimedOut", "reason": "DeadlineExceeded", "completedAt": format_instant(at(19))}
-    decision = ask(build_request(status=STARTED), job=build_parent(status={"recentSlots": [entry]}))
+    slots = [{"slot": format_instant(at(600 * n)), "runId": f"{n}", "trigger": "schedule"} for n in range(21)]
+    stored = {"recentSlots": [*reversed(slots[1:]), entry], "cursor": format_instant(at(12_000))}
+    decision = ask(build_request(status=status), now=12_001, job=build_parent(status=stored))
     assert (tell(decision), decision.missing) == ("Started TimedOut DeadlineExceeded", ())
+    assert decision.status is not None
+    assert entry in decision.status["recentSlots"]
     assert decision.asked.statuses[RUN_UID]["completedAt"] == format_instant(at(19))
 
 
