@@ -234,7 +234,7 @@ def _stop(request: ScheduledJobRun) -> Fate:
     """Let one wait until the status of its ScheduledJob can be stored; one that waits keeps its place."""
     if asked_status.is_waiting(request.status):
         return asked_status.describe_waiting(Reason(request.status["reason"]))
-    words = "waits until the status of its ScheduledJob can be stored"
+    words = "waits until the status of its ScheduledJob can be stored: its Event StatusNotStored says why not"
     return Fate(None, None, Reason.STATUS_NOT_STORED, words)
 
 

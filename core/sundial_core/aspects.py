@@ -68,8 +68,12 @@ def judge_suspended(hold: Hold | None) -> Aspect:
     return Aspect(ConditionType.SUSPENDED, True, hold.reason, hold.message)
 
 
-def judge_progressing(active: int) -> Aspect:
-    """Tell whether a run is active."""
+def judge_progressing(active: int, refusals: Mapping[datetime, str]) -> Aspect:
+    """Tell whether a run is active or cannot start for now; `refusals` is what creates were told, by slot."""
+    if refusals:
+        slot = max(refusals)
+        message = f"the Job of {format_instant(slot)} is refused for now, and tried again: {refusals[slot]}"
+        return Aspect(ConditionType.PROGRESSING, True, Reason.CREATE_FAILED, message)
     if active:
         return Aspect(ConditionType.PROGRESSING, True, Reason.RUNS_ACTIVE, "runs are active")
     return Aspect(ConditionType.PROGRESSING, False, Reason.IDLE, "no run is active")
@@ -88,7 +92,8 @@ def judge_last_run(last_result: str | None) -> Aspect:
 def judge_missed(entry: Mapping[str, object] | None) -> Aspect:
     """Tell whether slots were missed since the last one that started; `entry` is the newest of them."""
     if entry is None:
-        return Aspect(ConditionType.MISSED_RUNS, False, Reason.NONE_MISSED, "no slot was missed lately")
+        message = "no slot was missed since the last one that started"
+        return Aspect(ConditionType.MISSED_RUNS, False, Reason.NONE_MISSED, message)
     first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
     message = f"{entry.get('count', 1)} missed, from {first} to {last}: {entry['reason']}"
     return Aspect(ConditionType.MISSED_RUNS, True, Reason.SLOTS_MISSED, message)

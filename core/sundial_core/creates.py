@@ -134,7 +134,7 @@ class Create:
     is since when this leader tries, None while a hold lasts. `served_at` is when a slot that had waited, or a
     run that was asked for, got its place. `unanswered_at` is when the newest request that got no answer was
     given up; `refusal` is what the API server said, while every request was answered, the newest with a
-    refusal that may pass.
+    refusal that may pass. `last_refusal` is for people: it stays while the next request is under way.
     """
 
     attempt: Attempt
@@ -146,6 +146,7 @@ class Create:
     tries: int = 0
     unanswered_at: datetime | None = None
     refusal: str | None = None
+    last_refusal: str = ""
 
     @property
     def is_slot(self) -> bool:
@@ -265,7 +266,8 @@ class Create:
             return self._give_up(Verdict.SKIPPED, Reason.REJECTED, error.message, now)
         if now >= self.find_deadline(now) and self.tries >= FEWEST_TRIES:
             return self._give_up(Verdict.MISSED, Reason.CREATE_FAILED, error.message, now)
-        self.refusal = None if self.unanswered_at else trim_message(error.message)
+        self.last_refusal = trim_message(error.message)
+        self.refusal = None if self.unanswered_at else self.last_refusal
         if refusal is Refusal.NAMESPACE_GONE:
             return Postponed(0.0, LONGEST_RETRY_SECONDS)
         return self._postpone(error.retry_after)
@@ -290,7 +292,10 @@ class Create:
         if self.unanswered_at is not None or self.refusal is not None:
             return self._give_up(Verdict.MISSED, Reason.CREATE_FAILED, self.refusal or NO_ANSWER, now)
         late = (now - self.due_at).total_seconds()
-        message = f"waited for its turn to be sent until {late:.0f} s after it was due"
+        message = (
+            f"waited for its turn to be sent until {late:.0f} s after it was due: creates of Jobs in this"
+            " namespace take long (an admission webhook?)"
+        )
         reason = Reason.TOO_LATE if self.is_slot else Reason.CREATE_FAILED
         return Refused(self._build_judgement(Verdict.MISSED, reason, message))
 

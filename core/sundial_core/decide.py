@@ -185,6 +185,7 @@ def _build_report(
         following=find_following(view.plan, moment.hold, low, 1 if is_told_later else UPCOMING),
         seen=moment.seen,
         clock=resets.judge_clock(view.circumstances, stored, view, now),
+        refusals={slot: words for slot, words in view.memory.refusals.items() if slot not in given_up},
         lost=frozenset(view.memory.lost),
         unsettled=unsettled,
         jobs=aspects.judge_jobs(view.jobs, [job for job in view.strangers if job.ns == view.job.ns]),

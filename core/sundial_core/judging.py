@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -30,7 +30,9 @@ def judge(view: View, moment: Moment, known: KnownRuns) -> Placed:
     gone = {judgement.first for judgement in dropped}
     left = tuple(one for one in queue if one.slot not in gone)
     refused = memory.refused - started - {one.slot for one in queue}
-    missed = queues.miss_refused(refused) if moment.hold is not None else ()
+    missed: Sequence[Judgement] = ()
+    if moment.hold is not None:
+        missed = verdicts.miss_refused(refused, "runs were held back", view.memory.refusals)
     placed = _judge_new(view, moment, known, left)
     if placed.asked is None and isinstance(view.plan, Plan):
         placed = replace(placed, asked=_place_asked(view, view.plan, moment, known))
@@ -109,7 +111,7 @@ def _judge_due(view: View, moment: Moment, due: Due, known: KnownRuns, queue: tu
     assert isinstance(plan, Plan)
     spec = plan.spec
     yielding = memory.yielding and memory.yielding - known.started_slots
-    given_up = verdicts.give_up(due, yielding)
+    given_up = verdicts.give_up(due, yielding, memory.refusals)
     creating = memory.creating - {judgement.first for judgement in given_up}
     offered = verdicts.find_offered(due, spec.catch_up)
     places = Places(spec.concurrency, count_active(known, creating, memory.retrying))

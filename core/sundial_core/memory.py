@@ -183,6 +183,7 @@ class Track(Companion):
             creating=frozenset(slots),
             refused=frozenset(slot for slot, create in slots.items() if create.is_refused),
             queued=self.queued,
+            refusals={slot: one.last_refusal for slot, one in slots.items() if one.last_refusal},
             yielding=frozenset(slot for slot, create in slots.items() if create.may_yield),
             retrying=frozenset(others),
             landing=frozenset(run_id for run_id, create in others.items() if not create.is_refused),

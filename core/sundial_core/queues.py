@@ -187,14 +187,6 @@ def cancel(waiting: Iterable[Waiting]) -> tuple[Judgement, ...]:
     return tuple(_skip(one.slot, Reason.CANCELLED, "ended by a person while it waited") for one in waiting)
 
 
-def miss_refused(slots: Iterable[datetime]) -> tuple[Judgement, ...]:
-    """Judge slots as missed whose creates were refused until runs were held back."""
-    message = "refused until runs were held back"
-    return tuple(
-        Judgement(slot, slot, 1, Verdict.MISSED, Reason.CREATE_FAILED, message) for slot in sorted(slots)
-    )
-
-
 def find_overdue(
     waiting: Iterable[Waiting], free_since: Iterable[datetime], catch_up: CatchUp, now: datetime
 ) -> list[Waiting]:

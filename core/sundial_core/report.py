@@ -5,8 +5,8 @@ Values out of values: equal input gives an equal status, so that comparing tells
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
@@ -44,8 +44,9 @@ class Urgency(IntEnum):
 class Report:
     """What a status is built from, besides the stored one; `following` are the next slots after now.
 
-    `seen` is what users had written by then, `lost` are the runs whose Jobs are gone,
-    `unsettled` those whose ScheduledJobRuns do not tell yet what became of them.
+    `seen` is what users had written by then, `refusals` what creates of slots that are tried again were told.
+    `lost` are the runs whose Jobs are gone, `unsettled` those whose ScheduledJobRuns do not tell yet what
+    became of them.
     """
 
     job: ScheduledJob
@@ -60,6 +61,7 @@ class Report:
     seen: JsonObject
     clock: Aspect | None = None
     jobs: Aspect | None = None
+    refusals: Mapping[datetime, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
     unsettled: frozenset[str] = frozenset()
 
@@ -104,7 +106,7 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     conditions = [
         aspects.judge_ready(report.plan, report.hold, standing),
         aspects.judge_suspended(report.hold),
-        aspects.judge_progressing(len(active)),
+        aspects.judge_progressing(len(active), report.refusals),
         aspects.judge_last_run(tallies.last_result),
         aspects.judge_missed(recent.find_missed()),
         *(aspect for aspect in (report.clock, report.jobs) if aspect is not None),

@@ -411,12 +411,13 @@ def read_recorded_run(entry: JsonObject) -> Run:
 def find_start_by(job: ObservedJob) -> datetime | None:
     """Find until when a container of an attempt has to have started.
 
-    None while that is not known: the answer to a create is metadata only, the spec comes with the watch.
+    None while that is not known: the answer to a create is metadata only, the spec comes with the watch. None
+    too while the Job is suspended; once it is resumed, its start time is that of the resumption.
     """
-    if not job.start_timeout_seconds and not job.timeout_seconds:
+    if job.is_suspended or (not job.start_timeout_seconds and not job.timeout_seconds):
         return None
     seconds = job.start_timeout_seconds or find_start_timeout(job.timeout_seconds)
-    return job.created_at + timedelta(seconds=seconds)
+    return max(job.created_at, job.started_at or job.created_at) + timedelta(seconds=seconds)
 
 
 OVERDUE_AFTER = timedelta(minutes=5)
@@ -446,7 +447,7 @@ def build_lost_run(run: Run, now: datetime) -> Run:
         overdue_at=None,
         phase=Phase.CANCELLED,
         reason=Reason.JOB_DELETED.value,
-        message=f"its Job {run.job_name} was deleted",
+        message=f"its Job {run.job_name} was deleted, or has lost our label",
         completed_at=now,
         holds_place=False,
     )

@@ -7,12 +7,14 @@ never changes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from sundial_core.conditions import Reason
+from sundial_core.foreign_text import trim_message
 from sundial_core.model import CatchUp, CatchUpPolicy
 from sundial_core.schedule import CompiledSchedule
 
@@ -84,15 +86,28 @@ def miss_slots(due: Due, reason: Reason, message: str = "") -> tuple[Judgement, 
     return tuple(replace(one, message=message) for one in _miss_between(due, due.known, reason))
 
 
-def give_up(due: Due, refused: frozenset[datetime]) -> list[Judgement]:
+NO_REFUSALS: Mapping[datetime, str] = MappingProxyType({})
+
+
+def give_up(
+    due: Due, refused: frozenset[datetime], refusals: Mapping[datetime, str] = NO_REFUSALS
+) -> list[Judgement]:
     """Judge the slots whose creates were refused as missed where a newer slot is due."""
     if not refused:
         return []
     newest = due.schedule.latest_slots(due.after, due.until, 1)
+    older = frozenset(slot for slot in refused if newest and slot < newest[0])
+    return miss_refused(older, "a newer slot was due", refusals)
+
+
+def miss_refused(slots: frozenset[datetime], until: str, refusals: Mapping[datetime, str]) -> list[Judgement]:
+    """Judge slots as missed whose creates were refused until something else counted, with what was said."""
     return [
-        Judgement(slot, slot, 1, Verdict.MISSED, Reason.CREATE_FAILED, "refused until a newer slot was due")
-        for slot in sorted(refused)
-        if newest and slot < newest[0]
+        Judgement(
+            *(slot, slot, 1, Verdict.MISSED, Reason.CREATE_FAILED),
+            trim_message(": ".join(filter(None, (f"refused until {until}", refusals.get(slot))))),
+        )
+        for slot in sorted(slots)
     ]
 
 

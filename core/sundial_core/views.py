@@ -26,11 +26,12 @@ class Memory:
 
     `judged_until`: each slot up to there has a Job, a judgement here, a create under way (`creating`), or
     waits (`queued`). `refused`: the creates of which nothing can land, `yielding` those of them that a newer
-    slot makes Missed. `retrying`: the ids of runs whose next attempt, or first one if somebody asked for
-    them, is being created, `landing` those of them where it may exist by now; `ending`: the UIDs of Jobs that
-    are being ended. By run id, `failed`: runs whose next attempt could not be created; `lost`: runs whose
-    newest Job is known to be gone, as they were then; `rejected`: runs that were asked for and whose Job
-    could not be created; `postponed`: what the API server says to creates that it refuses for now.
+    slot makes Missed, `refusals`: what creates of slots were told. `retrying`: the ids of runs whose next
+    attempt, or first one if somebody asked for them, is being created, `landing` those of them where it may
+    exist by now; `ending`: the UIDs of Jobs that are being ended. By run id, `failed`: runs whose next
+    attempt could not be created; `lost`: runs whose newest Job is known to be gone, as they were then;
+    `rejected`: runs that were asked for and whose Job could not be created; `postponed`: what the API server
+    says to creates that it refuses for now.
     `decided`: the newest status, not stored yet; `asked`: those of ScheduledJobRuns, by UID.
     `read_at`: when an attempt that is overdue was last read uncached, by run id.
     `reset_at`: to which instant a stored one of the future was set back. `refusal`: what the API server said
@@ -42,6 +43,7 @@ class Memory:
     judgements: tuple[Judgement, ...] = ()
     creating: frozenset[datetime] = frozenset()
     refused: frozenset[datetime] = frozenset()
+    refusals: Mapping[datetime, str] = field(default_factory=dict)
     yielding: frozenset[datetime] = frozenset()
     queued: tuple[Waiting, ...] = ()
     retrying: frozenset[str] = frozenset()

@@ -45,7 +45,8 @@ class Announcer:
 
     def announce(self, job: ScheduledJob, transition: Transition) -> None:
         """Log a transition, and write an Event if people should see it."""
-        log.info(transition.event, namespace=job.ns, name=job.name, **transition.fields)
+        tell = log.warning if transition.notice is Notice.WARNING else log.info
+        tell(transition.event, namespace=job.ns, name=job.name, **transition.fields)
         if transition.notice is not Notice.NONE:
             self._announce(job, transition, read_clock())
 

@@ -117,8 +117,11 @@ class Effects:
             raise
 
     async def _create(self, track: Track, create: Create) -> Reply:
+        before = create.last_refusal
         outcome, reply = await self._creator.create(track, create)
         if isinstance(outcome, Postponed):
+            if create.last_refusal != before:
+                self._look_again(track)
             at = read_clock() + timedelta(seconds=find_delay(outcome))
             self._agenda.set(Key(Task.CREATE, track.uid, create.attempt.run_id), at)
             return reply

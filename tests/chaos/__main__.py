@@ -27,11 +27,13 @@ MOST_SHOWN = 40
 def parse_arguments() -> argparse.Namespace:
     """Read the command line; CHAOS_KILLS, CHAOS_SEED and CHAOS_LEASE are its defaults."""
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
-    parser.add_argument("--kills", type=int, default=os.environ.get("CHAOS_KILLS") or 100)
-    parser.add_argument("--seed", type=int, default=os.environ.get("CHAOS_SEED") or None)
-    parser.add_argument("--lease", type=int, default=os.environ.get("CHAOS_LEASE") or 4, metavar="SECONDS")
-    parser.add_argument("--operators", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=DOCUMENT, help="where the report goes [%(default)s]")
+    add = parser.add_argument
+    kills, seed, lease = (os.environ.get(f"CHAOS_{name}") for name in ("KILLS", "SEED", "LEASE"))
+    add("--kills", type=int, default=kills or 100, help="how many leaders are killed [%(default)s]")
+    add("--seed", type=int, default=seed or None, help="the same seed gives the same faults [any]")
+    add("--lease", type=int, default=lease or 4, metavar="SECONDS", help="of the Lease [%(default)s]")
+    add("--operators", type=int, default=3, help="how many run at once [%(default)s]")
+    add("--output", type=Path, default=DOCUMENT, help="where the report goes [%(default)s]")
     return parser.parse_args()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +261,22 @@ def test_under_replace_one_ends_the_oldest_run(sundial: Sundial) -> None:
     until_told(sundial, second, "Started")
     until_told(sundial, first, "Started Cancelled Replaced")
     assert len(sundial.jobs("replace")) == 2
+
+
+def test_what_a_quota_refuses_for_now_is_told_at_once(sundial: Sundial) -> None:
+    sundial.cluster.kubectl("create", "quota", "none", "-n", sundial.ns, "--hard=count/jobs.batch=0")
+    try:
+        soon = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
+        sundial.apply(build_scheduled_job("once", {"at": soon.isoformat()}))
+        sundial.apply(build_scheduled_job("refused", YEARLY))
+        name = ask(sundial, "refused")
+        status = until(lambda: read(sundial, name).get("status"), 10)
+        conditions = {one["type"]: one for one in status["conditions"]}
+        assert conditions["Started"]["reason"] == "CreateFailed"
+        assert "exceeded quota: none" in conditions["Started"]["message"]
+        until(lambda: sundial.condition("once", "Progressing").get("reason") == "CreateFailed", 20)
+        assert "exceeded quota: none" in sundial.condition("once", "Progressing")["message"]
+    finally:
+        sundial.cluster.kubectl("delete", "quota", "none", "-n", sundial.ns)
+    until(lambda: read(sundial, name)["status"].get("verdict") == "Started", 30)
+    until(lambda: len(sundial.jobs("once")) == 1, 30)

@@ -58,7 +58,9 @@ async def listen(url: str, count: int, **headers: str) -> list[Event]:
             if line:
                 fields[name] = value
             elif "data" in fields:
-                events.append((fields["event"], fields["id"], json.loads(fields["data"])["id"]))
+                data = json.loads(fields["data"])
+                assert not [name for name in data if "_" in name]
+                events.append((fields["event"], fields["id"], data["id"]))
                 fields = {}
             if len(events) == count:
                 return events

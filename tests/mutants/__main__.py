@@ -22,7 +22,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
     parser.add_argument("guards", nargs="*", help=f"names in {LIST.name}, or parts of them [all]")
     wanted = parser.parse_args().guards
-    guards = [one for one in read_guards() if not wanted or any(part in one.name for part in wanted)]
+    known = read_guards()
+    guards = [one for one in known if not wanted or any(part in one.name for part in wanted)]
+    if not guards:
+        parser.error(f"no guard has such a name; there are: {', '.join(one.name for one in known)}")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     console = Console()

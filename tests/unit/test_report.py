@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -322,3 +323,13 @@ def test_an_unrelated_edit_writes_no_status() -> None:
     first = see(1)
     edited = look(build_scheduled_job(status=first, changed=5), 6)
     assert (edited.urgency, edited.status) == (Urgency.NONE, first)
+
+
+def test_a_create_that_is_refused_for_now_is_shown() -> None:
+    memory = replace(creating(30), refusals={at(30): "exceeded quota: q"})
+    status = see(31, memory=memory, schedule={"at": "2026-01-01T00:00:30Z"})
+    found = next(one for one in status["conditions"] if one["type"] == "Progressing")
+    assert (found["status"], found["reason"]) == ("True", "CreateFailed")
+    assert found["message"] == (
+        "the Job of 2026-01-01T00:00:30Z is refused for now, and tried again: exceeded quota: q"
+    )

@@ -20,6 +20,7 @@ from situations import (
 
 from sundial_core import names
 from sundial_core.decide import Decision, decide
+from sundial_core.instants import format_instant
 from sundial_core.plans import Plan, Problem
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, ObservedPod, build_run, find_start_timeout, parse_job, parse_pod
@@ -38,6 +39,29 @@ def see(now: float, job: ObservedJob, *pods: ObservedPod) -> Decision:
     schedule = build_scheduled_job(build_spec(schedule={"at": "2026-01-01T00:00:10Z"}))
     view = View(schedule, build_plan(schedule), (job,), Memory(), {job.uid: pods})
     return decide(view, at(now), Limits(timedelta(seconds=600)))
+
+
+@pytest.mark.parametrize(
+    ("suspend", "started", "now", "is_late"),
+    [
+        pytest.param(False, None, 251, True, id="never started"),
+        pytest.param(False, 10, 251, True, id="started when it was created"),
+        pytest.param(True, None, 9_999, False, id="suspended"),
+        pytest.param(False, 200, 251, False, id="resumed a moment ago"),
+        pytest.param(False, 200, 441, True, id="resumed long ago"),
+    ],
+)
+def test_a_suspended_job_need_not_start(
+    suspend: bool,  # noqa: FBT001
+    started: float | None,
+    now: float,
+    is_late: bool,  # noqa: FBT001
+) -> None:
+    item = build_job_item(10)
+    item["spec"] = item["spec"] | {"suspend": suspend, "activeDeadlineSeconds": 300}
+    item["status"] = {"startTime": format_instant(at(started))} if started is not None else {}
+    endings = see(now, parse_job(item), pod()).endings
+    assert bool(endings) is is_late
 
 
 @pytest.mark.parametrize(

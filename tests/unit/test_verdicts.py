@@ -154,6 +154,11 @@ def test_refused_slots_give_way(refused: list[float], after: float, expected: li
     assert [describe_judgement(judgement) for judgement in judgements] == expected
 
 
+def test_a_refused_slot_that_gives_way_says_what_refused_it() -> None:
+    [judgement] = give_up(due(35, after=10), frozenset({at(10)}), {at(10): "exceeded quota: q"})
+    assert judgement.message == "refused until a newer slot was due: exceeded quota: q"
+
+
 def missed(first: float, last: float) -> Judgement:
     return Judgement(at(first), at(last), 2, Verdict.MISSED, Reason.TOO_LATE)
 

@@ -86,7 +86,8 @@ async def stream_changes(
         async with parts.engine.connect() as connection:
             rows = await list_changed(connection, number, query.namespace)
         for change in order_changes(rows):
-            yield ServerSentEvent(data=change.data, event=change.event, id=str(change.number))
+            data = change.data.model_dump(mode="json", by_alias=True)
+            yield ServerSentEvent(data=data, event=change.event, id=str(change.number))
             number = change.number
         if rows.is_complete:
             number = max(number, newest)
