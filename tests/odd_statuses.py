@@ -1,4 +1,4 @@
-"""Statuses that nobody has written and that the CRDs accept all the same, drawn from their schemas."""
+"""What nobody has written and the CRDs accept all the same: instants, and statuses from their schemas."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ INSTANTS = (
     "2016-12-31T23:59:60Z",
     "0000-01-01T00:00:00Z",
     "0001-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59Z",
     "9999-12-31T23:59:59-14:00",
 )

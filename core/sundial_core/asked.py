@@ -21,6 +21,7 @@ from sundial_core.model import JsonObject, ScheduledJobRunSpec
 from sundial_core.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.plans import Plan, Problem, check_args, check_nesting, describe_validation_error
 from sundial_core.queues import Rivals, Turns, Waiting
+from sundial_core.readable import is_instant
 from sundial_core.runs import (
     ObservedJob,
     Phase,
@@ -343,8 +344,12 @@ def _uid_of(scene: Scene, request: ScheduledJobRun) -> str:
 
 
 def _read_run(request: ScheduledJobRun) -> Run:
-    """Read one that started; the name of its first Job is known, whatever the status says."""
+    """Read one that started; the name of its first Job is known, whatever the status says.
+
+    A slot that cannot be read has not started: who says so has written the status.
+    """
     slot, status = request.spec.get("scheduledFor"), request.status
+    slot = slot if slot and is_instant(slot) else None
     entry = {
         "runId": request.uid,
         "slot": slot,

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from odd_statuses import draw, read_schema
-from requested import ask, build_parent, build_request
+from odd_statuses import INSTANTS, draw, read_schema
+from requested import RUN_UID, ask, build_parent, build_request
 from situations import (
     LIMITS,
     UID,
@@ -76,6 +76,29 @@ def test_any_status_of_a_run_that_was_asked_for_is_read_and_written_anew(seed: i
     if request.unreadable:
         patch = build_patch(request, answers.statuses[request.uid])
         assert build_request(status=merge(stored, patch["status"])).unreadable == {}
+
+
+BEGUN = {"verdict": "Started", "scheduledJobUid": UID, "jobName": "tick-x", "runId": RUN_UID}
+
+
+@pytest.mark.parametrize("status", [{}, {"scheduledJobUid": UID}, BEGUN], ids=["new", "seen", "started"])
+@pytest.mark.parametrize("instant", sorted(set(INSTANTS)))
+def test_any_slot_that_is_asked_for_is_answered(instant: str, status: dict[str, Any]) -> None:
+    request = build_request({"scheduledFor": instant}, status=status)
+    for now in (13, 700):
+        answers = ask(request, now=now).asked
+        assert answers is not None
+        assert answers.statuses or answers.starts or status == BEGUN
+
+
+@pytest.mark.parametrize("now", [35, 700_000])
+@pytest.mark.parametrize("instant", sorted(set(INSTANTS)))
+@pytest.mark.parametrize("name", ["startsAt", "endsAt", "anchor", "at"])
+def test_any_instant_of_a_schedule_is_judged(name: str, instant: str, now: float) -> None:
+    schedule = {} if name == "at" else {"interval": {"seconds": 10}}
+    job = build_scheduled_job(build_spec(schedule=schedule | {name: instant}))
+    status = decide(View(job, build_plan(job), (), Track(job.uid).recall()), at(now), LIMITS).status
+    assert status is None or status["conditions"]
 
 
 RUN = {"runId": "a", "slot": "2026-01-01T00:00:10Z", "startedAt": "2026-01-01T00:00:10Z"}
