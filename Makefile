@@ -55,10 +55,10 @@ LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-
 lock: .venv/installed ## Pin the newest dependencies that pyproject.toml allows
 	$(LOCK) --upgrade -o requirements.lock pyproject.toml
 
-bench: setup programs ## Measure everything, print one JSON (about 45 minutes; QUICK=1 tries it with tiny numbers)
+bench: setup programs ## Measure everything, print one JSON (about an hour; QUICK=1 tries it with tiny numbers)
 	PYTHONPATH=tests $(PY) tests/bench/bench.py $(if $(QUICK),--quick)
 
-bench-burst: setup programs ## Measure 1,000 Jobs due at once: bare loop, Sundial, CronJob (about 18 minutes)
+bench-burst: setup programs ## Measure 1,000 Jobs due at once: bare loop, Sundial, CronJob (about 35 minutes)
 	$(PY) tests/bench/burst.py
 
 bench-scale: setup programs ## Measure a restart with 10,000 ScheduledJobs, and idling (about 12 minutes)

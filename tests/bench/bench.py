@@ -59,7 +59,7 @@ QUICK: Mapping[str, Bench] = {
     "rate": lambda: rate.run(rate.Size(2, 5, (3,), 5)),
     "scale": lambda: scale.run(scale.Size(100, 300, 5)),
     "api": lambda: api.run(api.Size(mirror.Size(schedules=50, seconds=3), api.ReadSize(100, 20_000, 20))),
-    "burst": lambda: burst.run(20, list(CONTESTANTS)),
+    "burst": lambda: burst.run(20, list(CONTESTANTS), 2),
 }
 
 

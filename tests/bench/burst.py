@@ -13,12 +13,14 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 from bench_api import JOBS, Access, list_items, open_session
 from bench_arena import (
     RAISED_FLAGS,
+    Foreseen,
     clear,
     find_access,
     open_namespace,
@@ -36,7 +38,7 @@ from burst_contestants import (
     run_bare_loop,
     set_up_schedules,
 )
-from burst_figures import Outcome, compare, describe_outcome, is_complete
+from burst_figures import Outcome, compare, compare_rounds, describe_outcome, is_complete
 from burst_sightings import Sightings, follow
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -44,8 +46,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes
 from sundial_devcluster.polling import until_async
 
+PAIR = ("bare", "sundial")
 PATIENCE_SECONDS = 600
 SETTLE_SECONDS = 3
+ROUNDS = 5
+"""How often the bare loop and Sundial take turns: a machine's speed changes more from one to the next than
+what is measured."""
 
 
 class Burst:
@@ -56,21 +62,39 @@ class Burst:
         self._jobs = jobs
         self._progress = progress
         self._access: Access = find_access(cluster)
+        self._are_pods_awaited = True
 
-    async def measure(self, names: list[str]) -> dict[str, Any]:
-        """Let the contestants take turns; return their figures by name."""
+    async def measure(self, names: list[str], rounds: int) -> tuple[dict[str, Any], list[dict[str, float]]]:
+        """Let the contestants take turns; return their figures by name, and the last Jobs of the rounds."""
         figures = {}
         async with open_session(self._access) as session:
             await open_namespace(session, NAMESPACE)
+            pairs = [await self._measure_pair(session, number) for number in range(rounds)]
             for name in names:
                 outcome = await self._take_turn(session, CONTESTANTS[name])
                 figures[name] = describe_outcome(outcome, self._jobs)
                 job, pod = (figures[name][f"last_{what}_seconds"] for what in ("job", "pod"))
                 self._say(f"{name}: last Job {job} s late, last Pod {pod} s late")
-        return figures
+        return figures, pairs
 
-    async def _take_turn(self, session: aiohttp.ClientSession, contestant: Contestant) -> Outcome:
+    async def _measure_pair(self, session: aiohttp.ClientSession, number: int) -> dict[str, float]:
+        """Let the bare loop and Sundial create Jobs once more, without waiting for Pods."""
+        last = {}
+        for name in PAIR:
+            contestant = replace(CONTESTANTS[name], name=f"{name}-{number}")
+            outcome = await self._take_turn(session, contestant, are_pods_awaited=False)
+            figures = describe_outcome(outcome, self._jobs)
+            if not figures["made_exactly_one_job_each"]:
+                raise Foreseen(f"{name} lost or doubled Jobs in round {number + 1}")
+            last[name] = float(figures["last_job_seconds"])
+        self._say(f"round {number + 1}: last Job {last} s late")
+        return last
+
+    async def _take_turn(
+        self, session: aiohttp.ClientSession, contestant: Contestant, *, are_pods_awaited: bool = True
+    ) -> Outcome:
         ns = f"burst-{contestant.name}"
+        self._are_pods_awaited = are_pods_awaited
         set_manager_flags(self._cluster, contestant.flags)
         await open_namespace(session, ns)
         await wait_quiet(self._cluster)
@@ -81,6 +105,8 @@ class Burst:
                 due, cpu = await self._run_schedules(session, contestant, ns, sightings)
         listed = await list_items(session, JOBS.format(ns=ns))
         self._say(f"{contestant.name}: clearing up")
+        if not are_pods_awaited:
+            set_manager_flags(self._cluster, RAISED_FLAGS)
         await clear(self._cluster, session, ns)
         flags = "raised" if contestant.flags else "default"
         return Outcome(flags, due, sightings, len(listed), len(sightings.job_owners), cpu)
@@ -90,8 +116,7 @@ class Burst:
         printed = await run_bare_loop(self._access, ns, self._jobs)
         await self._wait(sightings.jobs)
         cpu = self._used(before) | {"creator": printed["cpu_seconds"]}
-        await self._wait(sightings.started)
-        await asyncio.sleep(SETTLE_SECONDS)
+        await self._wait_for_pods(sightings)
         return printed["began"], cpu
 
     async def _run_schedules(
@@ -108,13 +133,17 @@ class Burst:
             await self._wait(sightings.jobs)
             cpu = self._used(before)
             cpu |= {"creator": operator.cpu_seconds - before["creator"]} if operator else {}
-            await self._wait(sightings.started)
-            await asyncio.sleep(SETTLE_SECONDS)
+            await self._wait_for_pods(sightings)
         return due.timestamp(), cpu
 
     def _used(self, before: dict[str, float]) -> dict[str, float]:
         now = read_servers_cpu(self._cluster)
         return {name: now[name] - before[name] for name in now}
+
+    async def _wait_for_pods(self, sightings: Sightings) -> None:
+        if self._are_pods_awaited:
+            await self._wait(sightings.started)
+        await asyncio.sleep(SETTLE_SECONDS)
 
     async def _wait(self, seen: dict[str, float]) -> None:
         """Wait until all are seen, or until nothing can be expected any more: the figures then show it."""
@@ -143,29 +172,33 @@ class Burst:
         self._progress.console.log(text, markup=False, highlight=False)
 
 
-def run(jobs: int, names: list[str]) -> dict[str, Any]:
+def run(jobs: int, names: list[str], rounds: int = ROUNDS) -> dict[str, Any]:
     """Start a cluster, measure, and end it whatever happens; return the whole report."""
     console = Console(stderr=True)
-    console.log(f"{jobs} Jobs at once, {', '.join(names)}: about {estimate_minutes(jobs, names)} minutes")
+    console.log(
+        f"{jobs} Jobs at once, {', '.join(names)}: about {estimate_minutes(jobs, names, rounds)} minutes"
+    )
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[seen]}"))
     with open_cluster(ClusterConfig(f"burst-{os.getpid()}", Nodes.KWOK), console.log) as cluster:
         with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-            figures = asyncio.run(Burst(cluster, jobs, progress).measure(names))
+            figures, pairs = asyncio.run(Burst(cluster, jobs, progress).measure(names, rounds))
         machine = describe_machine(cluster)
     return {
         "jobs": jobs,
         "complete": is_complete(figures, jobs),
-        "ratios": compare(figures),
+        "rounds": pairs,
+        "ratios": compare_rounds(pairs) | compare(figures),
         "contestants": figures,
         "raised_flags": RAISED_FLAGS,
         "machine": machine,
     }
 
 
-def estimate_minutes(jobs: int, names: list[str]) -> int:
+def estimate_minutes(jobs: int, names: list[str], rounds: int) -> int:
     """Estimate how long a run takes: the default flags allow 8 Pods a second, CronJob half of that."""
     per_job = {"cronjob": 0.22, "bare": 0.12, "sundial": 0.12}
-    return round(sum(per_job.get(name, 0.01) * jobs + 60 + 0.04 * jobs for name in names) / 60) or 1
+    seconds = sum(per_job.get(name, 0.01) * jobs + 60 + 0.04 * jobs for name in names)
+    return round((seconds + rounds * 2 * (60 + 0.05 * jobs)) / 60) or 1
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -175,6 +208,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=1000, help="how many are due at once [1000]")
     parser.add_argument("--only", default=",".join(CONTESTANTS), help="contestants, in order [%(default)s]")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help="of the bare loop and Sundial, Jobs only [%(default)s]"
+    )
     add_output(parser)
     arguments = parser.parse_args()
     arguments.names = arguments.only.split(",")
@@ -188,7 +224,7 @@ def main() -> None:
     """Run the bench as a command."""
     arguments = parse_arguments()
     with explain_ends():
-        report = run(arguments.jobs, arguments.names)
+        report = run(arguments.jobs, arguments.names, arguments.rounds)
     print_report(report, arguments.output)
     sys.exit(0 if report["complete"] else 1)
 

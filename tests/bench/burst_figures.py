@@ -76,6 +76,12 @@ def compare(contestants: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return ratios
 
 
+def compare_rounds(rounds: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return the median of Sundial's last Job divided by the bare loop's of the same round."""
+    ratios = [one["sundial"] / one["bare"] for one in rounds]
+    return {"last_job: sundial / bare, median of rounds": round(median(ratios), 2)} if ratios else {}
+
+
 def _describe(what: str, instants: Iterable[float], due: float) -> dict[str, Any]:
     seen = list(instants)
     return {

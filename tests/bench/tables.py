@@ -66,7 +66,10 @@ def build_burst(burst: Mapping[str, Any]) -> str:
         for name, one in burst["contestants"].items()
     )
     lateness = _table(["", "flags", *columns, "CPU seconds until the last Job"], rows)
-    return _said(burst) + lateness + "\n" + _table(["ratio", ""], burst["ratios"].items())
+    last = _table(
+        ["last Job, s", "bare", "sundial"], ([n, *one.values()] for n, one in enumerate(burst["rounds"], 1))
+    )
+    return _said(burst) + lateness + "\n" + last + "\n" + _table(["ratio", ""], burst["ratios"].items())
 
 
 def _cores(one: Mapping[str, Any]) -> str:

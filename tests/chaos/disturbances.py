@@ -77,7 +77,10 @@ def delete_namespace(scene: Scene) -> Iterator[None]:
     """Delete a namespace with its schedules, and make it again."""
     scene.arena.insist("delete", "namespace", FLEETING, "--wait=false", "--ignore-not-found")
     yield
-    until(lambda: not _has_namespace(scene), GONE_SECONDS, every=0.3)
+    try:
+        until(lambda: not _has_namespace(scene), GONE_SECONDS, every=0.3)
+    except TimeoutError as error:
+        raise TimeoutError(f"{FLEETING} is still there: {_describe_rest(scene)}") from error
     create_schedules(scene.arena, FLEETING)
 
 
@@ -128,6 +131,13 @@ def weather_at(proxies: list[Proxy], weather: Weather) -> Iterator[None]:
     finally:
         timer.cancel()
         clear()
+
+
+def _describe_rest(scene: Scene) -> str:
+    """Say what keeps the namespace, in the words of the namespace controller."""
+    namespace = scene.arena.read(f"/api/v1/namespaces/{FLEETING}") or {}
+    conditions = (namespace.get("status") or {}).get("conditions") or []
+    return "; ".join(one["message"] for one in conditions if one["status"] == "True") or "nobody says why"
 
 
 def _has_namespace(scene: Scene) -> bool:

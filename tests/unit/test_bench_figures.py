@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bench_audit import parse_writes, summarise
 from bench_operator import is_idle, parse_metrics
+from burst_figures import compare_rounds
 from goals import GOALS, judge, judge_all, read_figure
 from rate_figures import Starts, describe_lateness, find_knee, is_past_knee, percentile
 from scale_manifests import build_schedule
@@ -255,3 +256,9 @@ def test_the_table_of_the_api_has_the_mirror_and_each_list() -> None:
     table = build_api({"first_sync": sync, "lag": lag, "reads": reads, "machine": MACHINE})
     assert "| lag at 100 changes/s, p99, ms | 200 |" in table
     assert "| executions | 9 | 4.5 | 44.5 |" in table
+
+
+def test_rounds_are_compared_by_the_median_of_their_ratios() -> None:
+    rounds = [{"bare": 1.0, "sundial": sundial} for sundial in (9.0, 1.2, 1.4)]
+    assert compare_rounds(rounds) == {"last_job: sundial / bare, median of rounds": 1.4}
+    assert compare_rounds([]) == {}
