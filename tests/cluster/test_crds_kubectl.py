@@ -68,15 +68,15 @@ def test_columns_of_a_scheduled_job(cluster: Cluster, namespace: str) -> None:
     create_job(cluster, namespace, "report", suspend=True)
     patch_status(cluster, namespace, "sj/report", STATUS)
     header, row = cluster.kubectl("get", "sj", "-n", namespace, "-o", "wide").splitlines()
-    assert " ".join(header.split()) == "NAME SCHEDULE SUSPEND ACTIVE LAST RESULT NEXT READY REASON AGE"
-    assert row.startswith("report   At 09:00, Monday to Friday (Africa/Cairo)   true      2        ")
+    assert " ".join(header.split()) == "NAME SCHEDULE SUSPENDED ACTIVE LAST RESULT NEXT READY REASON AGE"
+    assert row.startswith("report   At 09:00, Monday to Friday (Africa/Cairo)   True        2        ")
     assert row.split()[10:14] == ["Failed", "2030-01-01T07:00:00Z", "True", "Scheduled"]
 
 
 @pytest.mark.parametrize(
     ("resource", "columns"),
     [
-        ("sj", "NAME SCHEDULE SUSPEND ACTIVE LAST RESULT NEXT AGE"),
+        ("sj", "NAME SCHEDULE SUSPENDED ACTIVE LAST RESULT NEXT READY AGE"),
         ("tf", "NAME ACTIVE SYSTEM USED AGE"),
         ("sjr", "NAME SCHEDULEDJOB VERDICT RESULT REASON AGE"),
         ("leaderterms", "NAME TERM HOLDER SINCE AGE"),

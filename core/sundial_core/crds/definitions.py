@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
@@ -61,10 +61,9 @@ class Kind:
 
 
 AGE = Column("Age", ".metadata.creationTimestamp", "date")
-READY = (
-    Column("Ready", ".status.conditions[?(@.type=='Ready')].status", priority=1),
-    Column("Reason", ".status.conditions[?(@.type=='Ready')].reason", priority=1),
-)
+IS_READY = Column("Ready", ".status.conditions[?(@.type=='Ready')].status", priority=1)
+WHY_READY = Column("Reason", ".status.conditions[?(@.type=='Ready')].reason", priority=1)
+READY = (IS_READY, WHY_READY)
 
 SCHEDULED_JOB = Kind(
     name="ScheduledJob",
@@ -74,13 +73,14 @@ SCHEDULED_JOB = Kind(
     short_names=("sj",),
     columns=(
         Column("Schedule", ".status.scheduleText"),
-        Column("Suspend", ".spec.suspend", "boolean"),
+        Column("Suspended", ".status.conditions[?(@.type=='Suspended')].status"),
         Column("Active", ".status.activeCount", "integer"),
         Column("Last", ".status.lastRunTime", "date"),
         Column("Result", ".status.lastResult"),
         # kubectl prints a date in the future as <invalid>
         Column("Next", ".status.nextRunTime"),
-        *READY,
+        replace(IS_READY, priority=0),
+        WHY_READY,
         AGE,
     ),
     selectable=(".spec.suspend", ".spec.taskFunctionRef.name"),
