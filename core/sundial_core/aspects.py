@@ -105,9 +105,12 @@ def judge_jobs(ours: Iterable[ObservedJob], strangers: Collection[ObservedJob]) 
     named = sorted(job.name for job in strangers)
     said = []
     if changed:
-        said.append(f"marks were changed, and what was decided before counts: {_list_some(changed)}")
+        said.append(
+            "marks were changed, and what was decided before counts (set them back, or delete the Job):"
+            f" {_list_some(changed)}"
+        )
     if named:
-        said.append(f"not taken for runs of this schedule: {_list_some(named)}")
+        said.append(f"not taken for runs of this schedule (delete or rename them): {_list_some(named)}")
     reason = Reason.MARKS_CHANGED if changed else Reason.JOB_NOT_OURS
     return Aspect(ConditionType.JOBS_RECOGNIZED, False, reason, "; ".join(said)) if said else None
 

@@ -142,9 +142,14 @@ def _find_conditions(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
 
 
 def _is_change(before: JsonObject, after: JsonObject) -> bool:
-    """Tell whether a condition says something else; that a new schedule is not suspended is no change."""
+    """Tell whether a condition says something else; that a new schedule is not suspended is no change.
+
+    Of Jobs that are not what they say the message names each.
+    """
     if not before and (after["type"], after["status"]) == (ConditionType.SUSPENDED, "False"):
         return False
+    if after["type"] == ConditionType.JOBS_RECOGNIZED and before.get("message") != after["message"]:
+        return True
     return (before.get("status"), before.get("reason")) != (after["status"], after["reason"])
 
 

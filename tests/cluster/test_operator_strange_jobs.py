@@ -135,7 +135,7 @@ def test_copies_of_a_job_hold_no_place_and_are_left_alone(start_operator: Starte
     until(lambda: sundial.log.read_text().count('"event": "a Job is not ours"') == 2, 30)
     assert until(lambda: find_doubt(sundial, "copied"), 20) == (
         "JobNotOurs",
-        "not taken for runs of this schedule: by-hand",
+        "not taken for runs of this schedule (delete or rename them): by-hand",
     )
     assert [one["job"] for one in sundial.status("copied")["active"]] == [name]
     annotate(sundial, job, "cancel=true")

@@ -89,7 +89,9 @@ def test_a_copy_of_a_job_counts_for_nothing(changes: dict[str, str], when: str, 
     [
         pytest.param({"namespace": "elsewhere"}, None, id="another namespace must not write here"),
         pytest.param(
-            {"name": "copy"}, ("JobNotOurs", "not taken for runs of this schedule: copy"), id="by name"
+            {"name": "copy"},
+            ("JobNotOurs", "not taken for runs of this schedule (delete or rename them): copy"),
+            id="by name",
         ),
     ],
 )
@@ -141,7 +143,8 @@ def test_a_changed_mark_changes_nothing_of_the_run(
     assert read(cluster) == ENDED_WELL
     assert find_doubt(cluster) == (
         "MarksChanged",
-        f"marks were changed, and what was decided before counts: tick-zkxb2h6ibh ({mark})",
+        "marks were changed, and what was decided before counts (set them back, or delete the Job):"
+        f" tick-zkxb2h6ibh ({mark})",
     )
     assert cluster.made.total() == 3
 

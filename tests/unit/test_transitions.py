@@ -31,6 +31,7 @@ def tell(found: list[Transition]) -> list[str]:
 
 RUNNING = build_observed(10, ready=True)
 MARKED = build_observed(10, ready=True, marks={names.RETRIES_USED: "abc"})
+OTHER_MARK = build_observed(10, ready=True, marks={names.START_TIMEOUT: "abc"})
 DONE = build_observed(10, "Complete", ended=15)
 TOO_LONG = build_observed(10, "Failed", reason="DeadlineExceeded", ready=True)
 
@@ -91,6 +92,12 @@ TOO_LONG = build_observed(10, "Failed", reason="DeadlineExceeded", ready=True)
             [(11, (RUNNING,)), (12, (MARKED,))],
             ["jobsrecognized changed JobsNotRecognized Warning"],
             id="a mark was changed",
+        ),
+        pytest.param(
+            EVERY_TEN,
+            [(11, (RUNNING,)), (12, (MARKED,)), (13, (OTHER_MARK,))],
+            ["jobsrecognized changed JobsNotRecognized Warning"],
+            id="another mark was changed",
         ),
         pytest.param(EVERY_TEN, [(12, (MARKED,)), (13, (RUNNING,))], [], id="a mark was put right"),
         pytest.param(EVERY_TEN, [(1, ()), (2, ())], [], id="nothing happens"),
