@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -148,6 +148,11 @@ class RecentSlots:
     def find_ahead(self, cursor: datetime) -> set[str]:
         """Find the runs of slots that the cursor has yet to pass."""
         return {item.run_id for item in self._of_run.values() if item.is_slot and item.time > cursor}
+
+    def find_newest(self, run_ids: Collection[str], most: int) -> set[str]:
+        """Find the newest of these runs that have an entry."""
+        items = [self._of_run[run_id] for run_id in run_ids if run_id in self._of_run]
+        return {item.run_id for item in sorted(items, key=_time, reverse=True)[: max(0, most)]}
 
     def build(self, named: set[str]) -> list[JsonObject]:
         """Build the list: the newest entries, and those of the runs that are named."""

@@ -69,9 +69,9 @@ class Report:
 def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     """Build the whole status; fields without a value are left out.
 
-    Each list and each text is bounded: a status takes less than 0.8 MiB as the API server writes it, of the
+    Each list and each text is bounded: a status takes less than 0.9 MiB as the API server writes it, of the
     1.5 MiB that etcd takes for an object with its spec. Active runs are 200 entries of 0.3 KiB, `recentSlots`
-    520 of at most 1.3 KiB, ranges 500 of 80 bytes.
+    620 of at most 1.3 KiB, ranges 500 of 80 bytes.
     """
     cursor = _find_cursor(report, stored, now)
     postponed = _find_postponed(report.runs.values(), stored)
@@ -93,7 +93,8 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
     _count_starts(recent, tallies, shown, stored)
     _count_judgements(recent, tallies, _find_new_judgements(report, stored, cursor))
     _count_results(recent, tallies, ended)
-    named |= {run.run_id for run in ended if not _is_slot(run)} | ahead | report.unsettled
+    asked = {run.run_id for run in ended if not _is_slot(run)}
+    named |= asked | ahead | recent.find_newest(report.unsettled - asked, MOST_RESULTS - len(asked))
     upcoming = _find_upcoming(report)
     standing = Standing(
         created_at=report.job.created_at,
@@ -103,14 +104,8 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         following=report.following[0] if report.following else None,
         now=now,
     )
-    conditions = [
-        aspects.judge_ready(report.plan, report.hold, standing),
-        aspects.judge_suspended(report.hold),
-        aspects.judge_progressing(len(active), report.refusals),
-        aspects.judge_last_run(tallies.last_result),
-        aspects.judge_missed(recent.find_missed()),
-        *(aspect for aspect in (report.clock, report.jobs) if aspect is not None),
-    ]
+    conditions = [*_judge(report, standing, len(active)), *_judge_past(recent, tallies)]
+    conditions += [aspect for aspect in (report.clock, report.jobs) if aspect is not None]
     status: JsonObject = {
         "observedGeneration": report.job.generation,
         "conditions": aspects.build_conditions(conditions, stored.conditions, report.job.generation, now),
@@ -130,6 +125,20 @@ def build_status(report: Report, stored: Stored, now: datetime) -> JsonObject:
         **tallies.build(),
     }
     return {name: value for name, value in status.items() if value not in (None, [], "")}
+
+
+def _judge(report: Report, standing: Standing, active: int) -> list[Aspect]:
+    """Judge what is to come and what runs."""
+    return [
+        aspects.judge_ready(report.plan, report.hold, standing),
+        aspects.judge_suspended(report.hold),
+        aspects.judge_progressing(active, report.refusals),
+    ]
+
+
+def _judge_past(recent: RecentSlots, tallies: Tallies) -> list[Aspect]:
+    """Judge what has been."""
+    return [aspects.judge_last_run(tallies.last_result), aspects.judge_missed(recent.find_missed())]
 
 
 def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:

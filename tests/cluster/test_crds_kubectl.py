@@ -147,6 +147,8 @@ def test_status_takes_words_of_a_newer_operator(cluster: Cluster, namespace: str
     slot = {"slot": "2026-01-01T00:00:00.123456Z", "verdict": "Deferred", "reason": "any words: at all"}
     status = {"conditions": [condition], "recentSlots": [slot] * 500, "lastResult": "Odd"}
     patch_status(cluster, namespace, "sj/report", status)
+    stored = json.loads(cluster.kubectl("get", "sj", "report", "-n", namespace, "-o", "json"))
+    assert stored["status"] == status
 
 
 def test_spec_cannot_be_changed_through_status(cluster: Cluster, namespace: str) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from situations import at, build_observed, build_scheduled_job, build_spec, list_starts, look, read_verdicts
 
+from sundial_core.instants import format_instant
 from sundial_core.omitted import MOST_AHEAD
+from sundial_core.recent import RecentSlots
 from sundial_core.runs import Run, build_run
 from sundial_core.views import Memory
 
@@ -69,3 +71,10 @@ def test_a_hundred_are_kept_until_the_cursor_passes_them() -> None:
     assert (again["counters"], again["recentSlots"]) == (status["counters"], status["recentSlots"])
     passed = see(slots[-1] + 7, replace(memory, creating=frozenset()), again)
     assert passed["counters"]["verdicts"] == {"started": len(slots)}
+
+
+def test_of_runs_that_nobody_tells_the_newest_are_kept() -> None:
+    entries = [{"runId": f"{n}", "trigger": "manual", "startedAt": format_instant(at(n))} for n in range(5)]
+    recent = RecentSlots(entries)
+    assert recent.find_newest({"1", "2", "4", "gone"}, 2) == {"2", "4"}
+    assert recent.find_newest({"1"}, -1) == set()
