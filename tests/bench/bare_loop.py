@@ -1,7 +1,8 @@
 """Creates Jobs in a plain loop and prints when it began: what any program that creates Jobs can reach.
 
-One process, aiohttp, ready-made bytes, 16 requests under way; answers are read and not parsed. Its first
-argument is JSON: {server, authority, certificate, key, namespace, jobs}.
+One process, aiohttp, ready-made bytes, 16 requests under way; answers are read and not parsed. Marked Jobs
+are as Sundial makes them. The first argument is JSON: {server, authority, certificate, key, namespace, jobs,
+is_marked}.
 """
 
 from __future__ import annotations
@@ -10,20 +11,20 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
 import orjson
 from bench_api import Access, open_session
-from burst_manifests import build_job
+from burst_manifests import build_job, build_marked_job
 
 CONCURRENCY = 16
 
 
-async def create_jobs(session: aiohttp.ClientSession, ns: str, jobs: int) -> None:
+async def create_jobs(session: aiohttp.ClientSession, ns: str, bodies: Iterator[bytes]) -> None:
     """Create the Jobs; raises aiohttp.ClientResponseError when one is refused."""
     path = f"/apis/batch/v1/namespaces/{ns}/jobs"
-    bodies = iter([orjson.dumps(build_job(number)) for number in range(jobs)])
 
     async def work() -> None:
         for body in bodies:
@@ -37,9 +38,11 @@ async def create_jobs(session: aiohttp.ClientSession, ns: str, jobs: int) -> Non
 async def run(order: dict[str, Any]) -> dict[str, float]:
     """Create the Jobs; return when the loop began and ended and the CPU seconds that it took."""
     access = Access(*(order[name] for name in Access._fields))
+    build = build_marked_job if order["is_marked"] else build_job
+    bodies = [orjson.dumps(build(number)) for number in range(order["jobs"])]
     async with open_session(access) as session:
         began, cpu = time.time(), time.process_time()
-        await create_jobs(session, order["namespace"], order["jobs"])
+        await create_jobs(session, order["namespace"], iter(bodies))
         return {"began": began, "ended": time.time(), "cpu_seconds": time.process_time() - cpu}
 
 

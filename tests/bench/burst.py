@@ -33,6 +33,7 @@ from bench_command import add_output, explain_ends, print_report
 from bench_operator import run_operator
 from burst_contestants import (
     CONTESTANTS,
+    IN_ROUNDS,
     Contestant,
     Kind,
     run_bare_loop,
@@ -46,11 +47,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes
 from sundial_devcluster.polling import until_async
 
-PAIR = ("bare", "sundial")
 PATIENCE_SECONDS = 600
 SETTLE_SECONDS = 3
 ROUNDS = 5
-"""How often the bare loop and Sundial take turns: a machine's speed changes more from one to the next than
+"""How often the loops and Sundial take turns: a machine's speed changes more from one to the next than
 what is measured."""
 
 
@@ -69,19 +69,19 @@ class Burst:
         figures = {}
         async with open_session(self._access) as session:
             await open_namespace(session, NAMESPACE)
-            pairs = [await self._measure_pair(session, number) for number in range(rounds)]
+            last = [await self._measure_round(session, number) for number in range(rounds)]
             for name in names:
                 outcome = await self._take_turn(session, CONTESTANTS[name])
                 figures[name] = describe_outcome(outcome, self._jobs)
                 job, pod = (figures[name][f"last_{what}_seconds"] for what in ("job", "pod"))
                 self._say(f"{name}: last Job {job} s late, last Pod {pod} s late")
-        return figures, pairs
+        return figures, last
 
-    async def _measure_pair(self, session: aiohttp.ClientSession, number: int) -> dict[str, float]:
-        """Let the bare loop and Sundial create Jobs once more, without waiting for Pods."""
+    async def _measure_round(self, session: aiohttp.ClientSession, number: int) -> dict[str, float]:
+        """Let the loops and Sundial create Jobs once more, without waiting for Pods."""
         last = {}
-        for name in PAIR:
-            contestant = replace(CONTESTANTS[name], name=f"{name}-{number}")
+        for one in IN_ROUNDS:
+            name, contestant = one.name, replace(one, name=f"{one.name}-{number}")
             outcome = await self._take_turn(session, contestant, are_pods_awaited=False)
             figures = describe_outcome(outcome, self._jobs)
             if not figures["made_exactly_one_job_each"]:
@@ -99,8 +99,8 @@ class Burst:
         await open_namespace(session, ns)
         await wait_quiet(self._cluster)
         async with follow(session, ns) as sightings, self._shown(contestant.name, sightings):
-            if contestant.kind is Kind.BARE:
-                due, cpu = await self._run_bare(ns, sightings)
+            if contestant.kind in (Kind.BARE, Kind.MARKED):
+                due, cpu = await self._run_bare(ns, sightings, is_marked=contestant.kind is Kind.MARKED)
             else:
                 due, cpu = await self._run_schedules(session, contestant, ns, sightings)
         listed = await list_items(session, JOBS.format(ns=ns))
@@ -111,9 +111,11 @@ class Burst:
         flags = "raised" if contestant.flags else "default"
         return Outcome(flags, due, sightings, len(listed), len(sightings.job_owners), cpu)
 
-    async def _run_bare(self, ns: str, sightings: Sightings) -> tuple[float, dict[str, float]]:
+    async def _run_bare(
+        self, ns: str, sightings: Sightings, *, is_marked: bool
+    ) -> tuple[float, dict[str, float]]:
         before = read_servers_cpu(self._cluster)
-        printed = await run_bare_loop(self._access, ns, self._jobs)
+        printed = await run_bare_loop(self._access, ns, self._jobs, is_marked=is_marked)
         await self._wait(sightings.jobs)
         cpu = self._used(before) | {"creator": printed["cpu_seconds"]}
         await self._wait_for_pods(sightings)
@@ -181,13 +183,13 @@ def run(jobs: int, names: list[str], rounds: int = ROUNDS) -> dict[str, Any]:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[seen]}"))
     with open_cluster(ClusterConfig(f"burst-{os.getpid()}", Nodes.KWOK), console.log) as cluster:
         with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-            figures, pairs = asyncio.run(Burst(cluster, jobs, progress).measure(names, rounds))
+            figures, rounds_seen = asyncio.run(Burst(cluster, jobs, progress).measure(names, rounds))
         machine = describe_machine(cluster)
     return {
         "jobs": jobs,
         "complete": is_complete(figures, jobs),
-        "rounds": pairs,
-        "ratios": compare_rounds(pairs) | compare(figures),
+        "rounds": rounds_seen,
+        "ratios": compare_rounds(rounds_seen) | compare(figures),
         "contestants": figures,
         "raised_flags": RAISED_FLAGS,
         "machine": machine,
@@ -198,7 +200,7 @@ def estimate_minutes(jobs: int, names: list[str], rounds: int) -> int:
     """Estimate how long a run takes: the default flags allow 8 Pods a second, CronJob half of that."""
     per_job = {"cronjob": 0.22, "bare": 0.12, "sundial": 0.12}
     seconds = sum(per_job.get(name, 0.01) * jobs + 60 + 0.04 * jobs for name in names)
-    return round((seconds + rounds * 2 * (60 + 0.05 * jobs)) / 60) or 1
+    return round((seconds + rounds * len(IN_ROUNDS) * (45 + 0.05 * jobs)) / 60) or 1
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -209,7 +211,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1000, help="how many are due at once [1000]")
     parser.add_argument("--only", default=",".join(CONTESTANTS), help="contestants, in order [%(default)s]")
     parser.add_argument(
-        "--rounds", type=int, default=ROUNDS, help="of the bare loop and Sundial, Jobs only [%(default)s]"
+        "--rounds", type=int, default=ROUNDS, help="of the loops and Sundial, Jobs only [%(default)s]"
     )
     add_output(parser)
     arguments = parser.parse_args()

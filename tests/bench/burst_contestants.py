@@ -27,6 +27,7 @@ class Kind(StrEnum):
     """What creates the Jobs."""
 
     BARE = "bare"
+    MARKED = "bare-marked"
     SUNDIAL = "sundial"
     CRONJOB = "cronjob"
 
@@ -43,17 +44,20 @@ class Contestant:
 CONTESTANTS = {
     contestant.name: contestant
     for flags, suffix in (((), ""), (RAISED_FLAGS, "-raised"))
-    for contestant in (Contestant(kind + suffix, kind, flags) for kind in Kind)
+    for contestant in (Contestant(kind + suffix, kind, flags) for kind in Kind if kind is not Kind.MARKED)
 }
+
+IN_ROUNDS = tuple(Contestant(kind, kind, ()) for kind in (Kind.BARE, Kind.MARKED, Kind.SUNDIAL))
+"""Those that take turns again and again: what a loop can reach, with bare Jobs and with ours."""
 
 
 class NotReady(Foreseen):
     """The set-up took longer than the time until the due minute."""
 
 
-async def run_bare_loop(access: Access, ns: str, jobs: int) -> dict[str, float]:
+async def run_bare_loop(access: Access, ns: str, jobs: int, *, is_marked: bool = False) -> dict[str, float]:
     """Run the bare loop as a process of its own; returns what it printed."""
-    order = json.dumps({**access._asdict(), "namespace": ns, "jobs": jobs})
+    order = json.dumps({**access._asdict(), "namespace": ns, "jobs": jobs, "is_marked": is_marked})
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(BARE_LOOP), order, stdout=asyncio.subprocess.PIPE
     )

@@ -77,9 +77,15 @@ def compare(contestants: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 
 
 def compare_rounds(rounds: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Return the median of Sundial's last Job divided by the bare loop's of the same round."""
-    ratios = [one["sundial"] / one["bare"] for one in rounds]
-    return {"last_job: sundial / bare, median of rounds": round(median(ratios), 2)} if ratios else {}
+    """Return the medians of the last Jobs' ratios, each of two contestants of the same round."""
+    seen = list(rounds)
+    pairs = (("sundial", "bare"), ("sundial", "bare-marked"), ("bare-marked", "bare")) if seen else ()
+    return {
+        f"last_job: {upper} / {lower}, median of rounds": round(
+            median(one[upper] / one[lower] for one in seen), 2
+        )
+        for upper, lower in pairs
+    }
 
 
 def _describe(what: str, instants: Iterable[float], due: float) -> dict[str, Any]:

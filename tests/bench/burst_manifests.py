@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import uuid
+from datetime import UTC, datetime
 from typing import Any
+
+from sundial_core.manifests import Attempt, Creator, Owner
+from sundial_core.manifests import build_job as build_attempt
+from sundial_core.names import build_run_id
+from sundial_core.runs import Trigger
 
 POD = {
     "spec": {
@@ -21,6 +27,24 @@ def build_job(number: int) -> dict[str, Any]:
         "metadata": {"name": f"burst-{number:05d}"},
         "spec": {"template": POD},
     }
+
+
+def build_marked_job(number: int) -> dict[str, Any]:
+    """Return the Job that Sundial makes for a slot, but for its owner: it would have to be there."""
+    due, owner = datetime(2026, 1, 2, tzinfo=UTC), Owner("burst", f"burst-{number:05d}", str(uuid.uuid4()), 1)
+    attempt = Attempt(
+        owner=owner,
+        run_id=build_run_id(owner.uid, due),
+        trigger=Trigger.SCHEDULE,
+        slot=due,
+        previous_slot=datetime(2026, 1, 1, tzinfo=UTC),
+        attempt=1,
+        args=None,
+        timeout_seconds=3600,
+    )
+    manifest = build_attempt(attempt, {"spec": {"template": POD}}, Creator("sundial", str(uuid.uuid4()), 1))
+    del manifest["metadata"]["ownerReferences"], manifest["metadata"]["namespace"]
+    return manifest
 
 
 def build_cron_job(number: int, due: datetime) -> dict[str, Any]:

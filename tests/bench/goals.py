@@ -27,6 +27,11 @@ GOALS = (
         at_most=1.5,
     ),
     Goal(
+        "burst: last Job, Sundial / loop that makes the same Jobs",
+        (*RATIOS, "last_job: sundial / bare-marked, median of rounds"),
+        at_most=1.5,
+    ),
+    Goal(
         "burst: last Job, CronJob raised / Sundial",
         (*RATIOS, "last_job: cronjob-raised / sundial"),
         at_least=1.5,

@@ -66,9 +66,8 @@ def build_burst(burst: Mapping[str, Any]) -> str:
         for name, one in burst["contestants"].items()
     )
     lateness = _table(["", "flags", *columns, "CPU seconds until the last Job"], rows)
-    last = _table(
-        ["last Job, s", "bare", "sundial"], ([n, *one.values()] for n, one in enumerate(burst["rounds"], 1))
-    )
+    names = list(burst["rounds"][0]) if burst["rounds"] else []
+    last = _table(["last Job, s", *names], ([n, *one.values()] for n, one in enumerate(burst["rounds"], 1)))
     return _said(burst) + lateness + "\n" + last + "\n" + _table(["ratio", ""], burst["ratios"].items())
 
 

@@ -259,6 +259,10 @@ def test_the_table_of_the_api_has_the_mirror_and_each_list() -> None:
 
 
 def test_rounds_are_compared_by_the_median_of_their_ratios() -> None:
-    rounds = [{"bare": 1.0, "sundial": sundial} for sundial in (9.0, 1.2, 1.4)]
-    assert compare_rounds(rounds) == {"last_job: sundial / bare, median of rounds": 1.4}
+    rounds = [{"bare": 1.0, "bare-marked": 1.25, "sundial": sundial} for sundial in (10.0, 1.2, 1.5)]
+    assert compare_rounds(rounds) == {
+        "last_job: sundial / bare, median of rounds": 1.5,
+        "last_job: sundial / bare-marked, median of rounds": 1.2,
+        "last_job: bare-marked / bare, median of rounds": 1.25,
+    }
     assert compare_rounds([]) == {}
