@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sundial_api.mirror.answers import take_answers
 from sundial_api.mirror.batches import Kind
-from sundial_core.instants import parse_instant
+from sundial_clock.instants import parse_instant
 from sundial_devcluster.cluster import Cluster
 
 JsonObject = dict[str, Any]

@@ -9,9 +9,9 @@ from typing import Any
 from serving import floor
 from world import Cluster, Process
 
+from sundial_clock.instants import parse_instant
 from sundial_core import names
 from sundial_core.edits import PAUSED, SCHEDULE, SUSPEND, read_fields
-from sundial_core.instants import parse_instant
 from sundial_core.objects import parse_scheduled_job
 from sundial_core.stored import parse_stored
 

@@ -10,8 +10,8 @@ from field_managers import FieldManagers
 from serving import floor, merge
 from situations import CREATED, build_item
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
-from sundial_core.instants import format_instant
 
 
 class Conflict(Exception):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 
 JsonObject = dict[str, Any]
 Leaf = tuple[str, ...]

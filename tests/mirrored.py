@@ -17,8 +17,8 @@ from sundial_api.mirror.facts import (
     read_told,
 )
 from sundial_api.mirror.schedules import Schedule, read_schedule
+from sundial_clock.instants import format_instant
 from sundial_core import names
-from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 
 RUN_ID = names.build_run_id(UID, at(10))

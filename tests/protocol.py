@@ -14,9 +14,9 @@ from typing import NamedTuple
 from protocol_leader import FENCED, NO_ANSWER, TAKEN, Job, Leader, Leaders, Request, Rules, tell
 from situations import build_plan, build_scheduled_job
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.creates import Answer
-from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.plans import Plan
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from situations import UID, at, build_item, build_plan, build_spec
 
+from sundial_clock.instants import format_instant
 from sundial_core import runs
 from sundial_core.circumstances import Circumstances
 from sundial_core.creates import (
@@ -29,7 +30,6 @@ from sundial_core.creates import (
     Unanswered,
 )
 from sundial_core.decide import decide
-from sundial_core.instants import format_instant
 from sundial_core.manifests import Creator
 from sundial_core.memory import Track
 from sundial_core.objects import parse_scheduled_job

@@ -7,9 +7,9 @@ from typing import Any
 
 from situations import LIMITS, UID, at, build_observed, build_plan, build_scheduled_job, build_spec
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.decide import Decision, decide
-from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJob, ScheduledJobRun, parse_scheduled_job_run
 from sundial_core.runs import ObservedJob
 from sundial_core.views import Memory, View

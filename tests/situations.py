@@ -8,9 +8,9 @@ from typing import Any
 
 from field_managers import FieldManagers
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.decide import Decision, decide
-from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.plans import Plan, Problem, compile_plan
 from sundial_core.retention import Limits

@@ -14,9 +14,9 @@ from serving import floor
 from situations import CREATED
 from world import LONG_AFTER, TOMBSTONE, Cluster, Process
 
-from sundial_core.instants import format_instant, parse_instant
+from sundial_clock.instants import format_instant, parse_instant
+from sundial_clock.schedule import CompiledSchedule, compile_schedule
 from sundial_core.model import Schedule
-from sundial_core.schedule import CompiledSchedule, compile_schedule
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -208,7 +208,7 @@ class Story:
 
 def compile_spec(spec: dict[str, Any]) -> CompiledSchedule:
     """Compile the schedule of a spec."""
-    schedule = Schedule.model_validate(spec["schedule"])
+    schedule = Schedule.model_validate(spec["schedule"]).to_schedule()
     return compile_schedule(schedule, name="team/tick", created_at=CREATED)
 
 

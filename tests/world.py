@@ -16,6 +16,7 @@ from requests_world import Asking, Requests
 from serving import floor, merge
 from situations import CREATED, UID, build_plan
 
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core import names
 from sundial_core.circumstances import Circumstances
 from sundial_core.creates import (
@@ -33,7 +34,6 @@ from sundial_core.creates import (
 )
 from sundial_core.decide import Decision, decide
 from sundial_core.endings import Ending, build_ending_patch
-from sundial_core.instants import format_instant, parse_instant
 from sundial_core.manifests import Creator
 from sundial_core.memory import Finding, Orders, Track
 from sundial_core.objects import ScheduledJob, parse_scheduled_job

@@ -13,7 +13,7 @@ from fastapi import Response
 from pydantic import BaseModel, Field
 
 from sundial_api.errors import Invalid
-from sundial_core.instants import format_instant, parse_instant
+from sundial_clock.instants import format_instant, parse_instant
 
 DEEPEST_OFFSET = 100_000
 """OFFSET reads all that it skips: at most so many rows from either end, a cursor beyond."""

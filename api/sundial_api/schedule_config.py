@@ -10,10 +10,10 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
+from sundial_clock.errors import quoted
+from sundial_clock.query import parse_request
+from sundial_clock.schedule import CompiledSchedule, ScheduleError, compile_schedule
 from sundial_core.model import JsonObject
-from sundial_core.schedule import CompiledSchedule, ScheduleError, compile_schedule
-from sundial_core.schedule_error import quoted
-from sundial_core.slots_request import parse_request
 
 KINDS = ("cron", "cronFields", "interval", "anchor", "at")
 """The fields of spec.schedule that a scheduleConfig decides; zone, clock policy and window are others."""

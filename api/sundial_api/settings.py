@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sundial_core.zones import load_zone
+from sundial_clock.zones import load_zone
 from sundial_kube.logs import LogFormat
 
 

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from sundial_clock.instants import EARLIEST, LATEST, format_instant
 from sundial_core import asked_status, names
 from sundial_core.asked_status import Fate
 from sundial_core.conditions import Reason
-from sundial_core.instants import EARLIEST, LATEST, format_instant
 from sundial_core.manifests import Attempt, Owner
 from sundial_core.model import JsonObject, ScheduledJobRunSpec
 from sundial_core.objects import ScheduledJob, ScheduledJobRun

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core import aspects
 from sundial_core.aspects import Aspect
 from sundial_core.conditions import ConditionType, Reason
 from sundial_core.foreign_text import trim_message
-from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJobRun
 from sundial_core.runs import Phase, Run

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sundial_clock.instants import format_instant
 from sundial_core.conditions import ConditionType, Reason
 from sundial_core.holds import Hold
-from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.plans import Plan, Problem
 from sundial_core.runs import ObservedJob, Phase

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from sundial_clock.instants import RESOLUTION
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core.runs import ObservedJob, Run, Trigger
-from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored
-from sundial_core.verdicts import INSTANT, Judgement
+from sundial_core.verdicts import Judgement
 
 Span = tuple[datetime, datetime, int]
 """The first and last of some slots, and how many they are."""
@@ -59,10 +60,10 @@ def take_out(slot: datetime, span: Span, schedule: CompiledSchedule | None) -> l
     first, last, count = span
     if count == 1:
         return []
-    if schedule is None or schedule.count_slots(first - INSTANT, last) != count:
+    if schedule is None or schedule.count_slots(first - RESOLUTION, last) != count:
         return [(first, last, count - 1)]
-    before = schedule.latest_slots(first - INSTANT, slot - INSTANT, 1)
+    before = schedule.latest_slots(first - RESOLUTION, slot - RESOLUTION, 1)
     after = schedule.next_slot(slot)
-    older = schedule.count_slots(first - INSTANT, slot - INSTANT)
+    older = schedule.count_slots(first - RESOLUTION, slot - RESOLUTION)
     spans = [(first, before[0], older)] if before else []
     return spans + ([(after, last, count - 1 - older)] if after is not None and after <= last else [])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from sundial_clock import instants
 from sundial_core import (
     asked,
     aspects,
@@ -22,7 +23,6 @@ from sundial_core import (
     resets,
     runs,
     starts,
-    verdicts,
 )
 from sundial_core.asked import Answers, Scene
 from sundial_core.attempts import NextAttempt
@@ -312,7 +312,7 @@ def _find_wake(report: Report, others: Iterable[datetime | None], now: datetime)
     ]
     if report.queued and isinstance(report.plan, Plan) and not has_ended(report.plan, now):
         ends_at = report.plan.spec.schedule.ends_at
-        times.append(ends_at + verdicts.INSTANT if ends_at else None)
+        times.append(ends_at + instants.RESOLUTION if ends_at else None)
     return min((time for time in times if time is not None), default=None)
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core import names
-from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sundial_clock.instants import format_instant
 from sundial_core.conditions import Reason
 from sundial_core.edits import PAUSED, SCHEDULE, SUSPEND, Edits, was_written_since_creation
-from sundial_core.instants import format_instant
 from sundial_core.objects import Pause, ScheduledJob
 from sundial_core.plans import Plan, Problem
 from sundial_core.stored import Stored

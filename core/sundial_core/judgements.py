@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 
-from sundial_core.schedule import CompiledSchedule
+from sundial_clock.instants import RESOLUTION
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core.stored import Stored
-from sundial_core.verdicts import INSTANT, Judgement
+from sundial_core.verdicts import Judgement
 
 EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -62,9 +63,9 @@ def cut_judgement(
         return None
     if one.first > after and one.last <= until:
         return one
-    if schedule is None or schedule.count_slots(one.first - INSTANT, one.last) != one.count:
+    if schedule is None or schedule.count_slots(one.first - RESOLUTION, one.last) != one.count:
         return one if one.last <= until else None
-    low, high = max(after, one.first - INSTANT), min(until, one.last)
+    low, high = max(after, one.first - RESOLUTION), min(until, one.last)
     first, last = schedule.next_slot(low), schedule.latest_slots(low, high, 1)
     if first is None or not last:
         return None
@@ -88,7 +89,7 @@ def _merge_rows(
         group = list(alike)
         first, last, count = group[0], group[-1], sum(one.count for one in group)
         is_apart = first.first in apart
-        is_row = not is_apart and schedule.count_slots(first.first - INSTANT, last.last) == count
+        is_row = not is_apart and schedule.count_slots(first.first - RESOLUTION, last.last) == count
         rows += [_join(first, last, count)] if is_row else group
     return rows
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sundial_clock.instants import format_micro_time
 from sundial_core.model import JsonObject
 
 
@@ -91,11 +92,6 @@ def build_lease_spec(identity: str, timing: Timing, transitions: int, now: datet
         "renewTime": format_micro_time(now),
         "leaseTransitions": transitions,
     }
-
-
-def format_micro_time(instant: datetime) -> str:
-    """Write an instant as Kubernetes' MicroTime: UTC with exactly six digits of a second."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def raise_term(stored: int, now: datetime) -> int:

@@ -9,10 +9,9 @@ from typing import Any
 
 import orjson
 
+from sundial_clock.instants import format_instant, format_micro_time
 from sundial_core import names
 from sundial_core.attempts import NextAttempt
-from sundial_core.instants import format_instant
-from sundial_core.leases import format_micro_time
 from sundial_core.marks import read_timeout
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sundial_clock.instants import format_instant, format_micro_time
 from sundial_core import names
-from sundial_core.instants import format_instant
-from sundial_core.leases import format_micro_time
 from sundial_core.model import JsonObject
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core.attempts import NextAttempt
 from sundial_core.backlog import Backlog
 from sundial_core.circumstances import Circumstances
@@ -51,7 +52,6 @@ from sundial_core.runs import (
     find_overdue_at,
     parse_job,
 )
-from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored, parse_stored
 from sundial_core.verdicts import Judgement
 from sundial_core.views import Memory

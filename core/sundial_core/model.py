@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from sundial_core.cel import Refusal, Rule, exactly_one, validations
 from sundial_core.fields import OBJECT_NAME, SHARED, WEEK_SECONDS, FreeObject, JobTemplate, JsonObject, Model
-from sundial_core.schedule_spec import CronFields, DstPolicy, Interval, Schedule
+from sundial_core.schedule_spec import CronFields, Interval, Schedule
 
 __all__ = [
     "CatchUp",
@@ -24,7 +24,6 @@ __all__ = [
     "ConcurrencyPolicy",
     "ContainerHandler",
     "CronFields",
-    "DstPolicy",
     "FunctionHandler",
     "Handler",
     "History",

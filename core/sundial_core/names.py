@@ -8,7 +8,7 @@ import uuid
 from datetime import datetime
 from functools import lru_cache
 
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 
 INSTALLATION = "sundial.dev/installation"
 SCHEDULED_JOB = "sundial.dev/scheduled-job"

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sundial_clock.instants import parse_instant
 from sundial_core import gitops, names
 from sundial_core.edits import Writing, read_writings
-from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.readable import keep_readable, keep_readable_of_function, keep_readable_of_run
 

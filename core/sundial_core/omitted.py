@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sundial_core.instants import format_instant, parse_instant
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.ranges import Range, Ranges, build_ranges
 from sundial_core.runs import Phase, Run, Trigger

@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from sundial_clock.schedule import CompiledSchedule, ScheduleError, compile_schedule
 from sundial_core.conditions import Reason
 from sundial_core.model import JsonObject, ScheduledJobSpec
 from sundial_core.nesting import MAX_LEVELS, is_nested_deeper
 from sundial_core.objects import ScheduledJob, TaskFunction
-from sundial_core.schedule import CompiledSchedule, ScheduleError, compile_schedule
 
 DEFAULT_TIMEOUT_SECONDS = 300
 LONGEST_ARGS_BYTES = 64 * 1024
@@ -54,7 +54,9 @@ def compile_plan(
         return replace(problem, schedule_hash=schedule_hash)
     try:
         spec = ScheduledJobSpec.model_validate(job.spec)
-        schedule = compile_schedule(spec.schedule, name=f"{job.ns}/{job.name}", created_at=job.created_at)
+        schedule = compile_schedule(
+            spec.schedule.to_schedule(), name=f"{job.ns}/{job.name}", created_at=job.created_at
+        )
     except ValidationError as error:
         return Problem(Reason.INVALID_SPEC, describe_validation_error(error), schedule_hash)
     except ScheduleError as error:

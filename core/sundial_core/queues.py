@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.conditions import Reason
-from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import CatchUp, Concurrency, ConcurrencyPolicy, JsonObject
 from sundial_core.verdicts import Judgement, Verdict
 

@@ -10,8 +10,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from sundial_clock.instants import (
+    EARLIEST,
+    LATEST,
+    format_instant,
+    parse_instant,
+)
 from sundial_core.conditions import Reason
-from sundial_core.instants import EARLIEST, LATEST, format_instant, parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.runs import RESULTS, Trigger
 from sundial_core.verdicts import Verdict

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sundial_clock.instants import format_instant, parse_instant
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core.corrections import take_out
 from sundial_core.foreign_text import trim_message
-from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.runs import Run, Trigger
-from sundial_core.schedule import CompiledSchedule
 from sundial_core.verdicts import Judgement, Verdict
 
 KEPT = 20

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from sundial_clock.instants import format_instant
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core import aspects, omitted, verdicts
 from sundial_core.aspects import Aspect, Standing
 from sundial_core.conditions import ConditionType
 from sundial_core.corrections import is_contradicted
 from sundial_core.holds import Hold
-from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_core.objects import ScheduledJob
 from sundial_core.omitted import MOST_AHEAD, MOST_RESULTS, Omitted, build_omitted, find_omitted
@@ -23,7 +24,6 @@ from sundial_core.plans import Plan, Problem
 from sundial_core.queues import Waiting, build_queue
 from sundial_core.recent import RecentSlots
 from sundial_core.runs import KnownRuns, Phase, Run, Trigger
-from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import Stored
 from sundial_core.tallies import Tallies
 from sundial_core.verdicts import Judgement

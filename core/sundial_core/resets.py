@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.aspects import Aspect, build_conditions
 from sundial_core.circumstances import LONGEST_SKEW, Circumstances, Trust, describe_skew
 from sundial_core.conditions import ConditionType, Reason
-from sundial_core.instants import format_instant, parse_instant
 from sundial_core.judgements import cut_judgement
 from sundial_core.model import JsonObject
 from sundial_core.plans import Plan, Problem

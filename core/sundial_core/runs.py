@@ -9,10 +9,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from sundial_clock.instants import LATEST, parse_instant
 from sundial_core import containers, marks, names
 from sundial_core.conditions import Reason
 from sundial_core.foreign_text import clean_message
-from sundial_core.instants import LATEST, parse_instant
 from sundial_core.model import JsonObject
 
 

@@ -6,11 +6,12 @@ What a schedule means is in schedule.py; what passes here and still does not par
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from sundial_clock import spec
+from sundial_clock.spec import DstPolicy
 from sundial_core.cel import Refusal, Rule, exactly_one, validations
 from sundial_core.fields import JsonObject, Model
 
@@ -53,13 +54,6 @@ def _cron_field(lowest: int, highest: int) -> dict[str, Any]:
 
 def _without_default(schema: JsonObject) -> None:
     schema.pop("default")
-
-
-class DstPolicy(StrEnum):
-    """What a clock change does to wall-clock slots."""
-
-    ONCE = "Once"
-    LITERAL = "Literal"
 
 
 class CronFields(Model):
@@ -168,3 +162,18 @@ class Schedule(Model):
     """No slot is before this instant, such as 2026-12-01T08:00:00Z; a slot at it counts."""
     ends_at: datetime | None = None
     """No slot is after this instant, such as 2026-12-31T23:59:59Z; a slot at it counts."""
+
+    def to_schedule(self) -> spec.Schedule:
+        """Give the plain values for the clock."""
+        fields, interval = self.cron_fields, self.interval
+        return spec.Schedule(
+            cron=self.cron,
+            cron_fields=spec.CronFields(**fields.model_dump()) if fields else None,
+            interval=spec.Interval(**interval.model_dump()) if interval else None,
+            anchor=self.anchor,
+            at=self.at,
+            time_zone=self.time_zone,
+            dst=self.dst,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+        )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sundial_clock.instants import parse_instant
 from sundial_core.conditions import ConditionType, Reason
-from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.omitted import Omitted, read_omitted
 from sundial_core.queues import Waiting, read_queue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sundial_core.instants import format_instant, parse_instant
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.runs import Phase, Run, Trigger
 from sundial_core.verdicts import Judgement, Verdict

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sundial_clock.instants import parse_instant
 from sundial_core.conditions import ConditionType, Reason
-from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.runs import Phase
 from sundial_core.verdicts import Verdict

@@ -13,16 +13,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from sundial_clock.instants import RESOLUTION
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core.conditions import Reason
 from sundial_core.foreign_text import trim_message
 from sundial_core.model import CatchUp, CatchUpPolicy
-from sundial_core.schedule import CompiledSchedule
 
 MOST_ON_TIME = 10_000
 """More slots than an hour of grace, its maximum, holds at one a second."""
-
-INSTANT = timedelta(microseconds=1)
-"""The resolution of instants: `slot - INSTANT` is just before the slot."""
 
 
 class Verdict(StrEnum):
@@ -141,12 +139,12 @@ def _miss_between(due: Due, breaks: Iterable[datetime], reason: Reason) -> Itera
     if due.until <= due.after:
         return
     after = due.after
-    for edge in [*sorted(slot for slot in breaks if due.after < slot <= due.until), due.until + INSTANT]:
+    for edge in [*sorted(slot for slot in breaks if due.after < slot <= due.until), due.until + RESOLUTION]:
         first = due.schedule.next_slot(after)
         if first is None or first > due.until:
             return
         if first < edge:
-            (last,) = due.schedule.latest_slots(after, edge - INSTANT, 1)
-            count = due.schedule.count_slots(after, edge - INSTANT)
+            (last,) = due.schedule.latest_slots(after, edge - RESOLUTION, 1)
+            count = due.schedule.count_slots(after, edge - RESOLUTION)
             yield Judgement(first, last, count, Verdict.MISSED, reason)
         after = edge

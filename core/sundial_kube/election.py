@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import structlog
 from kubernetes.aio.client import Configuration
 
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant, format_micro_time
 from sundial_core.leases import (
     Lease,
     Move,
@@ -23,7 +23,6 @@ from sundial_core.leases import (
     Timing,
     build_lease_spec,
     decide_move,
-    format_micro_time,
     parse_lease,
     raise_term,
     sight,

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from sundial_clock.instants import format_instant
 from sundial_core.circumstances import Circumstances
 from sundial_core.creates import (
     Answer,
@@ -29,7 +30,6 @@ from sundial_core.creates import (
     Unsent,
     compute_back_off,
 )
-from sundial_core.instants import format_instant
 from sundial_core.manifests import Attempt, Creator
 from sundial_core.memory import Track
 from sundial_core.refusals import Refusal, classify_refusal

@@ -33,8 +33,8 @@ def main() -> None:
     """Measure, in one process: the import, then compiling each schedule and finding its next slot."""
     crons = [cron for cron, _ in zip(write_crons(), range(SCHEDULES), strict=False)]
     started = time.perf_counter()
+    from sundial_clock.schedule import compile_schedule
     from sundial_core.model import Schedule
-    from sundial_core.schedule import compile_schedule
 
     imported, cpu = time.perf_counter(), time.process_time()
     for index, cron in enumerate(crons):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
-from sundial_core.instants import format_instant
 from sundial_core.manifests import Attempt, Creator, Owner, build_job
 from sundial_core.runs import Trigger
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from burst_manifests import POD
 
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 
 DELAY = "pod-complete.stage.kwok.x-k8s.io/delay"
 

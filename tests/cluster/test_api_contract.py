@@ -33,7 +33,7 @@ import pytest
 from api_callers import CONTAINER, Api
 
 from sundial_api.jobs import writes
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
 from sundial_kube.client import KubeClient

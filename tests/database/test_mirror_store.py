@@ -24,8 +24,8 @@ from sundial_api.mirror.absences import Missing, bury, find_missing, needs_secon
 from sundial_api.mirror.answers import take_answers, take_deletion
 from sundial_api.mirror.batches import Absence, Kind, read_object, sort_values
 from sundial_api.mirror.facts import Version
+from sundial_clock.instants import format_instant
 from sundial_core import names
-from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

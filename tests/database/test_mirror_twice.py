@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sundial_api.mirror import store
 from sundial_api.mirror.batches import Kind, Value, read_deleted, read_object, sort_values
+from sundial_clock.instants import format_instant
 from sundial_core import names
-from sundial_core.instants import format_instant
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SLOTS = range(10, 130, 10)

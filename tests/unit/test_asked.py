@@ -32,11 +32,11 @@ from situations import (
     nest,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core.asked import answer_orphans
 from sundial_core.circumstances import Circumstances
 from sundial_core.conditions import Reason
 from sundial_core.decide import decide
-from sundial_core.instants import format_instant
 from sundial_core.nesting import MAX_LEVELS
 from sundial_core.objects import ScheduledJobRun
 from sundial_core.plans import hash_schedule

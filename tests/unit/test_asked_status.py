@@ -24,7 +24,7 @@ from requested import (
 )
 from situations import UID, at, build_observed, read_condition
 
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 from sundial_core.status import ScheduledJobRunStatus
 
 QUEUE = {"concurrency": {"policy": "Queue"}}

@@ -20,10 +20,10 @@ from situations import (
 from stories import Story
 from world import Cluster, Process
 
+from sundial_clock.instants import format_instant
 from sundial_core.asked_status import describe_waiting
 from sundial_core.backlog import MOST_JUDGEMENTS, MOST_STARTS, Backlog, follow, is_full
 from sundial_core.conditions import Reason
-from sundial_core.instants import format_instant
 from sundial_core.stored import parse_stored
 from sundial_core.transitions import Notice, describe_stop
 from sundial_core.verdicts import Judgement, Verdict

@@ -18,9 +18,9 @@ from steady_manifests import build_steady_job
 from tables import PAGE, build_api, build_goals, build_rate, build_scale, build_writes, fill
 from writes import describe
 
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core.objects import parse_scheduled_job
 from sundial_core.plans import Plan, compile_plan
-from sundial_core.schedule import CompiledSchedule
 
 NOW = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 

@@ -22,9 +22,9 @@ from situations import (
     read_verdicts,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core.circumstances import Circumstances, Trust, read_hold
 from sundial_core.decide import Decision, decide
-from sundial_core.instants import format_instant
 from sundial_core.report import Urgency
 from sundial_core.views import Memory, View
 

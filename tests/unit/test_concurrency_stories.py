@@ -8,8 +8,8 @@ import pytest
 from situations import CREATED, at, build_spec
 from world import Cluster, Process
 
+from sundial_clock.instants import parse_instant
 from sundial_core import names
-from sundial_core.instants import parse_instant
 
 MODES = [
     pytest.param([], [], id="no trouble"),

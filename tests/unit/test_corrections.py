@@ -16,11 +16,11 @@ from situations import (
     read_verdicts,
 )
 
+from sundial_clock.instants import format_instant
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core.conditions import Reason
 from sundial_core.corrections import except_started, take_out
-from sundial_core.instants import format_instant
 from sundial_core.plans import Plan
-from sundial_core.schedule import CompiledSchedule
 from sundial_core.verdicts import Judgement, Verdict
 from sundial_core.views import Memory
 from sundial_operator.metrics import Metrics

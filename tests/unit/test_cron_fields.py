@@ -10,15 +10,15 @@ from apscheduler.triggers.cron import CronTrigger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sundial_core.model import CronFields, Schedule
-from sundial_core.schedule import CompiledSchedule, ScheduleError, compile_schedule
+from sundial_clock.schedule import CompiledSchedule, ScheduleError, compile_schedule
+from sundial_clock.spec import CronFields, Schedule
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday, and never a slot itself
 TICK = timedelta(microseconds=1)
 
 
 def compiled(fields: dict[str, Any]) -> CompiledSchedule:
-    spec = Schedule.model_construct(cron_fields=CronFields.model_construct(**fields))
+    spec = Schedule(cron_fields=CronFields(**fields))
     return compile_schedule(spec, name="team/job", created_at=START)
 
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sundial_core.model import Schedule
-from sundial_core.schedule import ScheduleError, compile_schedule
+from sundial_clock.schedule import ScheduleError, compile_schedule
+from sundial_clock.spec import Schedule
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday, and never a slot itself
 
 
 def slots(cron: str, count: int = 4, name: str = "team/job", after: datetime = START) -> list[str]:
-    schedule = compile_schedule(Schedule.model_construct(cron=cron), name=name, created_at=START)
+    schedule = compile_schedule(Schedule(cron=cron), name=name, created_at=START)
     return [f"{slot:%Y-%m-%d %H:%M:%S}".removesuffix(":00") for slot in schedule.slots_after(after, count)]
 
 

@@ -19,10 +19,10 @@ from situations import (
     read_verdicts,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
-from sundial_core.instants import format_instant
 from sundial_core.objects import parse_scheduled_job
 from sundial_core.report import Urgency
 from sundial_core.runs import build_lost_run, build_run

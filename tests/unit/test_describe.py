@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sundial_core.model import CronFields, Interval, Schedule
-from sundial_core.schedule import compile_schedule
+from sundial_clock.schedule import compile_schedule
+from sundial_clock.spec import CronFields, Interval, Schedule
 
 CREATED = datetime.fromisoformat("2026-01-01T00:00:00Z")
 
 
 def text(**spec: Any) -> str:
-    return compile_schedule(Schedule.model_construct(**spec), name="team/job", created_at=CREATED).text
+    return compile_schedule(Schedule(**spec), name="team/job", created_at=CREATED).text
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_cron(cron: str, expected: str) -> None:
     ],
 )
 def test_fields(fields: dict[str, Any], expected: str) -> None:
-    assert text(cron_fields=CronFields.model_construct(**fields)) == f"{expected} (UTC)"
+    assert text(cron_fields=CronFields(**fields)) == f"{expected} (UTC)"
 
 
 @pytest.mark.parametrize(

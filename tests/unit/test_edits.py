@@ -18,6 +18,7 @@ from serving import merge
 from situations import at, build_item, build_scheduled_job, build_spec, read_seconds
 from user_edits import RECORDING, SCENARIOS, JsonObject
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.edits import (
     MOST_FIELDS,
@@ -29,7 +30,6 @@ from sundial_core.edits import (
     read_fields,
     was_written_since_creation,
 )
-from sundial_core.instants import format_instant
 from sundial_core.model import Schedule
 from sundial_core.objects import ScheduledJob, parse_scheduled_job
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from situations import at, build_observed, build_scheduled_job, build_spec, list_starts, look, read_verdicts
 
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 from sundial_core.omitted import MOST_AHEAD
 from sundial_core.recent import RecentSlots
 from sundial_core.runs import Run, build_run

@@ -12,9 +12,9 @@ from situations import at, build_job_item, build_observed
 from sundial_api.mirror.batches import Kind, Reject, read_object
 from sundial_api.mirror.facts import PodPart, read_pod
 from sundial_api.mirror.slots import SlotRow, read_slots
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.foreign_text import LONGEST_MESSAGE, LONGEST_TEXT, clean_message, redact, trim_message
-from sundial_core.instants import format_instant
 from sundial_core.runs import parse_pod, read_outcome
 from sundial_core.starts import find_refusal
 from sundial_kube.errors import ApiError, ApiUnreachable, parse_error

@@ -17,8 +17,8 @@ from situations import (
 )
 from world import Cluster
 
+from sundial_clock.instants import format_instant
 from sundial_core.decide import Decision
-from sundial_core.instants import format_instant
 from sundial_core.objects import parse_scheduled_job
 from sundial_core.views import Memory
 

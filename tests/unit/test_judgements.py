@@ -15,12 +15,12 @@ from situations import (
     look,
 )
 
+from sundial_clock.instants import format_instant
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core.conditions import Reason
-from sundial_core.instants import format_instant
 from sundial_core.judgements import EVER, cut_judgement, drop_stored, find_judged, merge_judgements
 from sundial_core.plans import Plan
 from sundial_core.queues import Waiting
-from sundial_core.schedule import CompiledSchedule
 from sundial_core.stored import parse_stored
 from sundial_core.verdicts import Judgement, Verdict
 from sundial_core.views import Memory

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sundial_clock.instants import format_micro_time
 from sundial_core.leases import (
     Lease,
     Move,
     Sighting,
     decide_move,
-    format_micro_time,
     parse_lease,
     raise_term,
     sight,

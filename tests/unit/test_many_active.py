@@ -20,9 +20,9 @@ from situations import (
     read_seconds,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.decide import Decision, decide
-from sundial_core.instants import format_instant
 from sundial_core.memory import Track
 from sundial_core.omitted import MOST_LISTED
 from sundial_core.report import Urgency

@@ -10,7 +10,7 @@ from situations import TEMPLATE, at, build_item, build_spec
 
 from sundial_api.mirror import slots
 from sundial_api.mirror.schedules import build_etag, read_function, read_schedule
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from situations import UID, at, build_observed, build_plan, build_scheduled_job, build_spec
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
-from sundial_core.instants import format_instant
 from sundial_core.mirrored import (
     LONGEST_TRUST_SECONDS,
     NOTHING,

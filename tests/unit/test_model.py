@@ -9,6 +9,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from sundial_clock.errors import ScheduleError
+from sundial_clock.schedule import compile_schedule
 from sundial_core.conditions import ConditionType, Reason
 from sundial_core.fields import Model
 from sundial_core.model import (
@@ -19,8 +21,6 @@ from sundial_core.model import (
     ScheduledJobSpec,
     TaskFunctionSpec,
 )
-from sundial_core.schedule import compile_schedule
-from sundial_core.schedule_error import ScheduleError
 from sundial_core.status import ScheduledJobStatus
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,9 @@ def test_example_reads_and_writes_back(path: Path) -> None:
 def test_schedule_of_an_example_has_slots(path: Path) -> None:
     manifest = yaml.safe_load(path.read_text())
     if schedule := manifest["spec"].get("schedule"):
-        compiled = compile_schedule(Schedule.model_validate(schedule), name="default/x", created_at=CREATED)
+        compiled = compile_schedule(
+            Schedule.model_validate(schedule).to_schedule(), name="default/x", created_at=CREATED
+        )
         assert compiled.next_slot(CREATED) is not None
 
 
@@ -68,7 +70,9 @@ def test_schedule_of_an_example_has_slots(path: Path) -> None:
 def test_a_cron_that_the_api_server_refuses_does_not_parse_either(path: Path) -> None:
     schedule = yaml.safe_load(path.read_text())["spec"]["schedule"]
     with pytest.raises((ScheduleError, ValidationError)):
-        compile_schedule(Schedule.model_validate(schedule), name="default/x", created_at=CREATED)
+        compile_schedule(
+            Schedule.model_validate(schedule).to_schedule(), name="default/x", created_at=CREATED
+        )
 
 
 def test_examples_are_there() -> None:

@@ -8,7 +8,7 @@ import pytest
 from requested import build_request_item
 from situations import UID, at, build_item
 
-from sundial_core.instants import format_instant, parse_instant
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.objects import (
     Pause,
     parse_cancelled,

@@ -23,9 +23,9 @@ from situations import (
 )
 from world import merge
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.decide import decide
-from sundial_core.instants import format_instant
 from sundial_core.memory import Track
 from sundial_core.objects import ScheduledJob, parse_task_function
 from sundial_core.patches import build_patch

@@ -19,11 +19,11 @@ from situations import (
     read_verdicts,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.conditions import Reason
 from sundial_core.decide import Decision
 from sundial_core.endings import find_replaced
-from sundial_core.instants import format_instant
 from sundial_core.model import Concurrency
 from sundial_core.queues import Places, Waiting, place_slots
 from sundial_core.report import Urgency

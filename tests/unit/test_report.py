@@ -16,7 +16,7 @@ from situations import (
     read_seconds,
 )
 
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 from sundial_core.report import Urgency, judge_urgency
 from sundial_core.status import ScheduledJobStatus
 from sundial_core.views import Memory

@@ -18,9 +18,9 @@ from situations import (
     build_spec,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.fence import FenceState
-from sundial_core.instants import format_instant
 from sundial_core.plans import Plan, Problem, compile_plan
 from sundial_core.retention import Cap, Choice, Limits, choose_deletable, find_floors
 from sundial_core.runs import ObservedJob, parse_job

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sundial_core.model import Interval, Schedule
-from sundial_core.schedule import CompiledSchedule, compile_schedule
+from sundial_clock.schedule import CompiledSchedule, compile_schedule
+from sundial_clock.spec import Interval, Schedule
 
 START = datetime(2026, 3, 28, 20, tzinfo=UTC)
 SPECS = [

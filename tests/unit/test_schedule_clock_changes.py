@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sundial_core.cron import parse_cron
-from sundial_core.model import CronFields, DstPolicy, Schedule
-from sundial_core.schedule import compile_schedule
-from sundial_core.slot_sources import CalendarSlots
+from sundial_clock.cron import parse_cron
+from sundial_clock.schedule import compile_schedule
+from sundial_clock.slot_sources import CalendarSlots
+from sundial_clock.spec import CronFields, DstPolicy, Schedule
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def slots(cron: str | CronFields, zone: str, span: str, dst: DstPolicy = DstPoli
     """Write the slots in a span `from..to`, both included, as day and time."""
     low, high = (datetime.fromisoformat(f"{end}Z") for end in span.split(".."))
     text, fields = (cron, None) if isinstance(cron, str) else (None, cron)
-    spec = Schedule.model_construct(cron=text, cron_fields=fields, time_zone=zone, dst=dst)
+    spec = Schedule(cron=text, cron_fields=fields, time_zone=zone, dst=dst)
     schedule = compile_schedule(spec, name="team/job", created_at=LONG_AGO)
     found = schedule.latest_slots(low - timedelta(microseconds=1), high, 1000)
     assert schedule.count_slots(low - timedelta(microseconds=1), high) == len(found)

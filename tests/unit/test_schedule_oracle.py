@@ -10,9 +10,9 @@ from functools import lru_cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sundial_core.model import DstPolicy, Schedule
-from sundial_core.schedule import CompiledSchedule, compile_schedule
-from sundial_core.zones import load_zone
+from sundial_clock.schedule import CompiledSchedule, compile_schedule
+from sundial_clock.spec import DstPolicy, Schedule
+from sundial_clock.zones import load_zone
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)

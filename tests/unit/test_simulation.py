@@ -12,8 +12,8 @@ from situations import CREATED, TEMPLATE, at
 from stories import Era, Story, check_story, compile_spec
 from world import Cluster, Process
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
-from sundial_core.instants import format_instant
 
 schedules = st.one_of(
     st.integers(1, 10).map(lambda seconds: {"interval": {"seconds": seconds}}),

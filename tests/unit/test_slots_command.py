@@ -1,4 +1,4 @@
-"""`python -m sundial_core slots`: for a person, for a program, and line by line."""
+"""`python -m sundial_clock slots`: for a person, for a program, and line by line."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sundial_core.__main__ import main
-from sundial_core.slots_command import answer_line
+from sundial_clock.__main__ import main
+from sundial_clock.answers import answer_line
 
 NOW = datetime.fromisoformat("2026-05-01T12:00:00Z")
-COMMAND = [sys.executable, "-m", "sundial_core", "slots"]
+COMMAND = [sys.executable, "-m", "sundial_clock", "slots"]
 
 
 def ask(**keys: Any) -> Any:

@@ -18,9 +18,9 @@ from situations import (
     read_verdicts,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.decide import Decision, decide
-from sundial_core.instants import format_instant
 from sundial_core.plans import Plan, Problem
 from sundial_core.retention import Limits
 from sundial_core.runs import ObservedJob, ObservedPod, build_run, find_start_timeout, parse_job, parse_pod

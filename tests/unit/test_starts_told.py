@@ -17,9 +17,9 @@ from situations import (
     read_seconds,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core.conditions import Reason
 from sundial_core.decide import Decision, decide
-from sundial_core.instants import format_instant
 from sundial_core.memory import Track
 from sundial_core.report import Urgency
 from sundial_core.verdicts import Judgement, Verdict

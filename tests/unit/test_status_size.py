@@ -8,10 +8,10 @@ from typing import Any
 
 from situations import SECOND, UID, at, build_item, build_observed, build_plan, build_spec
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.conditions import Reason
 from sundial_core.decide import decide
-from sundial_core.instants import format_instant
 from sundial_core.objects import parse_scheduled_job
 from sundial_core.omitted import MOST_LISTED, MOST_RANGES, MOST_RESULTS
 from sundial_core.recent import KEPT

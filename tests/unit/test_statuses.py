@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from situations import SECOND, UID, at, build_item, build_scheduled_job, read_seconds
 
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 from sundial_core.memory import Companion
 from sundial_core.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.report import Urgency

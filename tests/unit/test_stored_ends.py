@@ -10,8 +10,8 @@ import pytest
 from requested import RUN_UID, build_run_marks
 from situations import UID, at, build_observed, build_plan, build_scheduled_job, build_spec
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
-from sundial_core.instants import format_instant
 from sundial_core.retention import Limits, choose_deletable, is_stored_as_ended
 from sundial_core.runs import ObservedJob
 from sundial_core.stored import parse_stored

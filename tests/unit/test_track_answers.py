@@ -29,6 +29,7 @@ from tracked import (
     observe_run,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core.circumstances import Circumstances
 from sundial_core.conditions import Reason
 from sundial_core.creates import (
@@ -47,7 +48,6 @@ from sundial_core.creates import (
     Send,
     Unanswered,
 )
-from sundial_core.instants import format_instant
 from sundial_core.objects import ScheduledJob
 from sundial_core.runs import Phase, Run, Trigger, build_lost_run
 from sundial_core.verdicts import Judgement, Verdict

@@ -28,11 +28,11 @@ from tracked import (
     judge,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core.circumstances import Circumstances
 from sundial_core.conditions import Reason
 from sundial_core.creates import Answered, Denied, Postponed, Purpose, Read, Refused, Send
 from sundial_core.decide import Decision
-from sundial_core.instants import format_instant
 from sundial_core.manifests import build_job, build_retry_job
 from sundial_core.memory import Finding
 from sundial_core.runs import Phase, Trigger, build_run, parse_job

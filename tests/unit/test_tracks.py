@@ -18,11 +18,11 @@ from situations import (
     read_verdicts,
 )
 
+from sundial_clock.instants import format_instant
 from sundial_core import names
 from sundial_core.conditions import Reason
 from sundial_core.creates import Answer, Create, Denied, Send
 from sundial_core.decide import Decision
-from sundial_core.instants import format_instant
 from sundial_core.manifests import Creator
 from sundial_core.memory import Track
 from sundial_core.queues import Waiting

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from situations import CREATED, at, describe_judgement, read_seconds
 
+from sundial_clock.instants import format_instant
+from sundial_clock.schedule import CompiledSchedule, compile_schedule
+from sundial_clock.slot_sources import SlotSource
+from sundial_clock.spec import Interval, Schedule
 from sundial_core.conditions import Reason
-from sundial_core.instants import format_instant
-from sundial_core.model import CatchUp, Schedule
-from sundial_core.schedule import CompiledSchedule, compile_schedule
-from sundial_core.slot_sources import SlotSource
+from sundial_core.model import CatchUp
 from sundial_core.verdicts import (
     Due,
     Judgement,
@@ -30,7 +31,7 @@ from sundial_core.verdicts import (
 
 
 def every(seconds: int) -> CompiledSchedule:
-    schedule = Schedule.model_validate({"interval": {"seconds": seconds}})
+    schedule = Schedule(interval=Interval(seconds=seconds))
     return compile_schedule(schedule, name="team/tick", created_at=CREATED)
 
 

@@ -17,7 +17,7 @@ from situations import (
     read_seconds,
 )
 
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 
 FAR = {"cron": "0 0 0 1 1 * 2037,2057"}
 """Slots of which each is more than ten years after what comes before it."""

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from kubernetes.aio.client import Configuration
 
-from sundial_core.instants import parse_instant
+from sundial_clock.instants import parse_instant
 from sundial_core.leases import Lease, Timing
 from sundial_kube.client import KubeClient
 from sundial_kube.election import Elector, Leadership, Seat

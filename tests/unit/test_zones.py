@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from sundial_core.schedule import ScheduleError
-from sundial_core.zones import (
+from sundial_clock.schedule import ScheduleError
+from sundial_clock.zones import (
     PROBE,
     Stretch,
     load_zone,

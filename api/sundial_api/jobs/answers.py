@@ -11,7 +11,7 @@ from sundial_api.jobs.schemas import ScheduledJobRead
 from sundial_api.mirror.facts import CREATED_BY
 from sundial_api.mirror.schedules import DEFAULT_TIMEOUT_SECONDS, read_schedule
 from sundial_api.mirror.words import build_celery_task_id, name_trigger, read_uuid
-from sundial_core.instants import parse_instant
+from sundial_clock.instants import parse_instant
 from sundial_core.model import JsonObject
 
 

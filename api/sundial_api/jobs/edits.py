@@ -21,9 +21,9 @@ from sundial_api.schedule_config import (
     parse_schedule_config,
     show_schedule_config,
 )
+from sundial_clock.schedule import CompiledSchedule
 from sundial_core.model import JsonObject
 from sundial_core.plans import LONGEST_ARGS_BYTES
-from sundial_core.schedule import CompiledSchedule
 
 PLAIN = tuple(manifests.FIELDS)
 DEFAULTS: Mapping[str, Any] = {

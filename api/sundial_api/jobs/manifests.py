@@ -18,8 +18,8 @@ from uuid import UUID
 import jsonpatch
 
 from sundial_api.schedule_config import KINDS
+from sundial_clock.instants import format_instant
 from sundial_core import names
-from sundial_core.instants import format_instant
 from sundial_core.model import JsonObject
 from sundial_kube.resources import SCHEDULED_JOB_RUNS, SCHEDULED_JOBS
 

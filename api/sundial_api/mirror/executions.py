@@ -17,8 +17,8 @@ from sundial_api.mirror.words import (
     name_status,
     name_trigger,
 )
+from sundial_clock.instants import parse_instant
 from sundial_core.conditions import Reason
-from sundial_core.instants import parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.omitted import NOTHING, Omitted
 from sundial_core.runs import Phase

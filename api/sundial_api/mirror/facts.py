@@ -13,9 +13,9 @@ import orjson
 
 from sundial_api.mirror.texts import clean_json, quote, trim
 from sundial_api.mirror.words import read_uuid
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core import containers, names
 from sundial_core.endings import explain_end
-from sundial_core.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 from sundial_core.runs import Phase, build_run, parse_job, parse_pod
 

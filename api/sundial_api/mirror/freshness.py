@@ -9,8 +9,8 @@ from datetime import datetime
 
 import orjson
 
+from sundial_clock.instants import format_micro_time
 from sundial_core import names
-from sundial_core.leases import format_micro_time
 from sundial_core.model import JsonObject
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError

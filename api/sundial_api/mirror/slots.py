@@ -11,7 +11,7 @@ import structlog
 from sundial_api.mirror.facts import Fact, read_told
 from sundial_api.mirror.schedules import RECENT_KEPT, Schedule
 from sundial_api.mirror.texts import quote, trim
-from sundial_core.instants import format_instant, parse_instant
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.model import JsonObject
 
 log = structlog.get_logger()

@@ -36,7 +36,7 @@ from sundial_api.mirror.schedules import (
     ScheduleRow,
 )
 from sundial_api.mirror.slots import SlotRow
-from sundial_core.instants import format_instant
+from sundial_clock.instants import format_instant
 from sundial_core.omitted import read_omitted
 
 WRITE_LOCK = 0x53_75_6E_4D_69_72_77

@@ -7,13 +7,13 @@ skips silently (`FRI#2`) is refused. Clock changes are left to `slot_sources`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
-from sundial_core.model import CronFields
-from sundial_core.schedule_error import ScheduleError, quoted
-from sundial_core.slot_sources import Expression
-from sundial_core.wallclock import (
+from sundial_clock.errors import ScheduleError, quoted
+from sundial_clock.slot_sources import Expression
+from sundial_clock.spec import CronFields
+from sundial_clock.wallclock import (
     MONTH_NAMES,
     WEEKDAY_NAMES,
     Combine,
@@ -63,6 +63,8 @@ FIELDS = (
     Field("second", 0, 59, "0", "0, */10 or 15,45"),
 )
 
+_KEYS = {"day_of_week": "dayOfWeek"}  # where a field of CronFields is called otherwise
+
 _ALL = re.compile(r"\*(?:/(?P<step>[0-9]+))?")
 _RANGE = re.compile(r"(?P<low>[0-9]+)(?:-(?P<high>[0-9]+))?(?:/(?P<step>[0-9]+))?")
 _NAMES = re.compile(r"(?P<low>[a-z]+)(?:-(?P<high>[a-z]+))?")
@@ -105,8 +107,8 @@ def _build_days(readings: dict[str, Reading]) -> DayRule:
 def _fill_defaults(fields: CronFields) -> dict[str, str]:
     """Write out the fields left out: `*`, or the minimum for those smaller than the smallest one given."""
     given = {
-        name: str(value).strip()
-        for name, value in fields.model_dump(by_alias=True).items()
+        _KEYS.get(name, name): str(value).strip()
+        for name, value in asdict(fields).items()
         if value is not None
     }
     if not given:

@@ -13,9 +13,9 @@ from functools import lru_cache
 
 from croniter import CroniterError, croniter
 
-from sundial_core.schedule_error import ScheduleError, quoted
-from sundial_core.slot_sources import Expression
-from sundial_core.wallclock import (
+from sundial_clock.errors import ScheduleError, quoted
+from sundial_clock.slot_sources import Expression
+from sundial_clock.wallclock import (
     MONTH_NAMES,
     WEEKDAY_NAMES,
     DayRule,

@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from sundial_core.model import DstPolicy
-from sundial_core.wallclock import WallClock
-from sundial_core.zones import Stretch, stretches_back, stretches_between
+from sundial_clock.spec import DstPolicy
+from sundial_clock.wallclock import WallClock
+from sundial_clock.zones import Stretch, stretches_back, stretches_between
 
-TICK = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sundial_core.model import CronFields, DstPolicy, Interval, Schedule
-from sundial_core.schedule_error import ScheduleError, quoted
+from sundial_clock.errors import ScheduleError, quoted
+from sundial_clock.spec import CronFields, DstPolicy, Interval, Schedule
 
 DEFAULT_COUNT = 5
 LARGEST_COUNT = 100_000
@@ -55,8 +55,7 @@ def parse_request(keys: Mapping[str, Any], now: datetime) -> Request:
 
 
 def _parse_schedule(given: Mapping[str, Any]) -> Schedule:
-    # Not validated by the model: its limits are the API server's, and these messages say more.
-    return Schedule.model_construct(
+    return Schedule(
         cron=_parse_text(given, "cron"),
         cron_fields=_parse_fields(given),
         interval=_parse_interval(given),
@@ -119,7 +118,7 @@ def _parse_fields(given: Mapping[str, Any]) -> CronFields | None:
             raise ScheduleError(
                 f"fields.{key}", f"{quoted(value)} is not possible; write a number or a text."
             )
-    return CronFields.model_construct(**{_snake(key): value for key, value in fields.items()})
+    return CronFields(**{_snake(key): value for key, value in fields.items()})
 
 
 def _parse_interval(given: Mapping[str, Any]) -> Interval | None:
@@ -131,7 +130,7 @@ def _parse_interval(given: Mapping[str, Any]) -> Interval | None:
             raise ScheduleError("interval", f"{quoted(key)} is not a period; write {', '.join(_PERIODS)}.")
         if not _is_whole(value):
             raise ScheduleError(f"interval.{key}", f"{quoted(value)} is not possible; write a whole number.")
-    return Interval.model_construct(**parts)
+    return Interval(**parts)
 
 
 def _parse_object(given: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import datetime
 from itertools import pairwise
 
-from sundial_core.model import Interval
-from sundial_core.slot_sources import Expression
-from sundial_core.wallclock import (
+from sundial_clock.slot_sources import Expression
+from sundial_clock.spec import Interval
+from sundial_clock.wallclock import (
     MONTH_NAMES,
     WEEKDAY_NAMES,
     Combine,
@@ -37,7 +38,7 @@ def describe_at(at: datetime) -> str:
 
 def describe_interval(interval: Interval, anchor: datetime | None) -> str:
     """Describe a period as it was written, and its anchor (naive UTC) if one was given."""
-    parts = [(value, unit) for unit, value in interval.model_dump().items() if value]
+    parts = [(value, unit) for unit, value in asdict(interval).items() if value]
     if len(parts) == 1 and parts[0][0] == 1:
         text = f"Every {parts[0][1].removesuffix('s')}"
     else:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 """Between these two an instant can be counted from without leaving the calendar."""
+
+RESOLUTION = timedelta(microseconds=1)
+"""`instant - RESOLUTION` is just before the instant."""
 
 
 def parse_instant(text: str) -> datetime:
@@ -26,3 +29,8 @@ def parse_instant(text: str) -> datetime:
 def format_instant(instant: datetime) -> str:
     """Write an aware instant in UTC with `Z`; a fraction only when there is one."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def format_micro_time(instant: datetime) -> str:
+    """Write an instant as Kubernetes' MicroTime: UTC with exactly six digits of a second."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

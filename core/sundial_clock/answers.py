@@ -1,4 +1,4 @@
-"""What `python -m sundial_core slots` answers, as text; reading and printing are left to `__main__`."""
+"""What `python -m sundial_clock slots` answers, as text; reading and printing are left to `__main__`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from sundial_core.schedule import ScheduleError, compile_schedule
-from sundial_core.schedule_error import quoted
-from sundial_core.slots_request import Request, parse_request
-from sundial_core.zones import load_zone
+from sundial_clock.errors import quoted
+from sundial_clock.query import Request, parse_request
+from sundial_clock.schedule import ScheduleError, compile_schedule
+from sundial_clock.zones import load_zone
 
 # A status names the resource's fields, a command its options.
 _OPTION_NAMES = {"schedule.timeZone": "zone", "schedule.cronFields": "fields"}

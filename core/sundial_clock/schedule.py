@@ -6,16 +6,23 @@ further: a slot that comes later than that after the instant asked about does no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sundial_core.cron import parse_cron
-from sundial_core.cron_fields import parse_cron_fields
-from sundial_core.describe import describe_at, describe_expression, describe_interval
-from sundial_core.model import Interval, Schedule
-from sundial_core.schedule_error import ScheduleError
-from sundial_core.slot_sources import TICK, CalendarSlots, Expression, IntervalSlots, SingleSlot, SlotSource
-from sundial_core.zones import FIRST_YEAR, LAST_YEAR, load_zone
+from sundial_clock.cron import parse_cron
+from sundial_clock.cron_fields import parse_cron_fields
+from sundial_clock.describe import describe_at, describe_expression, describe_interval
+from sundial_clock.errors import ScheduleError
+from sundial_clock.instants import RESOLUTION
+from sundial_clock.slot_sources import (
+    CalendarSlots,
+    Expression,
+    IntervalSlots,
+    SingleSlot,
+    SlotSource,
+)
+from sundial_clock.spec import Interval, Schedule
+from sundial_clock.zones import FIRST_YEAR, LAST_YEAR, load_zone
 
 __all__ = ["HORIZON_YEARS", "CompiledSchedule", "ScheduleError", "compile_schedule"]
 
@@ -79,7 +86,7 @@ class CompiledSchedule:
     def is_slot(self, instant: datetime) -> bool:
         """Tell whether an instant is one of the slots."""
         start = _naive(instant)
-        found = self.source.newest(max(start, self.low), min(start + TICK, self.high), 1)
+        found = self.source.newest(max(start, self.low), min(start + RESOLUTION, self.high), 1)
         return bool(found) and found[0].replace(tzinfo=UTC) == instant
 
     def latest_slots(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
@@ -100,7 +107,7 @@ class CompiledSchedule:
 
     def _clip(self, after: datetime, until: datetime) -> tuple[datetime, datetime]:
         """Turn (after, until] into [low, high) within the window."""
-        return max(after + TICK, self.low), min(until + TICK, self.high)
+        return max(after + RESOLUTION, self.low), min(until + RESOLUTION, self.high)
 
 
 def compile_schedule(spec: Schedule, *, name: str, created_at: datetime) -> CompiledSchedule:
@@ -110,7 +117,7 @@ def compile_schedule(spec: Schedule, *, name: str, created_at: datetime) -> Comp
     """
     _check_shape(spec)
     low = _instant(spec.starts_at, "startsAt") if spec.starts_at else _EARLIEST
-    high = _instant(spec.ends_at, "endsAt") + TICK if spec.ends_at else _LATEST
+    high = _instant(spec.ends_at, "endsAt") + RESOLUTION if spec.ends_at else _LATEST
     source, text = _compile_source(spec, name, created_at)
     return CompiledSchedule(source, low, high, text + _describe_window(spec))
 
@@ -153,7 +160,7 @@ def _compile_interval(spec: Schedule, interval: Interval, created_at: datetime) 
 
 
 def _read_period(interval: Interval) -> timedelta:
-    parts = interval.model_dump()
+    parts = asdict(interval)
     negative = next((name for name, value in parts.items() if value < 0), None)
     if negative is not None:
         raise ScheduleError(f"schedule.interval.{negative}", f"{negative} is negative; write 0 or more")

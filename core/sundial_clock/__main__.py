@@ -1,4 +1,4 @@
-"""`python -m sundial_core slots`: which slots a schedule has, for a person, a program or line by line."""
+"""`python -m sundial_clock slots`: which slots a schedule has, for a person, a program or line by line."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from typing import Any
 
 import orjson
 
-from sundial_core.schedule_error import ScheduleError, quoted
-from sundial_core.slots_command import answer_json, answer_line, answer_text, describe_error
-from sundial_core.slots_request import DEFAULT_COUNT, DEFAULT_NAME, LARGEST_COUNT
+from sundial_clock.answers import (
+    answer_json,
+    answer_line,
+    answer_text,
+    describe_error,
+)
+from sundial_clock.errors import ScheduleError, quoted
+from sundial_clock.query import DEFAULT_COUNT, DEFAULT_NAME, LARGEST_COUNT
 
 _EPILOG = """\
 examples:
   slots --cron "0 9 * * 1-5" --zone Africa/Cairo --after 2026-01-01T00:00:00Z --count 5
   slots --fields '{"hour": "9", "dayOfWeek": "mon-fri"}' --zone Europe/Berlin
   slots --interval '{"minutes": 90}' --anchor 2026-01-01T00:00:00Z -o json
-  echo '{"cron": "@daily", "count": 2}' | python -m sundial_core slots --stdin
+  echo '{"cron": "@daily", "count": 2}' | python -m sundial_clock slots --stdin
 
 With --stdin each line is a JSON object with the keys cron, fields, interval, anchor, at, zone, after, count,
 dst, name, startsAt and endsAt, and is answered at once with one line: {"slots": [...]} or {"error": "..."}.
@@ -38,7 +43,7 @@ _INSTANT_OPTIONS = {
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the command's options."""
-    parser = argparse.ArgumentParser(prog="python -m sundial_core", description="The clock of Sundial.")
+    parser = argparse.ArgumentParser(prog="python -m sundial_clock", description="The clock of Sundial.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     slots = commands.add_parser(
         "slots",

@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-from sundial_core.schedule_error import ScheduleError, quoted
+from sundial_clock.errors import ScheduleError, quoted
 
 FIRST_YEAR = 1800
 LAST_YEAR = 9990
