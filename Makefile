@@ -4,7 +4,7 @@ CLUSTER ?= auto
 BENCH_EXECUTIONS ?= 10000000
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills mutants clean
+.PHONY: help demo test unit model cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills mutants walk clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -13,11 +13,14 @@ demo: setup programs ## Show ScheduledJobs running in a throw-away cluster (CLUS
 	$(PY) -m sundial_demo --cluster $(CLUSTER)
 
 test: setup programs ## Run all tests (first run: up to 45 minutes, it builds Kubernetes; later ones: about 18)
-	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/database tests/cluster
+	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/model tests/database tests/cluster
 	$(PY) -m pytest tests/chaos tests/pods
 
-unit: .venv/installed ## Run the tests that need no cluster
+unit: .venv/installed ## Run the tests of seconds that need no cluster
 	$(PY) -m pytest -n 2 tests/unit
+
+model: .venv/installed ## Run the searches and simulations, which need no cluster but minutes
+	$(PY) -m pytest -n 2 tests/model
 
 cluster-tests: setup programs ## Run the tests that need a control plane
 	$(PY) -m pytest -n 3 --dist loadfile tests/cluster
@@ -42,11 +45,11 @@ contracts: .venv/installed ## Check that the layers are kept
 
 generate: .venv/installed ## Write the generated files again: crds/, docs/openapi.json
 	$(PY) -m sundial_core.crds
-	$(PY) -m sundial_api.documents
+	$(PY) -m sundial_api.openapi_file
 
 verify: .venv/installed ## Fail if a generated file or the lock is not what its source gives
 	$(PY) -m sundial_core.crds --check
-	$(PY) -m sundial_api.documents --check
+	$(PY) -m sundial_api.openapi_file --check
 	cp requirements.lock .venv/requirements.check && $(LOCK) -o .venv/requirements.check pyproject.toml && diff -u requirements.lock .venv/requirements.check
 
 check: lint types contracts verify ## Everything but the tests
@@ -56,28 +59,28 @@ lock: .venv/installed ## Pin the newest dependencies that pyproject.toml allows
 	$(LOCK) --upgrade -o requirements.lock pyproject.toml
 
 bench: setup programs ## Measure everything, print one JSON (about an hour; QUICK=1 tries it with tiny numbers)
-	PYTHONPATH=tests $(PY) tests/bench/bench.py $(if $(QUICK),--quick)
+	PYTHONPATH=tests $(PY) -m bench $(if $(QUICK),--quick)
 
 bench-burst: setup programs ## Measure 1,000 Jobs due at once: bare loop, Sundial, CronJob (about 35 minutes)
-	$(PY) tests/bench/burst.py
+	PYTHONPATH=tests $(PY) -m bench.burst
 
 bench-scale: setup programs ## Measure a restart with 10,000 ScheduledJobs, and idling (about 12 minutes)
-	$(PY) tests/bench/scale.py
+	PYTHONPATH=tests $(PY) -m bench.scale
 
 bench-rate: setup programs ## Measure lateness at 20 starts a second, and the rate that is too much (about 8 minutes)
-	$(PY) tests/bench/rate.py
+	PYTHONPATH=tests $(PY) -m bench.rate
 
 bench-writes: setup programs ## Count the writes of a successful run (about 4 minutes)
-	$(PY) tests/bench/writes.py
+	PYTHONPATH=tests $(PY) -m bench.writes
 
 bench-api: setup programs ## Measure the mirror, then the API's lists with 10 million executions (BENCH_EXECUTIONS=200000 is quick)
-	PYTHONPATH=tests $(PY) tests/bench/api.py --executions $(BENCH_EXECUTIONS)
+	PYTHONPATH=tests $(PY) -m bench.api --executions $(BENCH_EXECUTIONS)
 
 bench-mirror: setup programs ## Measure the mirror: first sync of 10,000 ScheduledJobs with 30,000 Jobs, lag (about 12 minutes)
-	$(PY) tests/bench/mirror.py
+	PYTHONPATH=tests $(PY) -m bench.mirror
 
 bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
-	$(PY) tests/bench/plan.py
+	PYTHONPATH=tests $(PY) -m bench.plan
 
 mirror-kills: setup programs ## Kill the mirror and its Postgres 50 times, then compare rows and cluster (5 minutes)
 	SUNDIAL_KILLS=50 SUNDIAL_OUTAGE_SECONDS=120 $(PY) -m pytest tests/cluster/test_mirror_faults.py
@@ -87,6 +90,9 @@ chaos: setup programs ## Kill, freeze, rob and cut off leaders, then check every
 
 mutants: .venv/installed ## Break each guard of tests/mutants/guards.toml in every small way: some test must notice (GUARDS=fence; 10 minutes)
 	PYTHONPATH=tests $(PY) -m mutants $(GUARDS)
+
+walk: setup programs ## Count the files that a due slot goes through, from the timer to the stored status (2 minutes)
+	PYTHONPATH=tests $(PY) -m walk
 
 setup: .venv/installed ## Make the virtual environment and install Debian's packages for a real node and Postgres
 	test "$$(id -u)" != 0 || $(PY) -m sundial_devcluster packages

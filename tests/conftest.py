@@ -1,14 +1,14 @@
-"""Rings are folders: unit needs nothing, cluster a control plane, database a Postgres, pods a real node."""
+"""Rings are folders: unit and model need nothing, cluster a control plane, database Postgres, pods a node."""
 
 import signal
 
 pytest_plugins = [
     "sundial_devcluster.pytest_plugin",
-    "operators",
-    "databases",
-    "mirrors",
-    "api_processes",
-    "api_callers",
+    "testkit.processes.operators",
+    "testkit.databases",
+    "testkit.processes.mirrors",
+    "testkit.processes.apis",
+    "testkit.api_callers",
 ]
 
 

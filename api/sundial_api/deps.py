@@ -10,8 +10,8 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from sundial_api.access import Access, Action
-from sundial_api.auth import Authenticator, Caller
+from sundial_api.auth.access import Access, Action
+from sundial_api.auth.tokens import Authenticator, Caller
 from sundial_api.settings import Settings
 from sundial_kube.client import KubeClient
 from sundial_kube.resources import Resource

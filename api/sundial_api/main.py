@@ -15,18 +15,20 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from sundial_api.access import Access, ClusterRoles, Everything
-from sundial_api.auth import Anonymous, Authenticator, ClusterTokens, Provider, ProviderTokens
-from sundial_api.changes.endpoints import router as changes
-from sundial_api.changes.newest import Newest
+from sundial_api.auth.access import Access, ClusterRoles, Everything
+from sundial_api.auth.cluster_tokens import ClusterTokens
+from sundial_api.auth.middleware import Gate
+from sundial_api.auth.oidc_tokens import Provider, ProviderTokens
+from sundial_api.auth.tokens import Anonymous, Authenticator
 from sundial_api.db.engine import build_engine
 from sundial_api.deps import Parts
-from sundial_api.documents import install_document, name_operation
-from sundial_api.errors import document_errors, install_handlers
+from sundial_api.events.endpoints import router as changes
+from sundial_api.events.latest import Newest
 from sundial_api.executions.endpoints import router as executions
-from sundial_api.gate import Gate
 from sundial_api.health import Stopwatch
 from sundial_api.health import router as health
+from sundial_api.http.errors import document_errors, install_handlers
+from sundial_api.http.openapi import install_document, name_operation
 from sundial_api.jobs.endpoints import previews
 from sundial_api.jobs.endpoints import router as jobs
 from sundial_api.mirror.mirror import Mirror
@@ -36,9 +38,9 @@ from sundial_api.settings import AuthMode, Settings
 from sundial_api.status.endpoints import router as status
 from sundial_api.task_functions.endpoints import router as task_functions
 from sundial_kube.client import KubeClient
-from sundial_kube.environment import describe_settings, explain_unusable
 from sundial_kube.login import load_configuration
 from sundial_kube.logs import configure_logs
+from sundial_kube.settings_help import describe_settings, explain_unusable
 
 log = structlog.get_logger()
 

@@ -36,7 +36,7 @@ _POSITIONS = ("1st", "2nd", "3rd", "4th", "5th")
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class NamedField:
     """One of APScheduler's fields: its bounds, what it is below the smallest field given, an example."""
 
     name: str
@@ -51,16 +51,16 @@ class Field:
         return ScheduleError(f"{FIELD}.{self.name}", f"{self.name} {quoted(text)} {advice}")
 
 
-DAY = Field("day", 1, 31, "1", "1, 1,15, last, last fri or 1st mon")
+DAY = NamedField("day", 1, 31, "1", "1, 1,15, last, last fri or 1st mon")
 FIELDS = (
-    Field("year", 1970, 9999, "*", "2027 or 2027-2030"),
-    Field("month", 1, 12, "1", "1, jan or jan-jun", _MONTHS),
+    NamedField("year", 1970, 9999, "*", "2027 or 2027-2030"),
+    NamedField("month", 1, 12, "1", "1, jan or jan-jun", _MONTHS),
     DAY,
-    Field("week", 1, 53, "*", "1, */2 or 10-20"),
-    Field("dayOfWeek", 0, 6, "*", "mon-fri, sat,sun or 0 (Monday)", _WEEKDAYS),
-    Field("hour", 0, 23, "0", "9, */2 or 9-17"),
-    Field("minute", 0, 59, "0", "0, */15 or 5-10"),
-    Field("second", 0, 59, "0", "0, */10 or 15,45"),
+    NamedField("week", 1, 53, "*", "1, */2 or 10-20"),
+    NamedField("dayOfWeek", 0, 6, "*", "mon-fri, sat,sun or 0 (Monday)", _WEEKDAYS),
+    NamedField("hour", 0, 23, "0", "9, */2 or 9-17"),
+    NamedField("minute", 0, 59, "0", "0, */15 or 5-10"),
+    NamedField("second", 0, 59, "0", "0, */10 or 15,45"),
 )
 
 _KEYS = {"day_of_week": "dayOfWeek"}  # where a field of CronFields is called otherwise
@@ -72,7 +72,7 @@ _POSITION = re.compile(r"(?P<position>1st|2nd|3rd|4th|5th|last) +(?P<weekday>[a-
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class NamedFieldReading:
     """One field's values; `is_all` when nothing is restricted."""
 
     numbers: frozenset[int]
@@ -93,7 +93,7 @@ def parse_cron_fields(fields: CronFields) -> Expression:
     return Expression(WallClock(TimesOfDay(hour, minute, second), _build_days(readings)), stepped)
 
 
-def _build_days(readings: dict[str, Reading]) -> DayRule:
+def _build_days(readings: dict[str, NamedFieldReading]) -> DayRule:
     return DayRule(
         dates=readings["day"].day_set(),
         weekdays=readings["dayOfWeek"].day_set(),
@@ -121,30 +121,30 @@ def _fill_defaults(fields: CronFields) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _read_field(field: Field, written: str) -> Reading:
+def _read_field(field: NamedField, written: str) -> NamedFieldReading:
     if len(written) > LONGEST_FIELD:
         raise field.error(written, f"is {len(written)} characters long; write at most {LONGEST_FIELD}.")
     parts = [_read_item(field, item) for item in re.split(" *, *", written.lower())]
     numbers = frozenset().union(*(part.numbers for part in parts))
-    return Reading(
+    return NamedFieldReading(
         numbers, tuple(pick for part in parts for pick in part.picks), any(part.is_all for part in parts)
     )
 
 
-def _read_item(field: Field, item: str) -> Reading:
+def _read_item(field: NamedField, item: str) -> NamedFieldReading:
     if (match := _ALL.fullmatch(item)) is not None:
         values = _stepped(field, item, range(field.low, field.high + 1), match["step"])
-        return Reading(frozenset(values), is_all=values.step == 1)
+        return NamedFieldReading(frozenset(values), is_all=values.step == 1)
     if (match := _RANGE.fullmatch(item)) is not None:
-        return Reading(frozenset(_read_range(field, item, match)))
+        return NamedFieldReading(frozenset(_read_range(field, item, match)))
     if field is DAY:
-        return Reading(frozenset(), (_read_day_pick(item),))
+        return NamedFieldReading(frozenset(), (_read_day_pick(item),))
     if field.names and (match := _NAMES.fullmatch(item)) is not None:
-        return Reading(frozenset(_read_names(field, item, match)))
+        return NamedFieldReading(frozenset(_read_names(field, item, match)))
     raise field.error(item, f"is not understood; write something like {field.example}.")
 
 
-def _read_range(field: Field, item: str, match: re.Match[str]) -> range:
+def _read_range(field: NamedField, item: str, match: re.Match[str]) -> range:
     low = int(match["low"])
     high = int(match["high"]) if match["high"] else (field.high if match["step"] else low)
     if low < field.low or max(low, high) > field.high:
@@ -152,7 +152,7 @@ def _read_range(field: Field, item: str, match: re.Match[str]) -> range:
     return _stepped(field, item, _growing(field, item, low, high), match["step"])
 
 
-def _read_names(field: Field, item: str, match: re.Match[str]) -> range:
+def _read_names(field: NamedField, item: str, match: re.Match[str]) -> range:
     names = [name for name in (match["low"], match["high"]) if name]
     unknown = next((name for name in names if name not in field.names), None)
     if unknown is not None:
@@ -161,13 +161,13 @@ def _read_names(field: Field, item: str, match: re.Match[str]) -> range:
     return _growing(field, item, numbers[0], numbers[-1])
 
 
-def _growing(field: Field, item: str, low: int, high: int) -> range:
+def _growing(field: NamedField, item: str, low: int, high: int) -> range:
     if low > high:
         raise field.error(item, "runs backwards; write it as two parts separated by a comma.")
     return range(low, high + 1)
 
 
-def _stepped(field: Field, item: str, values: range, step: str | None) -> range:
+def _stepped(field: NamedField, item: str, values: range, step: str | None) -> range:
     """Apply a step; APScheduler refuses one that is wider than its range, and so do we."""
     if step is None:
         return values

@@ -1,4 +1,4 @@
-"""Instants as RFC 3339 text and back: what Kubernetes writes and what Sundial writes."""
+"""Instants as RFC 3339 text and back, their bounds, and their resolution."""
 
 from __future__ import annotations
 

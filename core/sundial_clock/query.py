@@ -1,4 +1,4 @@
-"""One question to the clock as JSON keys or options give it, checked; the answer is in `slots_command`."""
+"""One question to the clock as JSON keys or options give it, checked; the answer is in `answers`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _INSTANT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SlotQuery:
     """A schedule and the slots of it that are wanted; an interval without anchor counts from `after`."""
 
     schedule: Schedule
@@ -41,7 +41,7 @@ class Request:
     count: int
 
 
-def parse_request(keys: Mapping[str, Any], now: datetime) -> Request:
+def parse_query(keys: Mapping[str, Any], now: datetime) -> SlotQuery:
     """Read a question; null means absent and unknown keys are ignored. Raises ScheduleError."""
     given = {key: value for key, value in keys.items() if value is not None}
     mistaken = next((key for key in given if key in _MISTAKEN), None)
@@ -51,7 +51,7 @@ def parse_request(keys: Mapping[str, Any], now: datetime) -> Request:
         raise ScheduleError("schedule", "exactly one of cron, fields, interval and at must be set")
     after = _parse_instant(given, "after") or now
     name = _parse_text(given, "name") or DEFAULT_NAME
-    return Request(_parse_schedule(given), name, after, _parse_count(given))
+    return SlotQuery(_parse_schedule(given), name, after, _parse_count(given))
 
 
 def _parse_schedule(given: Mapping[str, Any]) -> Schedule:

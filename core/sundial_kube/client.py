@@ -16,7 +16,7 @@ import orjson
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
-from sundial_core.model import JsonObject
+from sundial_core.resources.raw import JsonObject
 from sundial_kube.errors import ApiError, ApiUnreachable, parse_error
 from sundial_kube.nested_json import parse_nested
 from sundial_kube.resources import Resource

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import orjson
 
-from sundial_core.foreign_text import redact
+from sundial_core.resources.messages import redact
 
-TOO_OLD = 410
+GONE = 410
 
 
 class ApiError(Exception):

@@ -11,8 +11,8 @@ import sys
 
 import orjson
 
-from sundial_core.model import JsonObject
-from sundial_core.nesting import CUT_LEVELS, cut_off
+from sundial_core.resources.nesting import CUT_LEVELS, cut_off
+from sundial_core.resources.raw import JsonObject
 
 RECURSION_LIMIT = 25_000
 """Python's, enough for its own parser to read 10,000 levels; that takes less than 2 MiB of the stack's 8."""

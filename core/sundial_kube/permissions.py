@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sundial_core.model import JsonObject
+from sundial_core.resources.raw import JsonObject
 from sundial_kube.client import SELF_ACCESS_REVIEWS, KubeClient
 from sundial_kube.resources import Resource
 

@@ -13,9 +13,9 @@ from typing import Protocol
 
 import structlog
 
-from sundial_core.model import JsonObject
+from sundial_core.resources.raw import JsonObject
 from sundial_kube.client import KubeClient, parse_json
-from sundial_kube.errors import TOO_OLD, ApiError, ApiUnreachable
+from sundial_kube.errors import GONE, ApiError, ApiUnreachable
 from sundial_kube.resources import Resource
 
 log = structlog.get_logger()
@@ -43,11 +43,11 @@ class Sink(Protocol):
         """Take the UIDs of a complete list, consistent at that version."""
 
 
-class WentBack(Exception):
+class ClusterRestored(Exception):
     """The cluster was restored from an older state: what is known of it is of a future that never comes."""
 
 
-class Expired(Exception):
+class WatchExpired(Exception):
     """The watch's resourceVersion is too old: list again."""
 
 
@@ -87,7 +87,7 @@ class Reflector:
             began_at, is_trouble = time.monotonic(), False
             try:
                 await self._follow()
-            except Expired:
+            except WatchExpired:
                 self._resource_version = None
             except (ApiError, ApiUnreachable) as error:
                 log.warning("watch interrupted", resource=self._resource.plural, error=str(error))
@@ -118,7 +118,7 @@ class Reflector:
         known = self._newest
         try:
             listed = await self._list_stream()
-        except Expired as error:
+        except WatchExpired as error:
             raise ApiUnreachable(f"the list of {self._resource.plural} has expired") from error
         except ApiError as error:
             if not _is_watch_list_refusal(error):
@@ -143,7 +143,7 @@ class Reflector:
         After a restore a watch from the future is silent for ever.
         """
         if int(listed) < known:
-            raise WentBack(f"{self._resource.plural}: the cluster was restored from an older state")
+            raise ClusterRestored(f"{self._resource.plural}: the cluster was restored from an older state")
 
     def _note(self, resource_version: str) -> None:
         self._resource_version = resource_version
@@ -203,8 +203,8 @@ async def _events(lines: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, JsonO
         event = parse_json(line, "watch")
         item: JsonObject = event["object"]
         if event["type"] == "ERROR":
-            if item.get("code") == TOO_OLD:
-                raise Expired
+            if item.get("code") == GONE:
+                raise WatchExpired
             raise ApiError(int(item.get("code", 0)), str(item.get("reason")), str(item.get("message")))
         yield event["type"], item
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sundial_core.model import JsonObject
+from sundial_core.resources.raw import JsonObject
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError
 from sundial_kube.resources import Resource

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
-from sundial_core.model import JsonObject
+from sundial_core.resources.raw import JsonObject
 
 
 class Versioned(Protocol):

@@ -14,13 +14,13 @@ import kopf
 import structlog
 from pydantic import ValidationError
 
-from sundial_kube.environment import describe_settings, explain_unusable
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import LoginError
 from sundial_kube.logs import configure_logs
 from sundial_kube.nested_json import allow_deep_json
-from sundial_operator.handlers import register_handlers
-from sundial_operator.runtime import Runtime, StartError
+from sundial_kube.settings_help import describe_settings, explain_unusable
+from sundial_operator.inputs.kopf_handlers import register_handlers
+from sundial_operator.replica import Runtime, StartError
 from sundial_operator.settings import Settings
 
 log = structlog.get_logger()

@@ -7,8 +7,8 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sundial_core.leases import Timing
-from sundial_core.names import build_installation
+from sundial_core.coordination.leases import Timing
+from sundial_core.resources.names import build_installation
 from sundial_kube.logs import LogFormat
 
 

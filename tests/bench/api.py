@@ -9,10 +9,15 @@ import argparse
 import asyncio
 from dataclasses import dataclass, field
 
-import api_reads
-import mirror
-from api_reads import ReadSize
-from bench_command import Report, add_output, explain_ends, open_show, print_report
+from bench import api_reads, mirror
+from bench.api_reads import ReadSize
+from bench.harness.command import (
+    Report,
+    add_output,
+    explain_ends,
+    open_show,
+    print_report,
+)
 
 
 @dataclass(frozen=True)

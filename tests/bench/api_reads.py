@@ -17,15 +17,15 @@ from typing import Any
 
 import httpx
 import psycopg
-from apis import build_parts
-from bench_command import Report, Show
-from generated import TABLE, generate, job_id
+from bench.harness.command import Report, Show
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
+from testkit.api_apps import build_parts
+from testkit.bulk_rows import TABLE, generate, job_id
 
 from sundial_api.db.engine import read_url
+from sundial_api.http.paging import DEEPEST_OFFSET
 from sundial_api.main import PREFIX
-from sundial_api.paging import DEEPEST_OFFSET
 
 SEED = 20261123
 WARM_UP = 5

@@ -16,8 +16,8 @@ from typing import Any
 
 import aiohttp
 import orjson
-from bench_api import Access, open_session
-from burst_manifests import build_job, build_marked_job
+from bench.burst_manifests import build_job, build_marked_job
+from bench.harness.requests import Access, open_session
 
 CONCURRENCY = 16
 

@@ -17,8 +17,23 @@ from dataclasses import replace
 from typing import Any
 
 import aiohttp
-from bench_api import JOBS, Access, list_items, open_session
-from bench_arena import (
+from bench.burst_contestants import (
+    CONTESTANTS,
+    IN_ROUNDS,
+    Contestant,
+    Kind,
+    run_bare_loop,
+    set_up_schedules,
+)
+from bench.burst_figures import (
+    Outcome,
+    compare,
+    compare_rounds,
+    describe_outcome,
+    is_complete,
+)
+from bench.burst_sightings import Sightings, follow
+from bench.harness.arena import (
     RAISED_FLAGS,
     Foreseen,
     clear,
@@ -28,19 +43,20 @@ from bench_arena import (
     set_manager_flags,
     wait_quiet,
 )
-from bench_cluster import NAMESPACE, describe_machine, find_operator_log, open_cluster
-from bench_command import add_output, explain_ends, print_report
-from bench_operator import run_operator
-from burst_contestants import (
-    CONTESTANTS,
-    IN_ROUNDS,
-    Contestant,
-    Kind,
-    run_bare_loop,
-    set_up_schedules,
+from bench.harness.clusters import (
+    NAMESPACE,
+    describe_machine,
+    find_operator_log,
+    open_cluster,
 )
-from burst_figures import Outcome, compare, compare_rounds, describe_outcome, is_complete
-from burst_sightings import Sightings, follow
+from bench.harness.command import add_output, explain_ends, print_report
+from bench.harness.operators import run_operator
+from bench.harness.requests import (
+    JOBS,
+    Access,
+    list_items,
+    open_session,
+)
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

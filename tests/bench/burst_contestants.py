@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,17 @@ from enum import StrEnum
 from pathlib import Path
 
 import aiohttp
-from bench_api import CRON_JOBS, SCHEDULED_JOBS, Access, create_all, list_items
-from bench_arena import RAISED_FLAGS, Foreseen
-from burst_manifests import build_cron_job, build_scheduled_job
+from bench.burst_manifests import build_cron_job, build_scheduled_job
+from bench.harness.arena import RAISED_FLAGS, Foreseen
+from bench.harness.requests import (
+    CRON_JOBS,
+    SCHEDULED_JOBS,
+    Access,
+    create_all,
+    list_items,
+)
 
-BARE_LOOP = Path(__file__).with_name("bare_loop.py")
+TESTS = Path(__file__).parents[1]
 FIXED_LEAD = timedelta(seconds=10)
 LEAD_PER_JOB = timedelta(seconds=0.035)
 """How long before the due minute the set-up begins: creating, planning, and a pause."""
@@ -59,7 +66,9 @@ async def run_bare_loop(access: Access, ns: str, jobs: int, *, is_marked: bool =
     """Run the bare loop as a process of its own; returns what it printed."""
     order = json.dumps({**access._asdict(), "namespace": ns, "jobs": jobs, "is_marked": is_marked})
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(BARE_LOOP), order, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "bench.bare_loop", order),
+        env=os.environ | {"PYTHONPATH": str(TESTS)},
+        stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await process.communicate()
     if process.returncode != 0:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from burst_sightings import Sightings
+from bench.burst_sightings import Sightings
 
 RATIOS = {
     "last_job: sundial / bare": ("last_job_seconds", "sundial", "bare"),

@@ -6,10 +6,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sundial_core.manifests import Attempt, Creator, Owner
-from sundial_core.manifests import build_job as build_attempt
-from sundial_core.names import build_run_id
-from sundial_core.runs import Trigger
+from sundial_core.resources.names import build_run_id
+from sundial_core.resources.phases import Trigger
+from sundial_core.runs.manifests import Attempt, Creator, Owner
+from sundial_core.runs.manifests import build_job as build_attempt
 
 POD = {
     "spec": {

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from bench_api import JOBS, PODS, watch
+from bench.harness.requests import JOBS, PODS, watch
 
 Take = Callable[[dict[str, Any], float], None]
 

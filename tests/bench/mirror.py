@@ -22,11 +22,35 @@ from typing import Any
 
 import aiohttp
 import orjson
-from bench_api import JOBS, SCHEDULED_JOBS, TASK_FUNCTIONS, create_all, list_items, open_session
-from bench_arena import find_access, open_namespace, read_cpu_seconds, read_memory_mb
-from bench_cluster import describe_machine, open_cluster
-from bench_command import Report, Show, add_output, explain_ends, open_show, print_report
-from scale_manifests import FUNCTIONS, build_finished_job, build_function, build_schedule
+from bench.harness.arena import (
+    find_access,
+    open_namespace,
+    read_cpu_seconds,
+    read_memory_mb,
+)
+from bench.harness.clusters import describe_machine, open_cluster
+from bench.harness.command import (
+    Report,
+    Show,
+    add_output,
+    explain_ends,
+    open_show,
+    print_report,
+)
+from bench.harness.requests import (
+    JOBS,
+    SCHEDULED_JOBS,
+    TASK_FUNCTIONS,
+    create_all,
+    list_items,
+    open_session,
+)
+from bench.scale_manifests import (
+    FUNCTIONS,
+    build_finished_job,
+    build_function,
+    build_schedule,
+)
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 

@@ -20,8 +20,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from bench_api import JOBS, SCHEDULED_JOBS, create_all, open_session, watch
-from bench_arena import (
+from bench.harness.arena import (
     RAISED_FLAGS,
     SERVERS,
     find_access,
@@ -30,11 +29,35 @@ from bench_arena import (
     read_servers_cpu,
     wait_quiet,
 )
-from bench_cluster import describe_machine, find_operator_log, install, open_cluster
-from bench_command import Report, Show, add_output, explain_ends, open_show, print_report
-from bench_operator import Operator, run_operator
-from rate_figures import Starts, describe_lateness, find_knee, is_past_knee
-from steady_manifests import build_steady_job
+from bench.harness.clusters import (
+    describe_machine,
+    find_operator_log,
+    install,
+    open_cluster,
+)
+from bench.harness.command import (
+    Report,
+    Show,
+    add_output,
+    explain_ends,
+    open_show,
+    print_report,
+)
+from bench.harness.operators import Operator, run_operator
+from bench.harness.requests import (
+    JOBS,
+    SCHEDULED_JOBS,
+    create_all,
+    open_session,
+    watch,
+)
+from bench.rate_figures import (
+    Starts,
+    describe_lateness,
+    find_knee,
+    is_past_knee,
+)
+from bench.steady_manifests import build_steady_job
 
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes
 from sundial_devcluster.polling import until_async

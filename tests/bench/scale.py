@@ -17,13 +17,39 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from bench_api import JOBS, SCHEDULED_JOBS, TASK_FUNCTIONS, create_all, list_items, open_session, send_all
-from bench_arena import find_access, open_namespace, read_busy_seconds, wait_quiet
-from bench_audit import read_writes, summarise
-from bench_cluster import describe_machine, find_audit_log, find_operator_log, install, open_audited_cluster
-from bench_command import Report, Show, add_output, explain_ends, open_show, print_report
-from bench_operator import Operator, run_operator
-from scale_manifests import (
+from bench.harness.arena import (
+    find_access,
+    open_namespace,
+    read_busy_seconds,
+    wait_quiet,
+)
+from bench.harness.audit import read_writes, summarise
+from bench.harness.clusters import (
+    describe_machine,
+    find_audit_log,
+    find_operator_log,
+    install,
+    open_audited_cluster,
+)
+from bench.harness.command import (
+    Report,
+    Show,
+    add_output,
+    explain_ends,
+    open_show,
+    print_report,
+)
+from bench.harness.operators import Operator, run_operator
+from bench.harness.requests import (
+    JOBS,
+    SCHEDULED_JOBS,
+    TASK_FUNCTIONS,
+    create_all,
+    list_items,
+    open_session,
+    send_all,
+)
+from bench.scale_manifests import (
     FUNCTIONS,
     build_finished_job,
     build_finished_status,

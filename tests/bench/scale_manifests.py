@@ -6,9 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sundial_clock.instants import format_instant
-from sundial_core import names
-from sundial_core.manifests import Attempt, Creator, Owner, build_job
-from sundial_core.runs import Trigger
+from sundial_core.resources import names
+from sundial_core.resources.phases import Trigger
+from sundial_core.runs.manifests import (
+    Attempt,
+    Creator,
+    Owner,
+    build_job,
+)
 
 FUNCTIONS = 50
 ZONES = ["UTC", "Africa/Cairo", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/Berlin"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from burst_manifests import POD
+from bench.burst_manifests import POD
 
 from sundial_clock.instants import format_instant
 

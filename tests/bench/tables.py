@@ -1,4 +1,4 @@
-"""Writes the tables of docs/benchmarks.md from a report: `python tests/bench/tables.py REPORT.json`.
+"""Writes the tables of docs/benchmarks.md: `PYTHONPATH=tests python -m bench.tables REPORT.json`.
 
 A table replaces what is between its marks, `<!-- name -->` and `<!-- /name -->`; the words around it stay.
 """

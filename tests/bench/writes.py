@@ -15,13 +15,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import aiohttp
-from bench_api import SCHEDULED_JOBS, create_all, list_items, open_session
-from bench_arena import RAISED_FLAGS, find_access, open_namespace
-from bench_audit import read_writes, summarise
-from bench_cluster import describe_machine, find_audit_log, find_operator_log, install, open_audited_cluster
-from bench_command import Report, Show, add_output, explain_ends, open_show, print_report
-from bench_operator import run_operator
-from steady_manifests import build_steady_job
+from bench.harness.arena import RAISED_FLAGS, find_access, open_namespace
+from bench.harness.audit import read_writes, summarise
+from bench.harness.clusters import (
+    describe_machine,
+    find_audit_log,
+    find_operator_log,
+    install,
+    open_audited_cluster,
+)
+from bench.harness.command import (
+    Report,
+    Show,
+    add_output,
+    explain_ends,
+    open_show,
+    print_report,
+)
+from bench.harness.operators import run_operator
+from bench.harness.requests import (
+    SCHEDULED_JOBS,
+    create_all,
+    list_items,
+    open_session,
+)
+from bench.steady_manifests import build_steady_job
 
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes
 

@@ -17,7 +17,7 @@ from chaos.proxies import Proxies
 from chaos.records import Record
 from chaos.workload import NAMESPACES, build_namespace, build_schedules
 
-from sundial_core.fence import build_fence
+from sundial_core.coordination.fence import build_fence
 from sundial_devcluster.cluster import Cluster, ClusterConfig, KubectlError, Nodes, start_cluster
 from sundial_devcluster.polling import until
 from sundial_devcluster.pytest_plugin import install_crds

@@ -17,7 +17,7 @@ from pathlib import Path
 from chaos.crew import read_utc_clock
 from chaos.faults import Scene
 from chaos.workload import REFUSED, REFUSING, WEBHOOK, build_refusal, build_slow
-from webhooks import SlowWebhook
+from testkit.processes.webhooks import SlowWebhook
 
 from sundial_devcluster.cluster import KubectlError
 from sundial_devcluster.polling import until

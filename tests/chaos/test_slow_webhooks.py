@@ -9,8 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from operators import JsonObject, Starter, Sundial, build_scheduled_job, build_template, slot_of
-from webhooks import LABEL, SlowWebhook, slow_down
+from testkit.processes.operators import (
+    JsonObject,
+    Starter,
+    Sundial,
+    build_scheduled_job,
+    build_template,
+    slot_of,
+)
+from testkit.processes.webhooks import LABEL, SlowWebhook, slow_down
 
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until

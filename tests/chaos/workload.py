@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from operators import JsonObject, build_scheduled_job, build_template
-from webhooks import LABEL as SLOW_LABEL
+from testkit.processes.operators import JsonObject, build_scheduled_job, build_template
+from testkit.processes.webhooks import LABEL as SLOW_LABEL
 
 STEADY, TIGHT, FLEETING, POISONED = "chaos-steady", "chaos-tight", "chaos-fleeting", "chaos-poisoned"
 """Left alone; given quotas; deleted and made again; full of objects that are wrong."""

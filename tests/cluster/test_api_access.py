@@ -10,8 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
-from api_processes import READER, WRITER, ApiProcess, make_function, make_user, run_api
-from databases import copy_database
+from testkit.databases import copy_database
+from testkit.processes.apis import (
+    READER,
+    WRITER,
+    ApiProcess,
+    make_function,
+    make_user,
+    run_api,
+)
 
 from sundial_api.permissions import list_needed
 from sundial_api.settings import AuthMode

@@ -14,7 +14,7 @@
 | Job types 1, 2, 3 | `test_every_form_of_schedule_comes_back_as_it_went_in` |
 | Task functions: reserved 1 for a template | `test_template_of_its_own_is_function_1` |
 | Who: UUIDs in annotations, null after kubectl | `test_edit_with_kubectl_is_nobodys`, test_api_access.py |
-| Execution status, instances, deleted jobs | tests/database, tests/unit/test_mirror_executions.py |
+| Execution status, instances, deleted jobs | tests/database, tests/unit/api/test_mirror_executions.py |
 | Edits are repeated three times | `test_edit_is_repeated_when_somebody_else_was_faster` |
 | Idempotency-Key, for 24 h | test_api_writes.py, `test_key_stands_for_24_hours` |
 | ETag moves with edits and not with runs | `test_tag_stays_while_runs_come_and_go` |
@@ -30,9 +30,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from api_callers import CONTAINER, Api
+from testkit.api_callers import CONTAINER, Api
 
-from sundial_api.jobs import writes
+from sundial_api.jobs import writer
 from sundial_clock.instants import format_instant
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
@@ -260,7 +260,7 @@ async def test_key_stands_for_24_hours(api: Api, monkeypatch: pytest.MonkeyPatch
     job = await api.create(headers={"Idempotency_Key": "k"}, maxInstances=2)
     path, body = path.format(id=job["id"]), api.body() if path == "/jobs" else None
     await api.ask("POST", path, body, 201 if body else 200, Idempotency_Key="k")
-    assert timedelta(hours=24) == writes.REPEAT_WITHIN
-    monkeypatch.setattr(writes, "REPEAT_WITHIN", timedelta(0))
+    assert timedelta(hours=24) == writer.REPEAT_WITHIN
+    monkeypatch.setattr(writer, "REPEAT_WITHIN", timedelta(0))
     assert "24 hours" in (await api.ask("POST", path, body, 409, Idempotency_Key="k"))["detail"]
     await api.ask("POST", path, body, 201 if body else 200, Idempotency_Key="l")

@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from api_processes import WRITER, ApiProcess, make_function, make_user
+from testkit.processes.apis import (
+    WRITER,
+    ApiProcess,
+    make_function,
+    make_user,
+)
 
 from sundial_devcluster.cluster import Cluster
 

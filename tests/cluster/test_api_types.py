@@ -12,14 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
-from apis import serve
-from rows import NOON, execution_row, instance_row
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from testkit.api_apps import serve
+from testkit.rows import NOON, execution_row, instance_row
 
 from sundial_api.db.tables import ScheduledJobExecution, SchedulerInstance
-from sundial_api.mirror.answers import take_answers
-from sundial_api.mirror.batches import Kind
+from sundial_api.mirror.projection.batches import Kind
+from sundial_api.mirror.storage.own_writes import take_answers
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.folders import locked
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api_callers import Api
+from testkit.api_callers import Api
 
 JsonObject = dict[str, Any]
 

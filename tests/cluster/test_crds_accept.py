@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sundial_core.crds.jobtemplate import reduce_template
+from sundial_core.crds.job_template import reduce_template
 from sundial_devcluster.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_stored_template_makes_a_job(cluster: Cluster, namespace: str) -> None:
 
 
 def test_template_schema_is_that_of_the_pinned_api_server(cluster: Cluster) -> None:
-    stored = ROOT / "core/sundial_core/crds/jobtemplate.schema.json"
+    stored = ROOT / "core/sundial_core/crds/job_template.schema.json"
     assert reduce_template(cluster.get_json("/openapi/v3/apis/batch/v1")) == json.loads(stored.read_text())
 
 

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
-from demos import Demo
+from testkit.processes.demos import Demo
 
 from sundial_devcluster.cluster import Cluster, stop_cluster
 

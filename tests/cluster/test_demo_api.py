@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from demos import Demo
+from testkit.processes.demos import Demo
 
 from sundial_devcluster.cluster import stop_cluster
 from sundial_devcluster.polling import until

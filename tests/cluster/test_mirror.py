@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mirrors import Comparison, MirrorProcess, Rows
-from operators import Starter, Sundial, build_scheduled_job
+from testkit.mirror_comparison import Comparison, Rows
+from testkit.processes.mirrors import MirrorProcess
+from testkit.processes.operators import Starter, Sundial, build_scheduled_job
 
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until

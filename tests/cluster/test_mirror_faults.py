@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mirrors import Comparison, MirrorProcess, Rows
-from operators import Starter, Sundial, build_scheduled_job
+from testkit.mirror_comparison import Comparison, Rows
+from testkit.processes.mirrors import MirrorProcess
+from testkit.processes.operators import Starter, Sundial, build_scheduled_job
 
 from sundial_api.db import migrations
 from sundial_api.db.engine import build_migration_engine

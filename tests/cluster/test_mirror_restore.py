@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from mirrors import Comparison, MirrorProcess, Rows
-from operators import build_scheduled_job
-from restores import copy_etcd, open_restorable
+from testkit.mirror_comparison import Comparison, Rows
+from testkit.processes.mirrors import MirrorProcess
+from testkit.processes.operators import build_scheduled_job
+from testkit.processes.restorable_clusters import copy_etcd, open_restorable
 
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from operators import JsonObject, Sundial, build_scheduled_job
+from testkit.processes.operators import JsonObject, Sundial, build_scheduled_job
 
-from sundial_core.manifests import Attempt, Creator, Owner, build_job
-from sundial_core.names import build_job_name, build_run_id
-from sundial_core.runs import Trigger
+from sundial_core.resources.names import build_job_name, build_run_id
+from sundial_core.resources.phases import Trigger
+from sundial_core.runs.manifests import (
+    Attempt,
+    Creator,
+    Owner,
+    build_job,
+)
 from sundial_devcluster.polling import until
 
 

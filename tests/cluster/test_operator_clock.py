@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from chaos.proxies import Proxies, Proxy
 from chaos.weather import CLEAR, Trouble, Weather
-from operators import Starter, Sundial, build_scheduled_job, slot_of
+from testkit.processes.operators import (
+    Starter,
+    Sundial,
+    build_scheduled_job,
+    slot_of,
+)
 
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until

@@ -5,7 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from operators import JsonObject, Sundial, build_scheduled_job, build_template, slot_of
+from testkit.processes.operators import (
+    JsonObject,
+    Sundial,
+    build_scheduled_job,
+    build_template,
+    slot_of,
+)
 
 from sundial_devcluster.polling import until
 

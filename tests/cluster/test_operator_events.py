@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from operators import Sundial, build_scheduled_job, build_template
+from testkit.processes.operators import Sundial, build_scheduled_job, build_template
 
 from sundial_devcluster.polling import until
 

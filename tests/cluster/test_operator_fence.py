@@ -6,9 +6,14 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from operators import JsonObject, Starter, Sundial, build_scheduled_job
+from testkit.processes.operators import (
+    JsonObject,
+    Starter,
+    Sundial,
+    build_scheduled_job,
+)
 
-from sundial_core.fence import build_fence, build_probe
+from sundial_core.coordination.fence import build_fence, build_probe
 from sundial_devcluster.cluster import Cluster, KubectlError
 from sundial_devcluster.polling import until
 

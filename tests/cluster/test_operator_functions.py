@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from operators import JsonObject, Sundial, build_scheduled_job
+from testkit.processes.operators import JsonObject, Sundial, build_scheduled_job
 
 from sundial_devcluster.polling import until
 

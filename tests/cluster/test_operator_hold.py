@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from operators import JsonObject, Starter, Sundial, build_scheduled_job
+from testkit.processes.operators import (
+    JsonObject,
+    Starter,
+    Sundial,
+    build_scheduled_job,
+)
 
 from sundial_devcluster.polling import until
 

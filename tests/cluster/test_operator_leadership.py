@@ -9,7 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from operators import Starter, Sundial, build_scheduled_job, slot_of
+from testkit.processes.operators import (
+    Starter,
+    Sundial,
+    build_scheduled_job,
+    slot_of,
+)
 
 from sundial_devcluster.polling import until
 

@@ -6,7 +6,7 @@ import json
 import signal
 
 import pytest
-from operators import JsonObject, Sundial, build_scheduled_job
+from testkit.processes.operators import JsonObject, Sundial, build_scheduled_job
 
 from sundial_devcluster.polling import until
 

@@ -7,7 +7,12 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from operators import JsonObject, Sundial, build_scheduled_job, slot_of
+from testkit.processes.operators import (
+    JsonObject,
+    Sundial,
+    build_scheduled_job,
+    slot_of,
+)
 
 from sundial_devcluster.polling import until
 

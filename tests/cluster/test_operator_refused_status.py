@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from operators import JsonObject, Sundial, build_scheduled_job, slot_of
+from testkit.processes.operators import (
+    JsonObject,
+    Sundial,
+    build_scheduled_job,
+    slot_of,
+)
 
-from sundial_core.backlog import MOST_STARTS
+from sundial_core.decision.backlog import MOST_STARTS
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
 

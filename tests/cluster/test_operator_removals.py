@@ -6,7 +6,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from operators import JsonObject, Starter, Sundial, build_scheduled_job, slot_of
+from testkit.processes.operators import (
+    JsonObject,
+    Starter,
+    Sundial,
+    build_scheduled_job,
+    slot_of,
+)
 
 from sundial_devcluster.polling import until
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from operators import Starter, build_scheduled_job
-from restores import copy_etcd, open_restorable
+from testkit.processes.operators import Starter, build_scheduled_job
+from testkit.processes.restorable_clusters import copy_etcd, open_restorable
 
 from sundial_devcluster.cluster import Cluster
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from operators import JsonObject, Sundial, build_scheduled_job, build_template
+from testkit.processes.operators import (
+    JsonObject,
+    Sundial,
+    build_scheduled_job,
+    build_template,
+)
 
 from sundial_devcluster.polling import until
 

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from operators import Sundial, build_scheduled_job, slot_of
+from testkit.processes.operators import Sundial, build_scheduled_job, slot_of
 
 from sundial_devcluster.polling import until
 

@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from operators import JsonObject, Starter, Sundial, build_scheduled_job, build_template
+from testkit.processes.operators import (
+    JsonObject,
+    Starter,
+    Sundial,
+    build_scheduled_job,
+    build_template,
+)
 
 from sundial_devcluster.polling import until
 

@@ -9,7 +9,14 @@ import json
 from functools import partial
 
 import pytest
-from user_edits import EDITOR, NAME, RECORDING, SCENARIOS, record, write_recording
+from testkit.user_edits import (
+    EDITOR,
+    NAME,
+    RECORDING,
+    SCENARIOS,
+    record,
+    write_recording,
+)
 
 from sundial_devcluster.cluster import Cluster
 

@@ -8,11 +8,19 @@ from typing import Any
 
 import httpx
 import pytest
-from apis import serve_reads
-from databases import copy_database
-from rows import NOON, execution_row, function_row, instance_row, job_row, numbered, running_row
 from sqlalchemy import create_engine, insert
 from sqlalchemy.pool import NullPool
+from testkit.api_apps import serve_reads
+from testkit.databases import copy_database
+from testkit.rows import (
+    NOON,
+    execution_row,
+    function_row,
+    instance_row,
+    job_row,
+    numbered,
+    running_row,
+)
 
 from sundial_api.db.engine import read_url
 from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, SchedulerInstance, TaskFunction

@@ -8,14 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
-from apis import build_parts, serve_reads
 from kubernetes.aio import client
-from rows import function_row, job_row, numbered
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
+from testkit.api_apps import build_parts, serve_reads
+from testkit.rows import function_row, job_row, numbered
 
-from sundial_api.access import Action, Everything
-from sundial_api.auth import Caller, ClusterTokens
+from sundial_api.auth.access import Action, Everything
+from sundial_api.auth.cluster_tokens import ClusterTokens
+from sundial_api.auth.tokens import Caller
 from sundial_api.db.tables import ScheduledJob, TaskFunction
 from sundial_api.main import PREFIX
 from sundial_kube.client import KubeClient

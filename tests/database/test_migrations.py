@@ -10,11 +10,18 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from rows import execution_row, function_row, instance_row, job_row, quarantine_row, slot_row
 from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 from sqlalchemy.pool import NullPool
+from testkit.rows import (
+    execution_row,
+    function_row,
+    instance_row,
+    job_row,
+    quarantine_row,
+    slot_row,
+)
 
-from sundial_api.db import bookkeeping, migrations, tables
+from sundial_api.db import migrations, mirror_tables, tables
 from sundial_api.db.__main__ import main
 from sundial_api.db.columns import VERSION_TABLE, Base
 from sundial_api.db.engine import build_migration_engine, read_url
@@ -27,8 +34,8 @@ ROWS: list[tuple[type[Base], dict[str, Any]]] = [
     (tables.ScheduledJobExecution, execution_row()),
     (tables.ScheduledJobSlot, slot_row()),
     (tables.SchedulerInstance, instance_row()),
-    (bookkeeping.QuarantinedObject, quarantine_row()),
-    (bookkeeping.TaskFunctionId, {"id": 2, "namespace": "default", "resource_name": "function-2"}),
+    (mirror_tables.QuarantinedObject, quarantine_row()),
+    (mirror_tables.TaskFunctionId, {"id": 2, "namespace": "default", "resource_name": "function-2"}),
 ]
 HEAD = migrations.newest_revision()
 WAITERS = text(
@@ -199,8 +206,8 @@ def test_a_missing_database_is_told_from_a_missing_server(empty_database: str, m
     [
         pytest.param(tables.SchedulerJobType.name, ["interval", "cron", "once"], id="job-types"),
         pytest.param(tables.TaskFunction.name, ["inline"], id="inline-function"),
-        pytest.param(bookkeeping.TaskFunctionId.resource_name, ["inline"], id="inline-id"),
-        pytest.param(bookkeeping.MirrorState.epoch, [1], id="mirror-state"),
+        pytest.param(mirror_tables.TaskFunctionId.resource_name, ["inline"], id="inline-id"),
+        pytest.param(mirror_tables.MirrorState.epoch, [1], id="mirror-state"),
     ],
 )
 def test_the_seeds_are_there(fresh_database: str, column: Any, rows: list[Any]) -> None:

@@ -6,12 +6,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from rows import NOON, execution_row, function_row, job_row, numbered, running_row, slot_row
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+from testkit.rows import (
+    NOON,
+    execution_row,
+    function_row,
+    job_row,
+    numbered,
+    running_row,
+    slot_row,
+)
 
-from sundial_api.db.bookkeeping import MirrorState, TaskFunctionId
 from sundial_api.db.columns import OPEN_ENDED, Base
+from sundial_api.db.mirror_tables import MirrorState, TaskFunctionId
 from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot, TaskFunction
 
 Job, Execution, Slot = ScheduledJob, ScheduledJobExecution, ScheduledJobSlot

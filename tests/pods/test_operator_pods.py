@@ -6,7 +6,14 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from operators import JsonObject, Starter, Sundial, build_scheduled_job, build_template, slot_of
+from testkit.processes.operators import (
+    JsonObject,
+    Starter,
+    Sundial,
+    build_scheduled_job,
+    build_template,
+    slot_of,
+)
 
 from sundial_devcluster.polling import until
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sundial_api.db import migrations
 from sundial_api.db.engine import UnusableUrl, build_migration_engine
 from sundial_api.settings import DatabaseSettings
-from sundial_kube.environment import describe_settings, explain_unusable
+from sundial_kube.settings_help import describe_settings, explain_unusable
 
 SETTINGS = (
     "database_url",

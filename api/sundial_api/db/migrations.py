@@ -17,10 +17,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from sundial_api.db import bookkeeping, tables
+from sundial_api.db import mirror_tables, tables
 from sundial_api.db.columns import VERSION_TABLE, Base
 
-__all__ = ["bookkeeping", "tables"]
+__all__ = ["mirror_tables", "tables"]
 
 ADVISORY_LOCK = 0x53_75_6E_64_69_61_6C  # "Sundial"
 RETRY_SECONDS = 0.2

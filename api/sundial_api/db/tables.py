@@ -2,7 +2,7 @@
 
 No foreign keys join them: a watch brings objects in any order, and references may dangle. A row is written
 only when (epoch, resource_version) rises; `deleted_at` is its tombstone. What the mirror keeps for itself is
-in bookkeeping.py.
+in mirror_tables.py.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from sundial_api.deps import Asking, Connection, Running
-from sundial_api.errors import document_errors
 from sundial_api.executions import service
+from sundial_api.executions.cancel import RunCanceller
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import (
     ExecutionQuery,
@@ -17,8 +17,8 @@ from sundial_api.executions.schemas import (
     ScheduledJobExecutionListResponse,
     ScheduledJobExecutionRead,
 )
-from sundial_api.jobs.triggers import RunStarter
-from sundial_api.paging import describe_page, document_page
+from sundial_api.http.errors import document_errors
+from sundial_api.http.paging import describe_page, document_page
 from sundial_kube.resources import SCHEDULED_JOBS
 
 router = APIRouter(tags=["executions"])
@@ -49,4 +49,4 @@ async def get_execution(
 @router.post("/executions/{execution_id}/cancel", responses=document_errors(404, 409))
 async def cancel_execution(execution_id: UUID, parts: Running, visitor: Asking) -> ScheduledJobExecutionRead:
     """End a run: its Pods are stopped, and it ends as failed."""
-    return await RunStarter(parts, visitor).cancel(execution_id)
+    return await RunCanceller(parts, visitor).cancel(execution_id)

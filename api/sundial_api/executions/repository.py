@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.db.bookkeeping import ExecutionCount
-from sundial_api.db.rows import fetch_all, fetch_first
+from sundial_api.db.fetch import fetch_all, fetch_first
+from sundial_api.db.mirror_tables import ExecutionCount
 from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot
-from sundial_api.paging import Page, Position
+from sundial_api.http.paging import Page, Position
 
 EXECUTIONS = ScheduledJobExecution.__table__
 COUNTS = ExecutionCount.__table__

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from sundial_api.paging import CursorQuery, NamespaceName
-from sundial_api.wire import Instant, WireModel
-from sundial_core.model import JsonObject
+from sundial_api.http.paging import CursorQuery, NamespaceName
+from sundial_api.http.wire import Instant, WireModel
+from sundial_core.resources.raw import JsonObject
 
 
 class ExecutionStatus(StrEnum):

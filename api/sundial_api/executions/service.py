@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.errors import Problem
 from sundial_api.executions import repository
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import (
@@ -17,7 +16,14 @@ from sundial_api.executions.schemas import (
     SlotListResponse,
     SlotRead,
 )
-from sundial_api.paging import Page, Position, check_depth, read_cursor, write_cursor
+from sundial_api.http.errors import Problem
+from sundial_api.http.paging import (
+    Page,
+    Position,
+    check_depth,
+    read_cursor,
+    write_cursor,
+)
 
 
 async def list_executions(

@@ -12,18 +12,18 @@ from pydantic.alias_generators import to_camel
 from sqlalchemy import RowMapping
 
 from sundial_api.db.tables import INLINE_FUNCTION
-from sundial_api.errors import Invalid, Invalids
-from sundial_api.jobs import manifests
-from sundial_api.jobs.schemas import JobLimits, ScheduledJobCreate, ScheduledJobUpdate
-from sundial_api.schedule_config import (
+from sundial_api.http.errors import Invalid, Invalids
+from sundial_api.http.schedule_config import (
     ConfigError,
     check_schedule,
     parse_schedule_config,
     show_schedule_config,
 )
+from sundial_api.jobs import manifests
+from sundial_api.jobs.schemas import JobLimits, ScheduledJobCreate, ScheduledJobUpdate
 from sundial_clock.schedule import CompiledSchedule
-from sundial_core.model import JsonObject
-from sundial_core.plans import LONGEST_ARGS_BYTES
+from sundial_core.resources.plans import LONGEST_ARGS_BYTES
+from sundial_core.resources.raw import JsonObject
 
 PLAIN = tuple(manifests.FIELDS)
 DEFAULTS: Mapping[str, Any] = {

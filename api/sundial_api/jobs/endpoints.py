@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Header, Query, Response
 
 from sundial_api.deps import Asking, Connection, Running
-from sundial_api.errors import document_errors
 from sundial_api.executions import service as executions
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import (
@@ -17,6 +16,8 @@ from sundial_api.executions.schemas import (
     ScheduledJobExecutionListResponse,
     SlotListResponse,
 )
+from sundial_api.http.errors import document_errors
+from sundial_api.http.paging import PageQuery, describe_page, document_page
 from sundial_api.jobs import service
 from sundial_api.jobs.previews import PreviewRequest, PreviewResponse, preview
 from sundial_api.jobs.repository import JobFilter
@@ -30,9 +31,8 @@ from sundial_api.jobs.schemas import (
     ScheduledJobTriggered,
     ScheduledJobUpdate,
 )
-from sundial_api.jobs.triggers import RunStarter
-from sundial_api.jobs.writes import JobWriter, WrittenJob
-from sundial_api.paging import PageQuery, describe_page, document_page
+from sundial_api.jobs.trigger import RunStarter
+from sundial_api.jobs.writer import JobWriter, WrittenJob
 from sundial_kube.resources import SCHEDULED_JOBS
 
 PAGE = document_page()

@@ -17,10 +17,10 @@ from uuid import UUID
 
 import jsonpatch
 
-from sundial_api.schedule_config import KINDS
+from sundial_api.http.schedule_config import KINDS
 from sundial_clock.instants import format_instant
-from sundial_core import names
-from sundial_core.model import JsonObject
+from sundial_core.resources import names
+from sundial_core.resources.raw import JsonObject
 from sundial_kube.resources import SCHEDULED_JOB_RUNS, SCHEDULED_JOBS
 
 CREATED_BY = "sundial.dev/created-by"

@@ -9,10 +9,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from sundial_api.http.wire import (
+    FreeJson,
+    Instant,
+    WireModel,
+    WireRequest,
+)
 from sundial_api.jobs import edits
 from sundial_api.jobs.schemas import TypeId, ZoneName
-from sundial_api.wire import FreeJson, Instant, WireModel, WireRequest
-from sundial_core.model import JsonObject
+from sundial_core.resources.raw import JsonObject
 
 SHORT = timedelta(seconds=60)
 

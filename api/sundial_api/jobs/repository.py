@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.db.rows import fetch_all, fetch_first
+from sundial_api.db.fetch import fetch_all, fetch_first
 from sundial_api.db.tables import ScheduledJob
-from sundial_api.paging import Page, Position
+from sundial_api.http.paging import Page, Position
 
 JOBS = ScheduledJob.__table__
 PAUSED = func.coalesce(JOBS.c.paused_until > func.now(), False)

@@ -8,9 +8,16 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
-from sundial_api.paging import CursorQuery, NamespaceName
+from sundial_api.http.paging import CursorQuery, NamespaceName
+from sundial_api.http.wire import (
+    PLAIN,
+    FreeJson,
+    Instant,
+    Text,
+    WireModel,
+    WireRequest,
+)
 from sundial_api.task_functions.schemas import SchedulerJobTypeRead, TaskFunctionRead
-from sundial_api.wire import PLAIN, FreeJson, Instant, Text, WireModel, WireRequest
 
 Name = Annotated[Text, Field(min_length=2, max_length=200)]
 Description = Annotated[Text, Field(max_length=1000)]

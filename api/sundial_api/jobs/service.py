@@ -9,10 +9,17 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.errors import Problem
 from sundial_api.executions import repository as executions
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
+from sundial_api.http.errors import Problem
+from sundial_api.http.paging import (
+    Page,
+    Position,
+    check_depth,
+    read_cursor,
+    write_cursor,
+)
 from sundial_api.jobs import repository
 from sundial_api.jobs.repository import JobFilter
 from sundial_api.jobs.schemas import (
@@ -21,7 +28,6 @@ from sundial_api.jobs.schemas import (
     ScheduledJobListResponse,
     ScheduledJobRead,
 )
-from sundial_api.paging import Page, Position, check_depth, read_cursor, write_cursor
 from sundial_api.task_functions import repository as functions
 from sundial_api.task_functions.schemas import SchedulerJobTypeRead, describe_function
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sundial_api.mirror.batches import (
+from sundial_api.mirror.projection.batches import (
     Absence,
     Kind,
     Reject,
@@ -20,10 +20,10 @@ from sundial_api.mirror.batches import (
     read_deleted,
     read_object,
 )
-from sundial_api.mirror.facts import Version
-from sundial_api.mirror.instances import is_member
-from sundial_core import names
-from sundial_core.model import JsonObject
+from sundial_api.mirror.projection.instances import is_member
+from sundial_api.mirror.projection.versions import Version
+from sundial_core.resources import names
+from sundial_core.resources.raw import JsonObject
 from sundial_kube.client import KubeClient
 from sundial_kube.reflector import Reflector
 from sundial_kube.resources import (

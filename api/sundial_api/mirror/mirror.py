@@ -19,7 +19,7 @@ from sundial_api.mirror.session import Role, Session
 from sundial_api.settings import DatabaseSettings
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
-from sundial_kube.reflector import WentBack
+from sundial_kube.reflector import ClusterRestored
 
 log = structlog.get_logger()
 
@@ -82,7 +82,7 @@ class Mirror:
             except TROUBLE as error:
                 log.warning("the mirror begins anew", error=type(error).__name__)
             except ExceptionGroup as group:
-                went_back, others = group.split(WentBack)
+                went_back, others = group.split(ClusterRestored)
                 if others is None:
                     log.warning("the mirror begins anew", error=repr(went_back))
                 else:

@@ -16,16 +16,23 @@ import structlog
 from sqlalchemy.exc import DataError, IntegrityError, InternalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.mirror import absences, store
-from sundial_api.mirror import statements as sql
-from sundial_api.mirror.batches import READ_ERRORS, Absence, Kind, Value, reject_value, sort_values
-from sundial_api.mirror.chores import Chores
 from sundial_api.mirror.feed import RESOURCES, Change, Cut, Feed, Scope, is_reject
-from sundial_api.mirror.freshness import FreshnessLease
+from sundial_api.mirror.lease import FreshnessLease
+from sundial_api.mirror.maintenance import Chores
 from sundial_api.mirror.metrics import MirrorMetrics
+from sundial_api.mirror.projection.batches import (
+    READ_ERRORS,
+    Absence,
+    Kind,
+    Value,
+    reject_value,
+    sort_values,
+)
+from sundial_api.mirror.storage import apply, tombstones
+from sundial_api.mirror.storage import statements as sql
 from sundial_api.settings import DatabaseSettings
-from sundial_core import names
-from sundial_core.conditions import Reason
+from sundial_core.resources import names
+from sundial_core.resources.reasons import Reason
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.resources import SCHEDULED_JOBS
@@ -140,7 +147,7 @@ class Session:
 
     async def _write_values(self, values: list[Value], released: list[str]) -> None:
         async with self._connection.begin():
-            written = await store.apply_batch(
+            written = await apply.apply_batch(
                 self._connection, sort_values(values, released), self._read_clock()
             )
         unknown = [row for row in written if row.reason == Reason.OUTCOME_UNKNOWN]
@@ -150,20 +157,20 @@ class Session:
         log.warning("the database refused an object", kind=change.key[0], uid=change.key[1])
         reject = reject_value(change.key, change.value, error)
         async with self._connection.begin():
-            await store.keep_rejects(self._connection, [reject], self._read_clock())
+            await apply.keep_rejects(self._connection, [reject], self._read_clock())
 
     async def _judge(self, absence: Absence) -> None:
         """Judge a complete list; once each kind had one, all that is known is written."""
         async with self._connection.begin():
-            missing = await absences.find_missing(self._connection, absence)
+            missing = await tombstones.find_missing(self._connection, absence)
         uids = missing.uids
-        if absences.needs_second_list(missing):
+        if tombstones.needs_second_list(missing):
             self._metrics.doubted_lists.inc()
             log.warning("a list names so few that another is asked for", kind=absence.kind, missing=len(uids))
             uids -= await self._list_again(absence.kind)
         if uids:
             async with self._connection.begin():
-                await absences.bury(self._connection, absence, uids, self._read_clock())
+                await tombstones.bury(self._connection, absence, uids, self._read_clock())
         self._unlisted.discard(absence.kind)
         if not self._unlisted and not self.synced.is_set():
             await self._note_synced()
@@ -178,7 +185,7 @@ class Session:
 
     async def _close_gaps(self) -> None:
         async with self._connection.begin():
-            self._metrics.gaps.inc(await store.close_gaps(self._connection))
+            self._metrics.gaps.inc(await apply.close_gaps(self._connection))
 
     async def _list_again(self, kind: Kind) -> frozenset[str]:
         """List a kind once more, consistently; returns the UIDs."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.db.rows import fetch_all
+from sundial_api.db.fetch import fetch_all
 from sundial_api.db.tables import SchedulerInstance
 
 INSTANCES = SchedulerInstance.__table__

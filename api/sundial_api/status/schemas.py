@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from sundial_api.http.paging import NamespaceName
+from sundial_api.http.wire import Instant, WireModel
 from sundial_api.jobs.schemas import ScheduledJobRead
-from sundial_api.paging import NamespaceName
-from sundial_api.wire import Instant, WireModel
 
 
 class StatusQuery(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from sundial_api.deps import Asking, Connection, Running
-from sundial_api.paging import describe_page, document_page
+from sundial_api.http.paging import describe_page, document_page
 from sundial_api.task_functions import repository
 from sundial_api.task_functions.repository import FunctionFilter
 from sundial_api.task_functions.schemas import (

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.db.bookkeeping import TaskFunctionId
-from sundial_api.db.rows import fetch_all, fetch_first
+from sundial_api.db.fetch import fetch_all, fetch_first
+from sundial_api.db.mirror_tables import TaskFunctionId
 from sundial_api.db.tables import INLINE_FUNCTION, SchedulerJobType, TaskFunction
-from sundial_api.paging import Page
+from sundial_api.http.paging import Page
 
 FUNCTIONS = TaskFunction.__table__
 IDS = TaskFunctionId.__table__

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import RowMapping
 
-from sundial_api.paging import NamespaceName, PageQuery
-from sundial_api.wire import Instant, WireModel
+from sundial_api.http.paging import NamespaceName, PageQuery
+from sundial_api.http.wire import Instant, WireModel
 
 
 class TaskFunctionQuery(PageQuery):

@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 from sundial_core.crds.definitions import KINDS, build_definition
-from sundial_core.crds.documents import build_document, compact_size
-from sundial_core.crds.jobtemplate import reduce_template
-from sundial_core.fields import JsonObject
+from sundial_core.crds.job_template import reduce_template
+from sundial_core.crds.yaml_files import build_document, compact_size
+from sundial_core.resources.raw import JsonObject
 
-TEMPLATE_FILE = Path(__file__).with_name("jobtemplate.schema.json")
+TEMPLATE_FILE = Path(__file__).with_name("job_template.schema.json")
 
 
 def main() -> int:

@@ -6,12 +6,17 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
-from sundial_core.cel import Rule, Scope, validations
-from sundial_core.crds.jobtemplate import narrow_template
+from sundial_core.crds.job_template import narrow_template
 from sundial_core.crds.structural import build_schema
-from sundial_core.fields import JsonObject
-from sundial_core.model import LeaderTermSpec, ScheduledJobRunSpec, ScheduledJobSpec, TaskFunctionSpec
-from sundial_core.status import ScheduledJobRunStatus, ScheduledJobStatus, TaskFunctionStatus
+from sundial_core.resources.cel import Rule, RuleScope, validations
+from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.specs import (
+    LeaderTermSpec,
+    ScheduledJobRunSpec,
+    ScheduledJobSpec,
+    TaskFunctionSpec,
+)
+from sundial_core.resources.statuses import ScheduledJobRunStatus, ScheduledJobStatus, TaskFunctionStatus
 
 GROUP = "sundial.dev"
 VERSION = "v1alpha1"
@@ -22,7 +27,7 @@ KIND_TEXT = "The kind of this object: {kind}."
 JOB_NAME = Rule(
     "size(self.metadata.name) <= 52 && !self.metadata.name.contains('.')",
     "metadata.name of a ScheduledJob must be at most 52 characters and without dots",
-    scope=Scope.CREATION,
+    scope=RuleScope.CREATION,
 )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from sundial_core.fields import JOB_TEMPLATE, JsonObject
+from sundial_core.resources.fields import JOB_TEMPLATE
+from sundial_core.resources.raw import JsonObject
 
 INT32_MAX = 2**31 - 1
 DROPPED = frozenset({"$defs", "title", "properties", "items", "additionalProperties"})

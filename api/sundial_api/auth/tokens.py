@@ -1,0 +1,62 @@
+"""Who is the caller? By mode: nobody is asked (loopback only), or a token of a provider or the cluster."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sundial_api.http.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the name and groups that the cluster's roles speak of, and a UUID for the records."""
+
+    name: str
+    uid: uuid.UUID
+    groups: tuple[str, ...] = ()
+    cluster_uid: str = ""
+    extra: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+class Authenticator(Protocol):
+    """Tells who is behind a token."""
+
+    async def identify(self, token: str | None, /) -> Caller:
+        """Identify a caller; raises Problem 401 where that fails, 503 where it cannot be found out."""
+
+
+class Anonymous:
+    """Takes everybody for one local user; only for an API that listens on loopback."""
+
+    async def identify(self, _token: str | None) -> Caller:
+        """Identify everybody."""
+        return Caller("local", uuid.uuid5(uuid.NAMESPACE_DNS, "local.sundial.dev"))
+
+
+def name_uuid(issuer: str, subject: str) -> uuid.UUID:
+    """Find the UUID of a user: the subject when it is one, else one made of issuer and subject."""
+    try:
+        return uuid.UUID(subject)
+    except ValueError:
+        return uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, issuer), subject)
+
+
+def read_token(header: str | None) -> str | None:
+    """Read the token from an Authorization header."""
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def required(token: str | None) -> str:
+    """Give the token; raises Problem 401 where there is none."""
+    if token is None:
+        raise refuse("a token is needed: Authorization: Bearer ...")
+    return token
+
+
+def refuse(detail: str) -> Problem:
+    """Build the 401 that says what is wrong with a token."""
+    return Problem(401, detail, WWW_Authenticate='Bearer realm="sundial"')

@@ -1,0 +1,1 @@
+"""What all endpoints share: JSON, pages, errors, the OpenAPI document."""

@@ -1,0 +1,1 @@
+"""From objects of the cluster to rows: pure."""

@@ -1,0 +1,187 @@
+"""What is written together: the newest state of up to some hundred objects, read into values.
+
+One object that cannot be read hurts only itself: it becomes a reject, with its JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from sundial_api.mirror.projection.instances import (
+    Instance,
+    Seat,
+    is_member,
+    read_instance,
+    read_seat,
+)
+from sundial_api.mirror.projection.run_facts import (
+    Asked,
+    Fact,
+    JobPart,
+    read_asked,
+    read_job,
+    read_pod,
+)
+from sundial_api.mirror.projection.sanitize import redact_json, trim
+from sundial_api.mirror.projection.scheduled_jobs import Schedule, read_schedule
+from sundial_api.mirror.projection.task_functions import Function, read_function
+from sundial_api.mirror.projection.versions import Version
+from sundial_core.resources.messages import redact
+from sundial_core.resources.raw import JsonObject
+
+READ_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading an object raises that is not of the expected form."""
+
+
+class Kind(StrEnum):
+    """The kinds of objects that are mirrored, in the order in which they are listed at the start."""
+
+    TASK_FUNCTION = "TaskFunction"
+    SCHEDULED_JOB = "ScheduledJob"
+    SCHEDULED_JOB_RUN = "ScheduledJobRun"
+    JOB = "Job"
+    POD = "Pod"
+    LEASE = "Lease"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An object that could not be read; `key` is its UID, else its name."""
+
+    kind: str
+    key: str
+    namespace: str | None
+    resource_name: str | None
+    resource_version: int
+    epoch: int
+    document: Any
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoneInstance:
+    """A member Lease that is not there any more."""
+
+    id: str
+
+
+Value = Function | Schedule | Fact | Instance | Seat | GoneInstance | Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What to write in one transaction; `readable` are the UIDs of objects that could be read again."""
+
+    functions: list[Function] = field(default_factory=list)
+    schedules: list[Schedule] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    instances: list[Instance] = field(default_factory=list)
+    seats: list[Seat] = field(default_factory=list)
+    gone_instances: list[GoneInstance] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    readable: list[str] = field(default_factory=list)
+
+
+def sort_values(values: Iterable[Value], readable: Iterable[str] = ()) -> Batch:
+    """Put values of all kinds into a batch."""
+    batch = Batch(readable=list(readable))
+    lists: dict[type[Any], list[Any]] = {
+        Function: batch.functions,
+        Schedule: batch.schedules,
+        Fact: batch.facts,
+        Instance: batch.instances,
+        Seat: batch.seats,
+        GoneInstance: batch.gone_instances,
+        Reject: batch.rejects,
+    }
+    for value in values:
+        lists[type(value)].append(value)
+    return batch
+
+
+_READERS: dict[Kind, Callable[[JsonObject, int], Value]] = {
+    Kind.TASK_FUNCTION: read_function,
+    Kind.SCHEDULED_JOB: read_schedule,
+    Kind.SCHEDULED_JOB_RUN: read_asked,
+    Kind.JOB: read_job,
+    Kind.POD: read_pod,
+}
+
+
+def read_object(kind: Kind, item: JsonObject, epoch: int) -> Value:
+    """Read an object that is there."""
+    try:
+        if kind is Kind.LEASE:
+            return read_instance(item, epoch) if is_member(item) else read_seat(item, epoch)
+        return _READERS[kind](item, epoch)
+    except READ_ERRORS as error:
+        return build_reject(kind, item, epoch, error)
+
+
+def read_deleted(kind: Kind, item: JsonObject, epoch: int) -> Value | None:
+    """Read the last state of an object that was deleted, or None where that says nothing."""
+    value = read_object(kind, item, epoch)
+    if isinstance(value, Reject):
+        return None
+    if isinstance(value, Function | Schedule):
+        return replace(value, is_gone=True)
+    if isinstance(value, Fact) and isinstance(value.part, JobPart | Asked):
+        return replace(value, part=replace(value.part, is_gone=True))
+    if isinstance(value, Instance):
+        return GoneInstance(value.id)
+    return replace(value, holder_id=None) if isinstance(value, Seat) else value
+
+
+def build_reject(kind: Kind, item: JsonObject, epoch: int, error: Exception) -> Reject:
+    """Build what is kept of an object that cannot be read."""
+    metadata = item.get("metadata")
+    known: JsonObject = metadata if isinstance(metadata, dict) else {}
+    ns, name = known.get("namespace"), known.get("name")
+    return Reject(
+        kind=kind.value,
+        key=str(known.get("uid") or f"{ns}/{name}"),
+        namespace=trim(ns, 63),
+        resource_name=trim(name, 253),
+        resource_version=read_version(known),
+        epoch=epoch,
+        document=redact_json(item),
+        error=redact(f"{type(error).__name__}: {error}"),
+    )
+
+
+def reject_value(key: tuple[Kind, str], value: Value, error: Exception) -> Reject:
+    """Build what is kept of an object whose values the database refuses."""
+    document = redact_json(orjson.loads(orjson.dumps(value, default=list)))
+    kind, uid = key
+    return Reject(
+        kind=kind.value,
+        key=uid,
+        namespace=None,
+        resource_name=None,
+        resource_version=0,
+        epoch=0,
+        document=document,
+        error=f"the database refused it: {type(error).__name__}",
+    )
+
+
+def read_version(metadata: JsonObject) -> int:
+    """Read a resourceVersion; one that is not a number is older than any."""
+    try:
+        return int(metadata.get("resourceVersion", 0))
+    except (TypeError, ValueError):
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A complete list of a kind, consistent at its version: what is older and not listed is gone."""
+
+    kind: Kind
+    version: Version
+    listed: frozenset[str]

@@ -1,0 +1,364 @@
+"""What becomes of a run when a fact about it comes? Merges facts in any order, and settles how it stands.
+
+Pure: equal facts give an equal row, whatever their order (docs/architecture.md, "How an execution
+stands").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sundial_api.mirror.projection.api_values import (
+    build_celery_task_id,
+    describe_error,
+    name_status,
+    name_trigger,
+)
+from sundial_api.mirror.projection.run_facts import (
+    Asked,
+    Fact,
+    Identity,
+    JobPart,
+    PodPart,
+    Told,
+)
+from sundial_api.mirror.projection.versions import OLDEST, Version
+from sundial_clock.instants import parse_instant
+from sundial_core.resources.phases import Phase
+from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.reasons import Reason
+from sundial_core.status.omitted import NOTHING, Omitted
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt as its Job and its Pod show it; either may come first."""
+
+    job: JobPart | None = None
+    pod: PodPart | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """All that is known of a run; attempts by number."""
+
+    identity: Identity
+    attempts: Mapping[int, Attempt] = field(default_factory=dict)
+    asked: Asked | None = None
+    told: Told | None = None
+
+    @property
+    def number(self) -> int:
+        """The number of the newest attempt, 0 while there is none."""
+        return max(self.attempts, default=0)
+
+    @property
+    def newest(self) -> Attempt:
+        """The newest attempt."""
+        return self.attempts.get(self.number, Attempt())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the ScheduledJob of a run says of it: which runs are active, and up to where it has decided.
+
+    `omitted` says of which active runs its list is silent, `horizon` how far back `recentSlots` tells of
+    every slot; none while it tells of all.
+    `is_known` is false while the mirror has not seen the object.
+    """
+
+    version: Version = OLDEST
+    cursor: str | None = None
+    active: frozenset[str] = frozenset()
+    omitted: Omitted = NOTHING
+    horizon: str | None = None
+    deleted_at: str | None = None
+    is_known: bool = True
+
+
+UNKNOWN_STANDING = Standing(is_known=False)
+
+
+def merge(known: Execution | None, fact: Fact) -> Execution:
+    """Take a fact; one that is older than what is known of its object changes nothing."""
+    execution = known or Execution(fact.identity)
+    part = fact.part
+    if isinstance(part, Asked):
+        is_newer = execution.asked is None or execution.asked.version < part.version
+        return replace(execution, asked=part) if is_newer else execution
+    if isinstance(part, Told):
+        return _merge_told(execution, part)
+    old = execution.attempts.get(fact.number, Attempt())
+    new = _merge_job(old, part) if isinstance(part, JobPart) else _merge_pod(old, part)
+    if new is old:
+        return execution
+    return replace(execution, attempts={**execution.attempts, fact.number: new})
+
+
+def _merge_told(execution: Execution, part: Told) -> Execution:
+    """Take what the status says; a recorded result never changes, unless the cluster was restored."""
+    old = execution.told
+    if old is not None and (old.version >= part.version or not _may_replace(old, part)):
+        return execution
+    return replace(execution, told=part)
+
+
+def _may_replace(old: Told, new: Told) -> bool:
+    is_same = replace(old, version=new.version) == new
+    return not is_same and (not old.result or new.version.epoch > old.version.epoch)
+
+
+def _merge_job(old: Attempt, part: JobPart) -> Attempt:
+    if old.job is not None and old.job.version >= part.version:
+        return old
+    return replace(old, job=part)
+
+
+def _merge_pod(old: Attempt, part: PodPart) -> Attempt:
+    """Take a Pod; of several Pods of a Job the one that failed is shown, else the one that got furthest."""
+    known = old.pod
+    if known is not None and known.uid == part.uid:
+        return old if known.version >= part.version else replace(old, pod=part)
+    if known is not None and (known.rank, part.uid) >= (part.rank, known.uid):
+        return old
+    return replace(old, pod=part)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run stands: `phase` is a result once it has ended."""
+
+    phase: Phase
+    reason: str = ""
+    message: str = ""
+    completed_at: str | None = None
+
+
+def settle(execution: Execution, standing: Standing) -> Outcome:
+    """Settle how a run stands: what the operator recorded goes before what its newest Job says."""
+    for said in (execution.told, execution.asked):
+        if said is not None and said.result:
+            return Outcome(Phase(said.result), said.reason, said.message, said.completed_at)
+    shown = _read_attempt(execution.newest)
+    has_ended = has_left(execution, standing)
+    if shown.phase.is_result and (has_ended or standing.deleted_at is not None):
+        return shown
+    if standing.deleted_at is not None or (not standing.is_known and _is_gone(execution)):
+        message = "cancelled: its job was deleted"
+        return Outcome(Phase.CANCELLED, "", message, standing.deleted_at)
+    if execution.asked is not None and execution.asked.is_gone and _never_started(execution):
+        message = "its ScheduledJobRun was deleted before it started"
+        return Outcome(Phase.CANCELLED, Reason.CANCELLED.value, message)
+    if has_ended and _is_gone(execution):
+        message = "its Job went before its outcome was seen"
+        return Outcome(Phase.FAILED, Reason.OUTCOME_UNKNOWN.value, message)
+    if shown.phase.is_result:
+        return Outcome(Phase.WAITING, shown.reason, shown.message)
+    return replace(shown, reason="", message="")
+
+
+def has_left(execution: Execution, standing: Standing) -> bool:
+    """Tell whether a run has left `status.active`, by a status that has told of it or is past it.
+
+    One that was just created is not told of yet: it has not left.
+    """
+    identity = execution.identity
+    if not standing.is_known or identity.run_id in standing.active or _is_omitted(execution, standing):
+        return False
+    if identity.trigger == "schedule" and identity.slot is not None:
+        if standing.cursor is None or _instant(standing.cursor) < _instant(identity.slot):
+            return False
+    elif execution.asked is not None and not execution.asked.is_gone:
+        return False
+    begin = identity.slot or find_start(execution)
+    is_past = standing.horizon is not None and _instant(begin) < _instant(standing.horizon)
+    is_gone = _is_gone(execution) and standing.version > _find_version(execution)
+    return execution.told is not None or is_past or is_gone
+
+
+def _is_omitted(execution: Execution, standing: Standing) -> bool:
+    """Tell whether a list that was cut short says nothing of a run: it may be active all the same.
+
+    A Job that is gone with its result tells that it has ended: else the Job would be there.
+    """
+    identity, job = execution.identity, execution.newest.job
+    if not standing.omitted.count or (job is not None and job.is_gone and Phase(job.phase).is_result):
+        return False
+    if identity.trigger != "schedule" or identity.slot is None:
+        return True
+    return standing.omitted.ranges.cover(parse_instant(identity.slot))
+
+
+def _find_version(execution: Execution) -> Version:
+    job = execution.newest.job
+    versions = [part.version for part in (job, execution.asked, execution.told) if part is not None]
+    return max(versions, default=OLDEST)
+
+
+def _is_gone(execution: Execution) -> bool:
+    """Tell whether nothing is left in the cluster from which its outcome could come."""
+    job = execution.newest.job
+    is_asked = execution.asked is not None and not execution.asked.is_gone
+    return not is_asked and (job is None or job.is_gone)
+
+
+def _never_started(execution: Execution) -> bool:
+    has_told = execution.told is not None
+    return not execution.attempts and not has_told and not (execution.asked and execution.asked.has_started)
+
+
+def _read_attempt(attempt: Attempt) -> Outcome:
+    """Read how an attempt stands: a container that runs shows sooner at the Pod, why it failed only there."""
+    job, pod = attempt.job, attempt.pod
+    if job is None:
+        return Outcome(Phase.RUNNING if pod is not None and pod.rank else Phase.PENDING)
+    phase = Phase(job.phase)
+    if phase is Phase.PENDING and pod is not None and pod.rank:
+        phase = Phase.RUNNING
+    if pod is not None and pod.rank == 3 and phase is Phase.FAILED and not job.has_own_reason:
+        return Outcome(phase, pod.reason, pod.message, job.completed_at)
+    return Outcome(phase, job.reason, job.message, job.completed_at)
+
+
+def find_start(execution: Execution) -> str:
+    """Find when a run began: with its first Job, until then when it was asked for."""
+    first = execution.attempts.get(1, Attempt()).job
+    told, asked = execution.told, execution.asked
+    jobs = [attempt.job.created_at for attempt in execution.attempts.values() if attempt.job]
+    pods = [a.pod.started_at for a in execution.attempts.values() if a.pod and a.pod.started_at]
+    candidates = (
+        first.created_at if first else None,
+        told.started_at if told else None,
+        asked.started_at if asked else None,
+        min(jobs, default=None),
+        asked.created_at if asked else None,
+        execution.identity.slot,
+        min(pods, default=None),
+    )
+    return next((instant for instant in candidates if instant), "1970-01-01T00:00:00Z")
+
+
+def _instant(text: str) -> str:
+    """Make instants of UTC comparable as text: with and without a fraction."""
+    return text.removesuffix("Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """A row of `scheduled_job_executions`, without what the database computes."""
+
+    id: str
+    job_id: str
+    namespace: str
+    celery_task_id: str | None
+    status: str
+    phase: str
+    reason: str | None
+    scheduled_for: str | None
+    started_at: str
+    completed_at: str | None
+    result: Any
+    error_message: str | None
+    error_traceback: str | None
+    triggered_by: str
+    triggered_by_user_id: str | None
+    requested_by: str | None
+    request_reason: str | None
+    run_name: str | None
+    scheduler_instance_id: str | None
+    attempt: int
+    attempts: list[JsonObject]
+    job_name: str | None
+    pod_name: str | None
+    node: str | None
+    exit_code: int | None
+    schedule_resource_version: int
+    run_resource_version: int
+    job_resource_version: int
+    pod_resource_version: int
+    epoch: int
+    sources: JsonObject
+
+
+def build_row(execution: Execution, standing: Standing) -> ExecutionRow:
+    """Build the row of a run as it stands."""
+    outcome, newest = settle(execution, standing), execution.newest
+    job, pod, asked, told = newest.job, newest.pod, execution.asked, execution.told
+    has_failed = outcome.phase.is_result and outcome.phase is not Phase.SUCCEEDED
+    text = (pod.error if pod and pod.error and has_failed else None) or outcome.message
+    identity = execution.identity
+    started_at = find_start(execution)
+    return ExecutionRow(
+        id=identity.run_id,
+        job_id=identity.job_id,
+        namespace=identity.namespace,
+        celery_task_id=build_celery_task_id(identity.run_id, execution.number),
+        status=name_status(outcome.phase),
+        phase=outcome.phase.value,
+        reason=outcome.reason or None,
+        scheduled_for=identity.slot,
+        started_at=started_at,
+        completed_at=max(outcome.completed_at, started_at) if outcome.completed_at else None,
+        result=pod.result if pod and outcome.phase.is_result else None,
+        error_message=describe_error(outcome.reason, text) if has_failed else None,
+        error_traceback=pod.traceback if pod and has_failed else None,
+        triggered_by=name_trigger(identity.trigger, asked.source if asked else None),
+        triggered_by_user_id=asked.user_id if asked else None,
+        requested_by=asked.requested_by if asked else None,
+        request_reason=asked.request_reason if asked else None,
+        run_name=asked.name if asked else None,
+        scheduler_instance_id=job.instance if job else None,
+        attempt=execution.number,
+        attempts=[{"attempt": n, **_dump(a)} for n, a in sorted(execution.attempts.items())],
+        job_name=job.name if job else None,
+        pod_name=pod.name if pod else None,
+        node=pod.node if pod else None,
+        exit_code=pod.exit_code if pod else None,
+        schedule_resource_version=told.version.number if told else 0,
+        run_resource_version=asked.version.number if asked else 0,
+        job_resource_version=job.version.number if job else 0,
+        pod_resource_version=pod.version.number if pod else 0,
+        epoch=max((p.version.epoch for p in (job, pod, asked, told) if p is not None), default=0),
+        sources=_dump_sources(execution),
+    )
+
+
+def _dump(attempt: Attempt) -> JsonObject:
+    return {"job": _dump_part(attempt.job), "pod": _dump_part(attempt.pod)}
+
+
+def _dump_part(part: JobPart | PodPart | Asked | Told | None) -> JsonObject | None:
+    if part is None:
+        return None
+    return {name: getattr(part, name) for name in part.__slots__} | {"version": list(part.version)}
+
+
+def _dump_sources(execution: Execution) -> JsonObject:
+    return {
+        "identity": {name: getattr(execution.identity, name) for name in Identity.__slots__},
+        "asked": _dump_part(execution.asked),
+        "told": _dump_part(execution.told),
+    }
+
+
+def load(sources: JsonObject, attempts: list[JsonObject]) -> Execution:
+    """Read back what a row was built from."""
+    asked, told = sources["asked"], sources["told"]
+    return Execution(
+        identity=Identity(**sources["identity"]),
+        attempts={
+            entry["attempt"]: Attempt(
+                JobPart(**_versioned(entry["job"])) if entry["job"] else None,
+                PodPart(**_versioned(entry["pod"])) if entry["pod"] else None,
+            )
+            for entry in attempts
+        },
+        asked=Asked(**_versioned(asked)) if asked else None,
+        told=Told(**_versioned(told)) if told else None,
+    )
+
+
+def _versioned(part: JsonObject) -> JsonObject:
+    return part | {"version": Version(*part["version"])}

@@ -1,0 +1,66 @@
+"""Which processes of the operator are there, and which one leads? Read from their Leases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sundial_api.mirror.projection.sanitize import read_uuid, trim
+from sundial_api.mirror.projection.versions import Version
+from sundial_core.resources import names
+from sundial_core.resources.raw import JsonObject
+
+LONGEST_PID = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A row of `scheduler_instances` as a member Lease tells; who leads is told by the leader's Lease."""
+
+    id: str
+    hostname: str
+    pid: int
+    last_heartbeat: str
+    started_at: str
+    version: str
+    resource_version: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Who leads since when, by the UUID of the process; nobody does without one."""
+
+    holder_id: str | None
+    since: str | None
+    version: Version
+
+
+def is_member(item: JsonObject) -> bool:
+    """Tell whether a Lease is that of a replica."""
+    return names.MEMBER in (item["metadata"].get("labels") or {})
+
+
+def read_instance(item: JsonObject, epoch: int) -> Instance:
+    """Read a member Lease; raises KeyError or ValueError when its marks are missing."""
+    metadata, spec = item["metadata"], item["spec"]
+    marks = metadata["annotations"]
+    found = read_uuid(marks[names.INSTANCE])
+    if found is None:
+        raise ValueError(f"{names.INSTANCE} is not a UUID")
+    return Instance(
+        id=found,
+        hostname=trim(marks.get(names.HOSTNAME), 255) or "",
+        pid=min(int(marks[names.PID]), LONGEST_PID),
+        last_heartbeat=spec["renewTime"],
+        started_at=marks[names.STARTED_AT],
+        version=trim(marks.get(names.VERSION), 50) or "",
+        resource_version=int(metadata["resourceVersion"]),
+        epoch=epoch,
+    )
+
+
+def read_seat(item: JsonObject, epoch: int) -> Seat:
+    """Read the leader's Lease; its holder is `<hostname>_<UUID of the process>`."""
+    spec, number = item.get("spec") or {}, int(item["metadata"]["resourceVersion"])
+    holder = str(spec.get("holderIdentity") or "")
+    return Seat(read_uuid(holder.rpartition("_")[2]), spec.get("acquireTime"), Version(epoch, number))

@@ -1,0 +1,260 @@
+"""What do the objects of the cluster say of runs? One fact per object and run, read from raw JSON.
+
+A fact has the (epoch, resourceVersion) of its object: newer ones replace older ones, in whatever order they
+come. Instants stay RFC 3339 text, as the cluster wrote them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from sundial_api.mirror.projection.sanitize import clean_json, quote, read_uuid, trim
+from sundial_api.mirror.projection.versions import Version
+from sundial_clock.instants import format_instant, parse_instant
+from sundial_core.resources import names
+from sundial_core.resources.names import CREATED_BY
+from sundial_core.resources.phases import Phase
+from sundial_core.resources.raw import JsonObject
+from sundial_core.runs import containers
+from sundial_core.runs.jobs import parse_job
+from sundial_core.runs.pods import parse_pod
+from sundial_core.runs.state import build_run
+from sundial_core.runs.terminations import with_termination
+
+LONGEST_MESSAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which run it is: of which job, and what for."""
+
+    run_id: str
+    job_id: str
+    namespace: str
+    trigger: str
+    slot: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobPart:
+    """What the Job of an attempt says; `has_own_reason`: why it failed is known better than by its Pods."""
+
+    uid: str
+    name: str
+    version: Version
+    phase: str
+    reason: str
+    message: str
+    created_at: str
+    completed_at: str | None
+    instance: str | None
+    has_own_reason: bool
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PodPart:
+    """What the Pod of an attempt says; of several, the one of the highest rank is shown."""
+
+    uid: str
+    name: str
+    version: Version
+    rank: int
+    node: str | None
+    started_at: str | None
+    completed_at: str | None
+    exit_code: int | None
+    reason: str
+    message: str
+    result: Any = None
+    error: str | None = None
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the ScheduledJobRun of a run says; `result` is empty while it has none."""
+
+    version: Version
+    name: str
+    parent_name: str
+    created_at: str
+    source: str
+    has_started: bool = False
+    started_at: str | None = None
+    completed_at: str | None = None
+    result: str = ""
+    reason: str = ""
+    message: str = ""
+    user_id: str | None = None
+    requested_by: str | None = None
+    request_reason: str | None = None
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an entry of its schedule's `recentSlots` says of a run; `result` is empty while it has none."""
+
+    version: Version
+    started_at: str | None
+    completed_at: str | None = None
+    result: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+Part = JobPart | PodPart | Asked | Told
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something about a run; `number` is the attempt, 0 where it is about the run as a whole."""
+
+    identity: Identity
+    number: int
+    part: Part
+
+
+def read_job(item: JsonObject, epoch: int) -> Fact:
+    """Read an attempt from its Job; raises ValueError when it does not tell its run."""
+    job = parse_job(item)
+    if not job.run_id or not job.owner_uid:
+        raise ValueError("the Job does not tell its run, or has no controller")
+    plain = build_run(job, (), job.created_at)
+    run = with_termination(plain, job)
+    part = JobPart(
+        uid=job.uid,
+        name=job.name,
+        version=Version(epoch, job.resource_version),
+        phase=run.phase.value,
+        reason=trim(run.reason, 253) or "",
+        message=quote(run.message, LONGEST_MESSAGE) or "",
+        created_at=item["metadata"]["creationTimestamp"],
+        completed_at=format_instant(job.result_at) if job.result_at else None,
+        instance=read_uuid((item["metadata"].get("annotations") or {}).get(names.INSTANCE)),
+        has_own_reason=run is not plain or run.phase is not Phase.FAILED,
+    )
+    slot = format_instant(job.slot) if job.slot else None
+    return Fact(Identity(_uuid(job.run_id), job.owner_uid, job.ns, job.trigger, slot), job.attempt, part)
+
+
+def read_pod(item: JsonObject, epoch: int) -> Fact:
+    """Read the Pod of an attempt; raises KeyError or ValueError when our marks are missing."""
+    pod, metadata = parse_pod(item), item["metadata"]
+    labels, annotations = metadata["labels"], metadata["annotations"]
+    ended = _find_ended(item)
+    reason, message = pod.failure or ("", "")
+    said = _read_termination(ended.get("message"))
+    part = PodPart(
+        uid=pod.uid,
+        name=metadata["name"],
+        version=Version(epoch, pod.resource_version),
+        rank=3 if pod.failure else 2 if ended else 1 if pod.has_started else 0,
+        node=(item.get("spec") or {}).get("nodeName"),
+        started_at=_find_start(item),
+        completed_at=ended.get("finishedAt"),
+        exit_code=ended.get("exitCode"),
+        reason=trim(reason, 253) or "",
+        message=quote(message, LONGEST_MESSAGE) or "",
+        **said,
+    )
+    identity = Identity(
+        run_id=_uuid(labels[names.RUN]),
+        job_id=_uuid(pod.owner_uid),
+        namespace=metadata["namespace"],
+        trigger=labels[names.TRIGGER],
+        slot=annotations.get(names.SCHEDULED_FOR),
+    )
+    return Fact(identity, int(annotations[names.ATTEMPT]), part)
+
+
+def read_asked(item: JsonObject, epoch: int) -> Fact:
+    """Read a ScheduledJobRun; `identity.job_id` is empty until the operator has seen its ScheduledJob."""
+    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
+    slot = format_instant(parse_instant(spec["scheduledFor"])) if spec.get("scheduledFor") else None
+    part = Asked(
+        version=Version(epoch, int(metadata["resourceVersion"])),
+        name=metadata["name"],
+        parent_name=spec["scheduledJobName"],
+        created_at=metadata["creationTimestamp"],
+        source=spec.get("source", "api"),
+        has_started=status.get("verdict") == "Started",
+        started_at=status.get("startedAt"),
+        completed_at=status.get("completedAt"),
+        result=_read_result(status),
+        reason=trim(status.get("reason"), 253) or "",
+        message=quote(status.get("message"), LONGEST_MESSAGE) or "",
+        user_id=read_uuid((metadata.get("annotations") or {}).get(CREATED_BY)),
+        requested_by=trim(spec.get("requestedBy"), 253),
+        request_reason=trim(spec.get("reason"), 1000),
+    )
+    trigger = "backfill" if slot else "manual"
+    parent = status.get("scheduledJobUid") or ""
+    return Fact(Identity(_uuid(metadata["uid"]), parent, metadata["namespace"], trigger, slot), 0, part)
+
+
+def read_told(entry: JsonObject, job_id: str, ns: str, version: Version) -> Fact:
+    """Read an entry of `recentSlots` that is about a run; raises KeyError or ValueError."""
+    part = Told(
+        version=version,
+        started_at=entry.get("startedAt") or entry.get("slot"),
+        completed_at=entry.get("completedAt"),
+        result=_read_result(entry),
+        reason=trim(entry.get("reason"), 253) or "",
+        message=quote(entry.get("message"), LONGEST_MESSAGE) or "",
+    )
+    trigger = entry.get("trigger", "schedule")
+    return Fact(Identity(_uuid(entry["runId"]), job_id, ns, trigger, entry.get("slot")), 0, part)
+
+
+def _read_result(said: JsonObject) -> str:
+    """Read a result; one of a newer operator that is not known here is a failure."""
+    result = said.get("result") or ""
+    known = {phase.value for phase in Phase if phase.is_result}
+    return result if not result or result in known else Phase.FAILED.value
+
+
+def _uuid(text: str) -> str:
+    found = read_uuid(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a UUID")
+    return found
+
+
+def _find_ended(pod: JsonObject) -> JsonObject:
+    """Find the container that tells how a Pod ended: one that failed, else one that said something."""
+    if failed := containers.list_failures(pod):
+        return containers.read_end(failed[0])
+    own = [containers.read_end(state) for state in containers.list_own(pod)]
+    if not own or not all(own):
+        return {}
+    return next((end for end in own if end.get("message")), own[0])
+
+
+def _find_start(pod: JsonObject) -> str | None:
+    states = [state for one in containers.list_own(pod) for state in (one.get("state") or {}).values()]
+    return min((state["startedAt"] for state in states if state.get("startedAt")), default=None)
+
+
+def _read_termination(message: str | None) -> dict[str, Any]:
+    """Read what the runner wrote; what other programs write may hold secrets and is not taken."""
+    try:
+        said = orjson.loads(message) if message else None
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(said, dict) or not said.keys() <= {"result", "error", "traceback", "truncated"}:
+        return {}
+    result = clean_json(said.get("result"))
+    return {
+        "result": result if result is None or isinstance(result, dict) else {"value": result},
+        "error": quote(_text(said.get("error")), LONGEST_MESSAGE),
+        "traceback": quote(_text(said.get("traceback")), 65_536),
+    }
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()

@@ -1,0 +1,64 @@
+"""How is text of the cluster made fit for a column? Trimmed to its width, without NULs and secrets."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import orjson
+
+from sundial_core.resources.messages import redact
+
+NUL = "\x00"
+REPLACEMENT = "\ufffd"
+"""What stands for a NUL, which Postgres takes neither in text nor in JSON."""
+
+
+def trim(text: str | None, limit: int) -> str | None:
+    """Cut a text to a column's width; an empty one is none."""
+    if not text:
+        return None
+    if NUL in text:
+        text = text.replace(NUL, REPLACEMENT)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def quote(text: str | None, limit: int) -> str | None:
+    """Cut what others wrote to a column's width, without what looks like a secret in it."""
+    return trim(redact(text, longest=2 * limit), limit) if text else None
+
+
+def redact_json(value: Any) -> Any:
+    """Take what looks like a secret out of a JSON value's texts, and NULs."""
+    if isinstance(value, str):
+        return redact(value).replace(NUL, REPLACEMENT)
+    if isinstance(value, list):
+        return [redact_json(entry) for entry in value]
+    if isinstance(value, dict):
+        return {redact_json(name): redact_json(entry) for name, entry in value.items()}
+    return value
+
+
+def clean_json(value: Any) -> Any:
+    """Take NULs out of a JSON value, wherever they are."""
+    if b"u0000" not in orjson.dumps(value):
+        return value
+    return _replaced(value)
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace(NUL, REPLACEMENT)
+    if isinstance(value, list):
+        return [_replaced(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_replaced(name): _replaced(entry) for name, entry in value.items()}
+    return value
+
+
+def read_uuid(text: str | None) -> str | None:
+    """Read a UUID that somebody wrote; anything else is none."""
+    try:
+        return str(uuid.UUID(text)) if text else None
+    except ValueError:
+        return None

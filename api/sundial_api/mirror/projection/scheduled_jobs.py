@@ -1,0 +1,186 @@
+"""What does a ScheduledJob or a TaskFunction look like as a row? Read from raw JSON, tolerantly."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from sundial_api.http.schedule_config import show_schedule_config
+from sundial_api.mirror.projection.api_values import name_last_status
+from sundial_api.mirror.projection.sanitize import clean_json, read_uuid, trim
+from sundial_api.mirror.projection.versions import Version
+from sundial_core.resources.names import CREATED_BY
+from sundial_core.resources.objects import read_pause
+from sundial_core.resources.raw import JsonObject
+
+UPDATED_BY = "sundial.dev/updated-by"
+OWN_MANAGER = "sundial-api"
+"""The field manager of the API's own writes: what anybody else wrote last was not updated by its users."""
+
+DEFAULT_TIMEOUT_SECONDS = 300
+RECENT_KEPT = 20
+"""How many of the newest slots the operator keeps in a status; older ones are only kept for active runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """A row of `scheduled_jobs` as far as the object tells; the ids of functions are given by the store."""
+
+    id: str
+    namespace: str
+    resource_name: str
+    name: str
+    description: str | None
+    job_type_id: int
+    schedule_config: JsonObject
+    time_zone: str
+    schedule_text: str | None
+    task_args: Any
+    concurrency_policy: str
+    max_instances: int
+    max_queued: int
+    own_timeout_seconds: int | None
+    retry_count: int
+    retry_delay_seconds: int
+    suspended: bool
+    paused_until: str | None
+    is_ready: bool | None
+    ready_reason: str | None
+    ready_message: str | None
+    next_run_time: str | None
+    last_run_time: str | None
+    last_status: str | None
+    consecutive_failures: int
+    active_count: int
+    queued_count: int
+    started_slots: int
+    skipped_slots: int
+    missed_slots: int
+    created_by: str | None
+    updated_by: str | None
+    created_at: str
+    updated_at: str
+    etag: str
+    generation: int
+    resource_version: int
+    epoch: int
+    cursor: str | None
+    active_runs: list[str]
+    active_omitted: JsonObject | None
+    recent_slots: list[JsonObject]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A ScheduledJob as last seen; `function_name` is empty when it has a template of its own."""
+
+    row: ScheduleRow
+    function_name: str
+    is_gone: bool = False
+
+    @property
+    def version(self) -> Version:
+        """The version of the object."""
+        return Version(self.row.epoch, self.row.resource_version)
+
+
+def read_schedule(item: JsonObject, epoch: int) -> Schedule:
+    """Read a ScheduledJob; raises KeyError, TypeError, ValueError or AttributeError when it is not one."""
+    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
+    annotations: Mapping[str, str] = metadata.get("annotations") or {}
+    changed_at, manager = _find_last_edit(metadata)
+    kind, config = show_schedule_config(spec["schedule"])
+    active, retry = status.get("active") or (), spec.get("retry") or {}
+    concurrency = spec.get("concurrency") or {}
+    started, skipped, missed = _read_counters(status)
+    row = ScheduleRow(
+        id=metadata["uid"],
+        namespace=metadata["namespace"],
+        resource_name=metadata["name"],
+        name=trim(spec.get("displayName"), 253) or metadata["name"],
+        description=trim(spec.get("description"), 1000),
+        job_type_id=kind,
+        schedule_config=clean_json(config),
+        time_zone=spec["schedule"].get("timeZone", "UTC"),
+        schedule_text=status.get("scheduleText"),
+        task_args=clean_json(spec.get("args")),
+        concurrency_policy=concurrency.get("policy", "Forbid"),
+        max_instances=int(concurrency.get("maxInstances", 1)),
+        max_queued=int(concurrency.get("maxQueued") or 1),
+        own_timeout_seconds=spec.get("timeoutSeconds"),
+        retry_count=int(retry.get("count", 3)),
+        retry_delay_seconds=int(retry.get("delaySeconds", 60)),
+        suspended=bool(spec.get("suspend")),
+        paused_until=_read_paused_until(annotations),
+        **_read_ready(status),
+        next_run_time=status.get("nextRunTime"),
+        last_run_time=status.get("lastRunTime"),
+        last_status=name_last_status(status.get("lastResult"), len(active)),
+        consecutive_failures=int(status.get("consecutiveFailures", 0)),
+        active_count=int(status.get("activeCount", 0)),
+        queued_count=len(status.get("queued") or ()),
+        started_slots=started,
+        skipped_slots=skipped,
+        missed_slots=missed,
+        created_by=read_uuid(annotations.get(CREATED_BY)),
+        updated_by=read_uuid(annotations.get(UPDATED_BY)) if manager == OWN_MANAGER else None,
+        created_at=metadata["creationTimestamp"],
+        updated_at=changed_at or metadata["creationTimestamp"],
+        etag=build_etag(metadata),
+        generation=int(metadata["generation"]),
+        resource_version=int(metadata["resourceVersion"]),
+        epoch=epoch,
+        cursor=status.get("cursor"),
+        active_runs=[entry["runId"] for entry in active if entry.get("runId")],
+        active_omitted=clean_json(status.get("activeOmitted")),
+        recent_slots=clean_json(status.get("recentSlots") or []),
+    )
+    return Schedule(row, (spec.get("taskFunctionRef") or {}).get("name", ""))
+
+
+def _read_paused_until(annotations: Mapping[str, str]) -> str | None:
+    """Read until when a job is paused; a pause without an end, or one that cannot be read, never ends."""
+    pause = read_pause(annotations)
+    if pause is None:
+        return None
+    return pause.until.isoformat() if pause.until else "infinity"
+
+
+def _read_ready(status: JsonObject) -> dict[str, Any]:
+    ready = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), None)
+    if ready is None:
+        return {"is_ready": None, "ready_reason": None, "ready_message": None}
+    return {
+        "is_ready": ready["status"] == "True",
+        "ready_reason": trim(ready.get("reason"), 253),
+        "ready_message": trim(ready.get("message"), 65_536),
+    }
+
+
+def _read_counters(status: JsonObject) -> tuple[int, int, int]:
+    verdicts = (status.get("counters") or {}).get("verdicts") or {}
+    skipped, missed = (sum((verdicts.get(name) or {}).values()) for name in ("skipped", "missed"))
+    return int(verdicts.get("started", 0)), int(skipped), int(missed)
+
+
+def _find_last_edit(metadata: JsonObject) -> tuple[str | None, str]:
+    """Find when and with what a user last wrote an object; the API goes first where times are equal."""
+    edits = [
+        (entry["time"], entry.get("manager") == OWN_MANAGER, entry.get("manager", ""))
+        for entry in metadata.get("managedFields") or ()
+        if entry.get("subresource") != "status" and entry.get("time")
+    ]
+    time, _, manager = max(edits, default=(None, False, ""))
+    return time, manager
+
+
+def build_etag(metadata: JsonObject) -> str:
+    """Build what changes with every edit, and with no run: of the generation and of our annotations."""
+    annotations = metadata.get("annotations") or {}
+    own = {name: annotations[name] for name in annotations if name.startswith("sundial.dev/")}
+    text = orjson.dumps([metadata["uid"], metadata["generation"], own], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()[:32]

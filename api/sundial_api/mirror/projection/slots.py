@@ -1,0 +1,121 @@
+"""Which slots started no run, which runs does a status tell of, and what passed unseen by the mirror?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from sundial_api.mirror.projection.run_facts import Fact, read_told
+from sundial_api.mirror.projection.sanitize import quote, trim
+from sundial_api.mirror.projection.scheduled_jobs import RECENT_KEPT, Schedule
+from sundial_clock.instants import format_instant, parse_instant
+from sundial_core.resources.raw import JsonObject
+
+log = structlog.get_logger()
+
+NOT_MIRRORED = "NotMirrored"
+VERDICTS = ("Skipped", "Missed")
+_NEXT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow:
+    """A row of `scheduler_slots`: slots in a row that share a verdict."""
+
+    job_id: str
+    first_slot: str
+    last_slot: str
+    count: int
+    verdict: str
+    reason: str
+    message: str | None
+    resource_version: int
+    epoch: int
+
+
+def read_slots(schedule: Schedule) -> list[SlotRow]:
+    """Read the entries of `recentSlots` that started no run."""
+    return [
+        _build_slot(schedule, entry)
+        for entry in schedule.row.recent_slots
+        if "runId" not in entry and entry.get("verdict") in VERDICTS and _begin(entry)
+    ]
+
+
+def _build_slot(schedule: Schedule, entry: JsonObject) -> SlotRow:
+    first = _begin(entry)
+    return SlotRow(
+        job_id=schedule.row.id,
+        first_slot=first,
+        last_slot=entry.get("to") or first,
+        count=max(1, int(entry.get("count", 1))),
+        verdict=entry["verdict"],
+        reason=trim(entry.get("reason"), 253) or "",
+        message=quote(entry.get("message"), 65_536),
+        resource_version=schedule.row.resource_version,
+        epoch=schedule.row.epoch,
+    )
+
+
+def find_told(schedule: Schedule, before: list[JsonObject]) -> Iterator[Fact]:
+    """Find what a status tells of runs that it did not tell before; an entry that is not read is left out."""
+    row = schedule.row
+    known = {str(entry.get("runId")): entry for entry in before}
+    for entry in row.recent_slots:
+        if "runId" not in entry or entry == known.get(str(entry["runId"])):
+            continue
+        try:
+            yield read_told(entry, row.id, row.namespace, schedule.version)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.warning("ignored an entry of recentSlots", job=row.id, error=repr(error))
+
+
+def find_oldest(entries: list[JsonObject]) -> str:
+    """Find how far back `recentSlots` tells of every slot; those beyond are kept for active runs only."""
+    return _begin(entries[:RECENT_KEPT][-1])
+
+
+def has_gap(schedule: Schedule, covered_until: str | None) -> bool:
+    """Tell whether slots may have passed between what was mirrored before and what the status tells of.
+
+    A list that is not full tells of all slots since the creation.
+    """
+    entries = schedule.row.recent_slots
+    if len(entries) < RECENT_KEPT:
+        return False
+    return covered_until is None or _plain(covered_until) < _plain(find_oldest(entries))
+
+
+def count_decided(schedule: Schedule) -> int:
+    """Count the slots that were ever given a verdict."""
+    return schedule.row.started_slots + schedule.row.skipped_slots + schedule.row.missed_slots
+
+
+def build_gap(schedule_id: str, begin: datetime, end: str, count: int) -> SlotRow:
+    """Build the row of slots between two instants of which nothing but their number is known."""
+    first = begin + _NEXT
+    last = max(first, parse_instant(end) - _NEXT)
+    message = f"{count} slots were decided while nothing was mirrored"
+    return SlotRow(
+        job_id=schedule_id,
+        first_slot=format_instant(first),
+        last_slot=format_instant(last),
+        count=count,
+        verdict=NOT_MIRRORED,
+        reason=NOT_MIRRORED,
+        message=message,
+        resource_version=0,
+        epoch=0,
+    )
+
+
+def _begin(entry: JsonObject) -> str:
+    return str(entry.get("slot") or entry.get("from") or entry.get("startedAt") or "")
+
+
+def _plain(instant: str) -> str:
+    """Make instants in UTC comparable as text, with a fraction and without."""
+    return instant.removesuffix("Z")

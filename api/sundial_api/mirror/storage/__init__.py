@@ -1,0 +1,1 @@
+"""From rows to Postgres: guarded writes, tombstones, retention."""

@@ -1,0 +1,49 @@
+"""How does a caller read its own write? The API server's answer to it becomes rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sundial_api.mirror.projection.batches import (
+    Kind,
+    Value,
+    read_deleted,
+    read_object,
+    sort_values,
+)
+from sundial_api.mirror.storage import apply
+from sundial_api.mirror.storage import statements as sql
+from sundial_core.resources.raw import JsonObject
+
+
+async def take_answers(
+    connection: AsyncConnection, answers: Iterable[tuple[Kind, JsonObject]], now: datetime
+) -> None:
+    """Write objects as the API server answered them, inside the transaction that is open.
+
+    What the mirror brought meanwhile and is newer stays. A ScheduledJobRun becomes an execution.
+    """
+    epoch = await _read_epoch(connection)
+    values = [read_object(kind, item, epoch) for kind, item in answers]
+    await apply.apply_batch(connection, sort_values(values), now)
+
+
+async def take_deletion(connection: AsyncConnection, kind: Kind, item: JsonObject, now: datetime) -> None:
+    """Write that an object is gone, given its last state, inside the transaction that is open."""
+    value: Value | None = read_deleted(kind, item, await _read_epoch(connection))
+    if value is not None:
+        await apply.apply_batch(connection, sort_values([value]), now)
+
+
+async def _read_epoch(connection: AsyncConnection) -> int:
+    epoch: int = (await connection.execute(sql.READ_EPOCH)).one().epoch
+    return epoch
+
+
+def after(item: JsonObject) -> JsonObject:
+    """Give an object's state at its deletion, whose answer has no version: the one after the last known."""
+    version = str(int(item["metadata"]["resourceVersion"]) + 1)
+    return item | {"metadata": item["metadata"] | {"resourceVersion": version}}

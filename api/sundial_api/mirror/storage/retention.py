@@ -1,0 +1,145 @@
+"""Which history goes? Ended executions past an age or beyond a number a job, slots with them, old leftovers.
+
+A call deletes one small batch: its caller commits, and calls again until nothing was deleted, so that the
+mirror never waits long for its turn. What has not ended stays, however old. The `history_floor` of a job says
+up to when its history is gone: the mirror makes no row again of what the cluster shows from before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, exists, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sundial_api.db.mirror_tables import ExecutionCount, QuarantinedObject
+from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot, SchedulerInstance
+from sundial_api.mirror.storage.apply import WRITE_LOCK
+from sundial_api.mirror.storage.statements import LOCK_WRITES
+from sundial_api.settings import DatabaseSettings
+
+BATCH = 1000
+OPEN = ("pending", "running")
+ENDED = ScheduledJobExecution.status.not_in(OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What is kept: what is from after an instant, and so many ended executions of each job."""
+
+    after: datetime
+    runs: int
+
+
+class _Doomed(NamedTuple):
+    """A row to delete, by an execution's id or a slot's first instant; and up to when it reaches."""
+
+    job_id: UUID
+    until: datetime
+    key: UUID | datetime
+
+
+def choose_keep(settings: DatabaseSettings, now: datetime) -> Keep:
+    """Say what the settings keep at an instant."""
+    return Keep(now - timedelta(days=settings.history_days), settings.history_runs)
+
+
+async def delete_batch(connection: AsyncConnection, keep: Keep, size: int = BATCH) -> int:
+    """Delete at most some `size` rows of each sort that are not to be kept; returns how many went.
+
+    Rows are looked for first, and deleted in one of the turns that the writers of rows take.
+    """
+    executions = await _find_old_executions(connection, keep.after, size)
+    surplus = await _find_surplus(connection, keep.runs, size)
+    slots = await _find_old_slots(connection, keep.after, size)
+    slots += await _find_slots_before(connection, surplus, size)
+    await connection.execute(LOCK_WRITES, {"key": WRITE_LOCK})
+    await _raise_floors(connection, [*executions, *surplus, *slots])
+    deleted = await _delete_executions(connection, [*executions, *surplus])
+    deleted += await _delete_slots(connection, slots)
+    return deleted + await _delete_leftovers(connection, keep.after, size)
+
+
+async def _find_old_executions(connection: AsyncConnection, after: datetime, size: int) -> list[_Doomed]:
+    table = ScheduledJobExecution
+    old = select(table.job_id, table.started_at, table.id).where(table.started_at <= after, ENDED)
+    rows = await connection.execute(old.order_by(table.started_at, table.id).limit(size))
+    return [_Doomed(*row) for row in rows]
+
+
+async def _find_surplus(connection: AsyncConnection, runs: int, size: int) -> list[_Doomed]:
+    """Find what the fullest job has beyond its number."""
+    total = func.sum(ExecutionCount.count)
+    ended = select(ExecutionCount.job_id).where(ExecutionCount.status.not_in(OPEN))
+    fullest = ended.group_by(ExecutionCount.job_id).having(total > runs).order_by(total.desc()).limit(1)
+    job_id = await connection.scalar(fullest)
+    if job_id is None:
+        return []
+    table = ScheduledJobExecution
+    of_job = select(table.job_id, table.started_at, table.id).where(table.job_id == job_id, ENDED)
+    newest_first = of_job.order_by(table.started_at.desc(), table.id.desc())
+    return [_Doomed(*row) for row in await connection.execute(newest_first.offset(runs).limit(size))]
+
+
+async def _find_old_slots(connection: AsyncConnection, after: datetime, size: int) -> list[_Doomed]:
+    slot = ScheduledJobSlot
+    old = select(slot.job_id, slot.last_slot, slot.first_slot).where(slot.last_slot <= after)
+    return [_Doomed(*row) for row in await connection.execute(old.order_by(slot.last_slot).limit(size))]
+
+
+async def _find_slots_before(
+    connection: AsyncConnection, surplus: Sequence[_Doomed], size: int
+) -> list[_Doomed]:
+    """Find the slots that are older than the surplus of their job."""
+    if not surplus:
+        return []
+    slot = ScheduledJobSlot
+    floor = max(row.until for row in surplus)
+    older = select(slot.job_id, slot.last_slot, slot.first_slot).where(
+        slot.job_id == surplus[0].job_id, slot.last_slot <= floor
+    )
+    return [_Doomed(*row) for row in await connection.execute(older.limit(size))]
+
+
+async def _raise_floors(connection: AsyncConnection, doomed: Sequence[_Doomed]) -> None:
+    floors: dict[UUID, datetime] = {}
+    for row in doomed:
+        floors[row.job_id] = max(row.until, floors.get(row.job_id, row.until))
+    if floors:
+        raised = func.greatest(ScheduledJob.history_floor, bindparam("floor"))
+        change = update(ScheduledJob).where(ScheduledJob.id == bindparam("job_id"))
+        values = [{"job_id": job_id, "floor": floor} for job_id, floor in floors.items()]
+        await connection.execute(change.values(history_floor=raised), values)
+
+
+async def _delete_executions(connection: AsyncConnection, doomed: Sequence[_Doomed]) -> int:
+    ids = {row.key for row in doomed}
+    if not ids:
+        return 0
+    gone = await connection.execute(delete(ScheduledJobExecution).where(ScheduledJobExecution.id.in_(ids)))
+    return gone.rowcount
+
+
+async def _delete_slots(connection: AsyncConnection, doomed: Sequence[_Doomed]) -> int:
+    keys = {(row.job_id, row.key) for row in doomed}
+    if not keys:
+        return 0
+    key = tuple_(ScheduledJobSlot.job_id, ScheduledJobSlot.first_slot)
+    return (await connection.execute(delete(ScheduledJobSlot).where(key.in_(keys)))).rowcount
+
+
+async def _delete_leftovers(connection: AsyncConnection, after: datetime, size: int) -> int:
+    """Delete jobs that have been gone for as long and left no history, gone processes, old quarantine."""
+    job, instance, odd = ScheduledJob, SchedulerInstance, QuarantinedObject
+    has_history = exists().where(ScheduledJobExecution.job_id == job.id)
+    has_slots = exists().where(ScheduledJobSlot.job_id == job.id)
+    forgotten = select(job.id).where(job.deleted_at <= after, ~has_history, ~has_slots).limit(size)
+    ids = list(await connection.scalars(delete(job).where(job.id.in_(forgotten)).returning(job.id)))
+    await connection.execute(delete(ExecutionCount).where(ExecutionCount.job_id.in_(ids)))
+    gone = await connection.execute(delete(instance).where(instance.deleted_at <= after))
+    old = await connection.execute(delete(odd).where(odd.last_seen <= after))
+    return len(ids) + gone.rowcount + old.rowcount

@@ -1,0 +1,183 @@
+"""Which statements does the mirror send? A batch of rows goes as one JSON document in one statement.
+
+Postgres turns the document into typed rows, for a tenth of the CPU time that binding each value takes here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import TextClause, text
+
+from sundial_api.mirror.projection.scheduled_jobs import RECENT_KEPT
+
+NEWER = "(known.epoch, known.resource_version) < (EXCLUDED.epoch, EXCLUDED.resource_version)"
+"""The guard of a row that is one object: what is not newer changes nothing."""
+
+
+def list_columns(row: type[Any]) -> tuple[str, ...]:
+    """List the columns that a row value has."""
+    return tuple(field.name for field in fields(row))
+
+
+def build_upsert(table: str, columns: tuple[str, ...], key: str, guard: str = "") -> TextClause:
+    """Build the statement that takes `:rows`, a JSON list of objects with these columns."""
+    names = ", ".join(columns)
+    keys = key.split(", ")
+    changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns if name not in keys)
+    return text(
+        f"INSERT INTO {table} AS known ({names})"
+        f" SELECT {names} FROM json_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS json))"
+        f" ON CONFLICT ({key}) DO UPDATE SET {changes}{f' WHERE {guard}' if guard else ''}"
+    )
+
+
+LOCK_WRITES = text("SELECT pg_advisory_xact_lock(:key)")
+READ_EPOCH = text("SELECT epoch, highest_resource_version FROM scheduler_mirror_state")
+RAISE_EPOCH = text(
+    "UPDATE scheduler_mirror_state SET epoch = epoch + 1, highest_resource_version = 0"
+    " WHERE epoch = :epoch RETURNING epoch"
+)
+NOTE_PROGRESS = text(
+    "UPDATE scheduler_mirror_state SET watermarks = CAST(:watermarks AS jsonb), instance_id = :instance,"
+    " last_synced_at = coalesce(CAST(:synced_at AS timestamptz), last_synced_at)"
+)
+NOTE_HIGHEST = text(
+    "UPDATE scheduler_mirror_state SET highest_resource_version = :number"
+    " WHERE epoch = :epoch AND highest_resource_version < :number"
+)
+
+FIND_FUNCTION_IDS = text(
+    "SELECT ids.id, ids.namespace, ids.resource_name FROM scheduler_task_function_ids ids"
+    " JOIN json_to_recordset(CAST(:names AS json)) AS wanted (namespace text, resource_name text)"
+    " ON ids.namespace = wanted.namespace AND ids.resource_name = wanted.resource_name"
+)
+FIND_ID_OWNERS = text(
+    "SELECT id, namespace, resource_name FROM scheduler_task_function_ids WHERE id = ANY(:ids)"
+)
+ADD_FUNCTION_IDS = text(
+    "INSERT INTO scheduler_task_function_ids (id, namespace, resource_name)"
+    " SELECT id, namespace, resource_name"
+    " FROM json_to_recordset(CAST(:rows AS json)) AS new (id int, namespace text, resource_name text)"
+)
+INHERIT_TIMEOUTS = text(
+    "UPDATE scheduled_jobs SET timeout_seconds = f.default_timeout_seconds FROM task_functions f"
+    " WHERE f.id = task_function_id AND f.id = ANY(:ids) AND own_timeout_seconds IS NULL"
+    " AND scheduled_jobs.deleted_at IS NULL AND timeout_seconds <> f.default_timeout_seconds"
+)
+READ_TIMEOUTS = text(
+    "SELECT id, default_timeout_seconds FROM task_functions WHERE id = ANY(:ids) AND deleted_at IS NULL"
+)
+BURY_FUNCTIONS = text(
+    "UPDATE task_functions SET deleted_at = :now, epoch = v.epoch, resource_version = v.number"
+    " FROM json_to_recordset(CAST(:rows AS json)) AS v (uid uuid, epoch int, number bigint)"
+    " WHERE task_functions.uid = v.uid AND (task_functions.epoch, resource_version) < (v.epoch, v.number)"
+)
+FIND_ABSENT_FUNCTIONS = text(
+    "SELECT uid FROM task_functions WHERE deleted_at IS NULL AND uid IS NOT NULL"
+    " AND (epoch, resource_version) < (:epoch, :number) AND NOT uid = ANY(CAST(:listed AS uuid[]))"
+)
+
+READ_SCHEDULES = text(
+    "SELECT id, epoch, resource_version, recent_slots, covered_until, covered_slots, history_floor"
+    " FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
+)
+READ_STANDINGS = text(
+    "SELECT id, epoch, resource_version, deleted_at, history_floor, cursor, active_runs,"
+    " active_omitted,"
+    f" recent_slots->{RECENT_KEPT - 1} AS oldest FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
+)
+FIND_NAMESAKES = text(
+    "SELECT jobs.id, jobs.namespace, jobs.resource_name, epoch, resource_version FROM scheduled_jobs jobs"
+    " JOIN json_to_recordset(CAST(:names AS json)) AS wanted (namespace text, resource_name text)"
+    " ON jobs.namespace = wanted.namespace AND jobs.resource_name = wanted.resource_name"
+    " WHERE deleted_at IS NULL"
+)
+BURY_SCHEDULES = text(
+    "UPDATE scheduled_jobs SET deleted_at = :now, epoch = v.epoch, resource_version = v.number"
+    " FROM json_to_recordset(CAST(:rows AS json)) AS v (id uuid, epoch int, number bigint)"
+    " WHERE scheduled_jobs.id = v.id AND deleted_at IS NULL"
+    " AND (scheduled_jobs.epoch, resource_version) <= (v.epoch, v.number) RETURNING scheduled_jobs.id"
+)
+FIND_ABSENT_SCHEDULES = text(
+    "SELECT id FROM scheduled_jobs WHERE deleted_at IS NULL"
+    " AND (epoch, resource_version) < (:epoch, :number) AND NOT id = ANY(CAST(:listed AS uuid[]))"
+)
+COUNT_LIVE = {
+    "TaskFunction": text("SELECT count(*) FROM task_functions WHERE deleted_at IS NULL"),
+    "ScheduledJob": text("SELECT count(*) FROM scheduled_jobs WHERE deleted_at IS NULL"),
+}
+
+READ_EXECUTIONS = text(
+    "SELECT id, sources, attempts, status, phase, reason, error_message, completed_at"
+    " FROM scheduled_job_executions WHERE id = ANY(CAST(:ids AS uuid[]))"
+)
+READ_OPEN = text(
+    "SELECT id, sources, attempts, status, phase, reason, error_message, completed_at"
+    " FROM scheduled_job_executions"
+    " WHERE job_id = ANY(CAST(:job_ids AS uuid[])) AND status IN ('pending', 'running')"
+)
+READ_ALL_OPEN = text(
+    "SELECT id, sources, attempts FROM scheduled_job_executions WHERE status IN ('pending', 'running')"
+)
+
+FORGET_SLOTS = text(
+    "DELETE FROM scheduler_slots USING"
+    " json_to_recordset(CAST(:jobs AS json)) AS j (job_id uuid, horizon timestamptz)"
+    " WHERE scheduler_slots.job_id = j.job_id AND first_slot >= j.horizon AND verdict <> 'NotMirrored'"
+    " AND NOT EXISTS (SELECT FROM json_to_recordset(CAST(:rows AS json))"
+    "  AS kept (job_id uuid, first_slot timestamptz)"
+    "  WHERE kept.job_id = j.job_id AND kept.first_slot = scheduler_slots.first_slot)"
+)
+FIND_GAPS = text(
+    "SELECT j.id, j.recent_slots, j.created_at, j.covered_until, j.cursor,"
+    " started_slots + skipped_slots + missed_slots AS decided, covered_slots,"
+    " (SELECT count(*) FROM scheduled_job_executions e WHERE e.job_id = j.id"
+    "  AND e.triggered_by = 'scheduler'"
+    "  AND e.scheduled_for > coalesce(j.covered_until, '-infinity')) AS runs,"
+    " (SELECT coalesce(sum(count), 0) FROM scheduler_slots s WHERE s.job_id = j.id"
+    "  AND s.first_slot > coalesce(j.covered_until, '-infinity')) AS slots"
+    " FROM scheduled_jobs j WHERE j.deleted_at IS NULL AND j.has_gap"
+)
+CLOSE_GAPS = text(
+    "UPDATE scheduled_jobs SET has_gap = false, covered_until = cursor,"
+    " covered_slots = started_slots + skipped_slots + missed_slots WHERE id = ANY(CAST(:ids AS uuid[]))"
+)
+
+SEAT_LEADER = text(
+    "UPDATE scheduler_instances SET is_leader = (id = :holder),"
+    " leader_since = CASE WHEN id = :holder THEN CAST(:since AS timestamptz) END"
+    " WHERE is_leader OR id = :holder"
+)
+UNSEAT_LEADER = text("UPDATE scheduler_instances SET is_leader = false, leader_since = NULL WHERE is_leader")
+BURY_INSTANCES = text(
+    "UPDATE scheduler_instances SET deleted_at = :now, is_leader = false WHERE id = ANY(CAST(:ids AS uuid[]))"
+)
+
+NEXT_JOBS = text("SELECT id FROM scheduled_jobs WHERE id > :after ORDER BY id LIMIT :limit")
+FIND_MISCOUNTED = text(
+    "SELECT DISTINCT job_id FROM (SELECT job_id, status, count(*) AS count FROM scheduled_job_executions"
+    "  WHERE job_id = ANY(CAST(:ids AS uuid[])) GROUP BY job_id, status) AS counted"
+    " FULL JOIN (SELECT * FROM scheduler_execution_counts"
+    "  WHERE job_id = ANY(CAST(:ids AS uuid[])) AND count <> 0) AS kept USING (job_id, status)"
+    " WHERE counted.count IS DISTINCT FROM kept.count"
+)
+FORGET_COUNTS = text("DELETE FROM scheduler_execution_counts WHERE job_id = ANY(CAST(:ids AS uuid[]))")
+COUNT_AGAIN = text(
+    "INSERT INTO scheduler_execution_counts (job_id, status, count)"
+    " SELECT job_id, status, count(*) FROM scheduled_job_executions"
+    " WHERE job_id = ANY(CAST(:ids AS uuid[])) GROUP BY job_id, status"
+)
+
+KEEP_QUARANTINED = text(
+    "INSERT INTO scheduler_quarantine AS known (kind, key, namespace, resource_name, resource_version, epoch,"
+    " document, error, first_seen, last_seen) SELECT kind, key, namespace, resource_name, resource_version,"
+    " epoch, document, error, :now, :now"
+    " FROM json_populate_recordset(CAST(NULL AS scheduler_quarantine), CAST(:rows AS json))"
+    " ON CONFLICT (kind, key) DO UPDATE SET resource_version = EXCLUDED.resource_version,"
+    " epoch = EXCLUDED.epoch, document = EXCLUDED.document, error = EXCLUDED.error,"
+    " seen_count = known.seen_count + 1, last_seen = EXCLUDED.last_seen"
+)
+RELEASE_QUARANTINED = text("DELETE FROM scheduler_quarantine WHERE key = ANY(:keys)")
+READ_QUARANTINED = text("SELECT key FROM scheduler_quarantine")

@@ -1,0 +1,1 @@
+"""What replicas tell each other: who leads, who lives, what the mirror has."""

@@ -1,0 +1,1 @@
+"""What to do about one ScheduledJob now, as a value; nothing here acts."""

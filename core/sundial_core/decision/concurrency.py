@@ -1,0 +1,202 @@
+"""Which slots get a place, which wait for one, and which of those are dropped.
+
+The rules: docs/semantics.md, "Concurrency". A slot that waits is decided for the cursor; its verdict comes
+when it leaves the list, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sundial_clock.instants import format_instant
+from sundial_core.resources.phases import Verdict
+from sundial_core.resources.reasons import Reason
+from sundial_core.resources.specs import CatchUp, Concurrency, ConcurrencyPolicy
+from sundial_core.status.queued import QueueEntry, by_slot
+from sundial_core.status.verdicts import VerdictRecord
+
+
+class Admission(StrEnum):
+    """What the concurrency rule says to one more run."""
+
+    START = "start"
+    WAIT = "wait"
+    SKIP = "skip"
+
+
+def decide_admission(rule: Concurrency, active: int, waiting: int) -> Admission:
+    """Judge what becomes of one more run, while `active` hold places and `waiting` wait for one."""
+    has_place = waiting == 0 and active < rule.max_instances
+    if has_place or rule.policy is ConcurrencyPolicy.ALLOW:
+        return Admission.START
+    if rule.policy is ConcurrencyPolicy.QUEUE:
+        return Admission.WAIT if waiting < (rule.max_queued or 1) else Admission.SKIP
+    return Admission.WAIT if rule.policy is ConcurrencyPolicy.REPLACE else Admission.SKIP
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRequests:
+    """The ScheduledJobRuns that want places too; `unbound` more start whatever the rule says."""
+
+    waiting: tuple[QueueEntry, ...] = ()
+    new: tuple[QueueEntry, ...] = ()
+    unbound: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPlacement:
+    """What became of ScheduledJobRuns that were put to the concurrency rule, by run id."""
+
+    starts: frozenset[str] = frozenset()
+    waiting: Mapping[str, Reason] = field(default_factory=dict)
+    skipped: Mapping[str, VerdictRecord] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What became of slots that were put to the concurrency rule.
+
+    `starts` have a place now, those in `served` had waited; `waiting` are all that wait. `withheld` are
+    judgements that only a stored status makes final. `asked` is what became of those that wanted the same
+    places.
+    """
+
+    starts: tuple[datetime, ...] = ()
+    served: frozenset[datetime] = frozenset()
+    waiting: tuple[QueueEntry, ...] = ()
+    verdicts: tuple[VerdictRecord, ...] = ()
+    withheld: tuple[VerdictRecord, ...] = ()
+    asked: RequestPlacement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The places of a schedule: `active` of them are taken."""
+
+    rule: Concurrency
+    active: int
+
+    @property
+    def free(self) -> float:
+        """How many more runs may start."""
+        is_unlimited = self.rule.policy is ConcurrencyPolicy.ALLOW
+        return float("inf") if is_unlimited else max(0, self.rule.max_instances - self.active)
+
+
+def find_queue(
+    stored: Iterable[QueueEntry],
+    remembered: Iterable[QueueEntry],
+    cursor: datetime | None,
+    done: Collection[datetime],
+) -> tuple[QueueEntry, ...]:
+    """Find the slots that wait, oldest first: the stored ones, and those that the cursor has yet to pass.
+
+    `done` have a Job or a verdict, stored or not.
+    """
+    unstored = (one for one in remembered if cursor is None or one.slot > cursor)
+    every = {one.slot: one for one in (*stored, *unstored) if one.slot not in done}
+    return tuple(sorted(every.values(), key=by_slot))
+
+
+def place_slots(
+    offered: Iterable[datetime],
+    waiting: Iterable[QueueEntry],
+    places: Capacity,
+    now: datetime,
+    waiting_requests: WaitingRequests | None = None,
+) -> Placement:
+    """Serve what waits, oldest first; then put what is new to the rule, oldest first."""
+    waiting_requests = waiting_requests or WaitingRequests()
+    places = replace(places, active=places.active + waiting_requests.unbound)
+    queue, served = _serve(tuple(sorted((*waiting, *waiting_requests.waiting), key=by_slot)), places)
+    starts, skipped = list(served), []
+    new = [QueueEntry(slot, now, Reason.ALREADY_ACTIVE) for slot in offered]
+    for one in sorted((*new, *waiting_requests.new), key=by_slot):
+        taken = replace(places, active=places.active + len(starts))
+        turn = decide_admission(taken.rule, taken.active, len(queue))
+        if turn is Admission.START:
+            starts.append(one)
+        elif turn is Admission.WAIT:
+            queue, replaced = _take_line(replace(one, since=now), queue, taken.rule)
+            skipped += replaced
+        else:
+            skipped.append((one, _skip_without_place(one, queue, taken)))
+    return _build_placed(starts, served, queue, skipped)
+
+
+def _build_placed(
+    starts: Iterable[QueueEntry],
+    served: Iterable[QueueEntry],
+    queue: Iterable[QueueEntry],
+    skipped: Collection[tuple[QueueEntry, VerdictRecord]],
+) -> Placement:
+    """Tell the slots from the ScheduledJobRuns."""
+    return Placement(
+        starts=tuple(one.slot for one in starts if not one.run_id),
+        served=frozenset(one.slot for one in served if not one.run_id),
+        waiting=tuple(one for one in queue if not one.run_id),
+        verdicts=tuple(record for one, record in skipped if not one.run_id),
+        asked=RequestPlacement(
+            starts=frozenset(one.run_id for one in starts if one.run_id),
+            waiting={one.run_id: one.reason for one in queue if one.run_id},
+            skipped={one.run_id: record for one, record in skipped if one.run_id},
+        ),
+    )
+
+
+def dropped_verdicts(waiting: Iterable[QueueEntry], message: str) -> tuple[VerdictRecord, ...]:
+    """Judge slots that wait as dropped."""
+    return tuple(_skip(one.slot, Reason.QUEUE_DROPPED, message) for one in waiting)
+
+
+def cancelled_verdicts(waiting: Iterable[QueueEntry]) -> tuple[VerdictRecord, ...]:
+    """Judge slots that wait as cancelled by a person."""
+    return tuple(_skip(one.slot, Reason.CANCELLED, "ended by a person while it waited") for one in waiting)
+
+
+def find_overdue(
+    waiting: Iterable[QueueEntry], free_since: Iterable[datetime], catch_up: CatchUp, now: datetime
+) -> list[QueueEntry]:
+    """Find the slots for which a place has been free for too long, as a new leader finds it.
+
+    `free_since` are the instants at which places became free. The grace counts as on time here too.
+    """
+    last = max(free_since, default=None)
+    limit = timedelta(seconds=max(catch_up.window_seconds, catch_up.grace_seconds))
+    return [one for one in waiting if now - max(one.since, last or one.since) > limit]
+
+
+def _serve(
+    waiting: tuple[QueueEntry, ...], places: Capacity
+) -> tuple[tuple[QueueEntry, ...], tuple[QueueEntry, ...]]:
+    count = int(min(places.free, len(waiting)))
+    return waiting[count:], waiting[:count]
+
+
+def _take_line(
+    one: QueueEntry, queue: tuple[QueueEntry, ...], rule: Concurrency
+) -> tuple[tuple[QueueEntry, ...], list[tuple[QueueEntry, VerdictRecord]]]:
+    """Let one wait; under Replace it takes the place in line of the oldest."""
+    if rule.policy is not ConcurrencyPolicy.REPLACE:
+        return (*queue, one), []
+    one = replace(one, reason=Reason.REPLACING)
+    if len(queue) < rule.max_instances:
+        return (*queue, one), []
+    replaced = _skip(queue[0].slot, Reason.REPLACED, f"replaced by {format_instant(one.slot)}")
+    return (*queue[1:], one), [(queue[0], replaced)]
+
+
+def _skip_without_place(one: QueueEntry, queue: tuple[QueueEntry, ...], places: Capacity) -> VerdictRecord:
+    rule = places.rule
+    if rule.policy is ConcurrencyPolicy.QUEUE:
+        message = f"{len(queue)} waiting; concurrency.maxQueued is {rule.max_queued or 1}"
+        return _skip(one.slot, Reason.QUEUE_FULL, message)
+    message = f"{places.active} active; concurrency.maxInstances is {rule.max_instances}"
+    return _skip(one.slot, Reason.ALREADY_ACTIVE, message)
+
+
+def _skip(slot: datetime, reason: Reason, message: str) -> VerdictRecord:
+    return VerdictRecord(slot, slot, 1, Verdict.SKIPPED, reason, message)

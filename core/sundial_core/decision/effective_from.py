@@ -1,0 +1,88 @@
+"""Whether a schedule is held back (suspended, paused), and from which instant its slots count."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sundial_core.decision.edits import Edits, was_written_since_creation
+from sundial_core.resources.managed_fields import PAUSED, SCHEDULE, SUSPEND
+from sundial_core.resources.objects import ScheduledJob
+from sundial_core.resources.plans import Plan, Problem
+from sundial_core.resources.reasons import Reason
+from sundial_core.resources.suspension import Suspension
+from sundial_core.status.stored import StoredStatus
+
+OPEN_ENDED = (Reason.SUSPENDED, Reason.PAUSED, Reason.PAUSE_UNREADABLE)
+
+
+def decide_effective_from(
+    job: ScheduledJob, plan: Plan | Problem, hold: Suspension | None, decided: StoredStatus, edits: Edits
+) -> datetime:
+    """Decide after which instant slots count; it never goes back.
+
+    The rules: docs/semantics.md, "From when slots count". `decided` is the newest status that was decided.
+    Where there is none yet, what happened between the creation and now is unknown once the spec or the pause
+    was written again, and nothing of it may fire.
+    """
+    candidates = [job.created_at, decided.effective_from, find_break(job, plan, hold, decided, edits)]
+    if decided.effective_from is None:
+        candidates.append(edits.now if was_written_since_creation(job) else None)
+    if isinstance(plan, Plan) and not decided.was_valid:
+        candidates.append(edits.now)  # what mended it need not be the newest change, nor one of this object
+    return max(candidate for candidate in candidates if candidate is not None)
+
+
+def find_break(
+    job: ScheduledJob, plan: Plan | Problem, hold: Suspension | None, decided: StoredStatus, edits: Edits
+) -> datetime | None:
+    """Find when the schedule was changed or held back last: what waits from before is dropped.
+
+    A spec that was of no use for a time, or a TaskFunction that was missing, breaks nothing.
+    """
+    breaks = [_find_end(job, hold, decided, edits)]
+    if decided.effective_from is not None and decided.schedule_hash != plan.schedule_hash:
+        breaks.append(edits.find_newest(SCHEDULE))
+    if job.pause is not None and job.pause.until is not None and job.pause.until <= edits.now:
+        breaks.append(job.pause.until)
+    return max((one for one in breaks if one is not None), default=None)
+
+
+def find_held_since(
+    job: ScheduledJob, hold: Suspension | None, decided: StoredStatus, edits: Edits
+) -> datetime | None:
+    """Find since when a schedule is held back that was not when slots were decided last; None for any other.
+
+    One that nothing was decided about yet was held back from the first.
+    """
+    if hold is None or decided.effective_from is None:
+        return None
+    is_continued = decided.hold is not None and _find_end(job, hold, decided, edits) is None
+    return None if is_continued else _find_beginning(job, edits)
+
+
+def _find_beginning(job: ScheduledJob, edits: Edits) -> datetime | None:
+    """Find when the first of what holds a schedule back came; None if some of it was there before."""
+    holding = [SUSPEND] if job.spec.get("suspend") else []
+    if job.pause is not None and job.pause.is_in_effect(edits.now):
+        holding.append(PAUSED)
+    if not all(edits.may_have_changed(path) for path in holding):
+        return None
+    return min(edits.find_newest(path) for path in holding)
+
+
+def _find_end(
+    job: ScheduledJob, hold: Suspension | None, decided: StoredStatus, edits: Edits
+) -> datetime | None:
+    """Find when the hold that was in effect ended: a timed one by itself, or earlier by a change."""
+    if decided.hold is None:
+        return None
+    if decided.hold in OPEN_ENDED:
+        is_open_ended = hold is not None and hold.reason in OPEN_ENDED
+        return None if is_open_ended else edits.find_newest(SUSPEND, PAUSED)
+    until = decided.paused_until or edits.now
+    is_same = job.pause is not None and job.pause.until == until
+    if hold is None:
+        return until if is_same else edits.find_newest(SUSPEND, PAUSED)  # it may have been extended meanwhile
+    beginning = _find_beginning(job, edits)
+    end = until if is_same else min(until, edits.find_newest(PAUSED))
+    return end if beginning is not None and end <= beginning else None

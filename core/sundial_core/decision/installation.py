@@ -1,0 +1,57 @@
+"""What holds for an installation as a whole: how far its clock is to be trusted, and whether starts are held.
+
+Why a single schedule is held back (suspended, paused) is told by `holds`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+LONGEST_SMALL_SKEW = timedelta(seconds=5)
+LONGEST_SKEW = timedelta(seconds=60)
+"""A clock that is further off starts nothing, and a stored instant that is further ahead is reset."""
+
+
+class Trust(StrEnum):
+    """How far the local clock is to be trusted, by its distance from the API server's."""
+
+    IN_STEP = "in step"
+    SKEWED = "skewed"
+    UNTRUSTED = "untrusted"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationState:
+    """`skew` is by how much the local clock is at least ahead of the API server's; behind it is negative.
+
+    `held_by` says what holds all starts, for people; it is empty while nothing does.
+    """
+
+    skew: timedelta = timedelta(0)
+    held_by: str = ""
+
+    @property
+    def trust(self) -> Trust:
+        """How far the local clock is to be trusted."""
+        distance = abs(self.skew)
+        if distance <= LONGEST_SMALL_SKEW:
+            return Trust.IN_STEP
+        return Trust.SKEWED if distance <= LONGEST_SKEW else Trust.UNTRUSTED
+
+    @property
+    def may_start(self) -> bool:
+        """Tell whether anything may start now."""
+        return not self.held_by and self.trust is not Trust.UNTRUSTED
+
+
+def describe_skew(skew: timedelta) -> str:
+    """Say how far off the local clock is."""
+    direction = "ahead of" if skew > timedelta(0) else "behind"
+    return f"the operator's clock is {abs(skew.total_seconds()):.0f} s {direction} the API server's"
+
+
+def read_hold(value: str | None) -> bool:
+    """Read the hold of a ConfigMap: to be on the safe side, all but absent, empty and "false" holds."""
+    return value is not None and value.strip().lower() not in ("", "false")

@@ -1,0 +1,403 @@
+"""What becomes of the ScheduledJobRuns of a schedule: each starts, waits, or ends without a run.
+
+The rules: docs/semantics.md, "Manual and backfill runs". Suspension, cursor and slots do not matter to them:
+a person asked. What their statuses say of it is in `asked_status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from sundial_clock.instants import EARLIEST, LATEST, format_instant
+from sundial_core.decision.concurrency import RequestPlacement, WaitingRequests
+from sundial_core.resources import names
+from sundial_core.resources.objects import ScheduledJob, ScheduledJobRun
+from sundial_core.resources.phases import Phase, Trigger, Verdict
+from sundial_core.resources.plans import (
+    Plan,
+    Problem,
+    check_args,
+    check_nesting,
+    describe_validation_error,
+)
+from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.readable import is_instant
+from sundial_core.resources.reasons import Reason
+from sundial_core.resources.specs import ScheduledJobRunSpec
+from sundial_core.runs.jobs import ObservedJob, find_newest_attempts
+from sundial_core.runs.manifests import Attempt, Owner
+from sundial_core.runs.run import Run
+from sundial_core.runs.state import build_run, read_recorded_run
+from sundial_core.status import scheduled_job_runs
+from sundial_core.status.queued import QueueEntry
+from sundial_core.status.scheduled_job_runs import RunRequestOutcome
+from sundial_core.status.verdicts import VerdictRecord
+
+MAX_QUEUE_WAIT = timedelta(hours=1)
+"""How long one waits for what is not there: its ScheduledJob, or that one's TaskFunction."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParentState:
+    """What the ScheduledJobRuns of one name are judged by.
+
+    `job` is None where there is no ScheduledJob of that name, or one that is being deleted. By run id,
+    `runs` are those known by their Jobs, `ended` the entries of the schedule's status with a result,
+    `refused` those whose Job could not be created, `postponed` what the API server says to creates that it
+    refuses for now, and `decided` the newest statuses, stored or not. `starting` are the ids of the runs
+    whose Jobs are being created. `held_by` says what holds all starts of the installation; `is_stopped`:
+    nothing of the schedule may start, too little of it could be stored.
+    """
+
+    job: ScheduledJob | None = None
+    plan: Plan | Problem | None = None
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    ended: Mapping[str, JsonObject] = field(default_factory=dict)
+    refused: Mapping[str, VerdictRecord] = field(default_factory=dict)
+    postponed: Mapping[str, str] = field(default_factory=dict)
+    decided: Mapping[str, JsonObject] = field(default_factory=dict)
+    starting: frozenset[str] = frozenset()
+    held_by: str = ""
+    is_stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequestDecision:
+    """What to do about ScheduledJobRuns; `statuses`, by UID, are those that differ from the stored ones."""
+
+    starts: tuple[Attempt, ...] = ()
+    statuses: Mapping[str, JsonObject] = field(default_factory=dict)
+    deletes: tuple[ScheduledJobRun, ...] = ()
+    wake_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The answer to one before the concurrency rule: an attempt still needs a place.
+
+    `request` has the newest status that was decided, `stored` the one that is stored.
+    """
+
+    stored: ScheduledJobRun
+    request: ScheduledJobRun
+    outcome: Attempt | RunRequestOutcome | None
+
+    @property
+    def is_unbound(self) -> bool:
+        """Tell whether it starts whatever the rule says."""
+        return self.request.spec.get("ignoreConcurrency") is True
+
+
+def list_candidates(
+    requests: Iterable[ScheduledJobRun], scene: ParentState, now: datetime
+) -> tuple[Candidate, ...]:
+    """Judge each ScheduledJobRun of one schedule by all but the concurrency rule, oldest first."""
+    candidates = []
+    for stored in sorted(requests, key=_age):
+        request = replace(stored, status=scene.decided.get(stored.uid) or stored.status)
+        candidates.append(Candidate(stored, request, _decide(request, scene, now)))
+    return tuple(candidates)
+
+
+def list_waiting_requests(candidates: Iterable[Candidate]) -> WaitingRequests:
+    """Find those that want a place; they are ordered with the slots by when somebody asked for them."""
+    wanting = [candidate for candidate in candidates if isinstance(candidate.outcome, Attempt)]
+    bound = [candidate.request for candidate in wanting if not candidate.is_unbound]
+    return WaitingRequests(
+        waiting=tuple(
+            _build_queue_entry(request) for request in bound if scheduled_job_runs.is_waiting(request.status)
+        ),
+        new=tuple(
+            _build_queue_entry(request)
+            for request in bound
+            if not scheduled_job_runs.is_waiting(request.status)
+        ),
+        unbound=len(wanting) - len(bound),
+    )
+
+
+def decide_run_requests(
+    candidates: Iterable[Candidate], turns: RequestPlacement | None, now: datetime
+) -> RunRequestDecision:
+    """Answer the ScheduledJobRuns of one schedule; `turns` is what the concurrency rule says to them."""
+    starts: list[Attempt] = []
+    statuses: dict[str, JsonObject] = {}
+    deletes: list[ScheduledJobRun] = []
+    wakes: list[datetime] = []
+    for candidate in candidates:
+        stored, status = candidate.stored, candidate.request.status
+        outcome = _take_turn(candidate, turns or RequestPlacement())
+        if isinstance(outcome, Attempt):
+            starts.append(outcome)
+        elif outcome is not None:
+            status = scheduled_job_runs.build_status(candidate.request, outcome, now)
+            wakes += [outcome.until] if outcome.until else []
+        if status != stored.status or stored.unreadable:
+            statuses[stored.uid] = status
+        elif (end := find_end_of_life(stored)) is not None:
+            deletes += [stored] if end <= now else []
+            wakes += [end] if end > now else []
+    return RunRequestDecision(tuple(starts), statuses, tuple(deletes), min(wakes, default=None))
+
+
+def decide_orphaned_run_requests(
+    requests: Iterable[ScheduledJobRun],
+    decided: Mapping[str, JsonObject],
+    jobs: Iterable[ObservedJob],
+    now: datetime,
+) -> RunRequestDecision:
+    """Answer those whose ScheduledJob is not there any more; `jobs` are what is left of its Jobs."""
+    runs = {run_id: build_run(job, (), now) for run_id, job in find_newest_attempts(jobs).items()}
+    return decide_run_requests(
+        list_candidates(requests, ParentState(runs=runs, decided=decided), now), None, now
+    )
+
+
+def read_started(
+    requests: Iterable[ScheduledJobRun], decided: Mapping[str, JsonObject], parent_uid: str
+) -> dict[str, Run]:
+    """Read back the runs that started and have no result yet; where they stand is unknown."""
+    newest = [replace(request, status=decided.get(request.uid) or request.status) for request in requests]
+    return {
+        request.uid: _read_run(request)
+        for request in newest
+        if request.status.get("verdict") == Verdict.STARTED
+        and not scheduled_job_runs.is_complete(request.status)
+        and request.status.get("scheduledJobUid") == parent_uid
+    }
+
+
+def find_unsettled(requests: Iterable[ScheduledJobRun]) -> frozenset[str]:
+    """Find the runs whose outcome their ScheduledJobRun has not stored; their Jobs have to stay."""
+    return frozenset(
+        request.uid for request in requests if not scheduled_job_runs.is_complete(request.status)
+    )
+
+
+def _decide(
+    request: ScheduledJobRun, scene: ParentState, now: datetime
+) -> Attempt | RunRequestOutcome | None:
+    """Judge one: what is to be started, what is to be said, or None where all is said."""
+    status, run = request.status, scene.runs.get(request.uid)
+    has_started = status.get("verdict") == Verdict.STARTED
+    if scheduled_job_runs.is_complete(status) and (has_started or run is None):
+        return None
+    if run is not None and run.phase is not Phase.UNKNOWN and (run.phase.is_result or scene.job is not None):
+        return scheduled_job_runs.describe_run(run, _uid_of(scene, request))
+    if has_started or request.uid in scene.ended:
+        return _decide_started(request, scene)
+    if request.is_deleting:
+        return None
+    if request.is_restored and not status:
+        return _refuse(Reason.RESTORED, "it came back from a backup; create another to run the job again")
+    return _decide_new(request, scene, now)
+
+
+def _decide_started(request: ScheduledJobRun, scene: ParentState) -> RunRequestOutcome | None:
+    """Judge one whose Job is not known: the schedule's status may have its end, or its Job is to be read."""
+    entry = scene.ended.get(request.uid)
+    if entry is not None:
+        return scheduled_job_runs.describe_entry(entry, request.status)
+    if _has_parent(request, scene):
+        return None
+    return replace(_lose_parent(request), verdict=Verdict.STARTED)
+
+
+def _decide_new(
+    request: ScheduledJobRun, scene: ParentState, now: datetime
+) -> Attempt | RunRequestOutcome | None:
+    if not _has_parent(request, scene):
+        if request.status.get("scheduledJobUid"):
+            return _lose_parent(request)
+        words = f"there is no ScheduledJob {request.parent_name} in this namespace"
+        return _await(request, Reason.NOT_FOUND, words, now)
+    if request.uid in scene.starting and request.uid not in scene.postponed:
+        return None
+    outcome = _find_refusal(request, scene) or _admit(request, scene, now)
+    return outcome if isinstance(outcome, Attempt) else replace(outcome, parent_uid=_uid_of(scene, request))
+
+
+def _find_refusal(request: ScheduledJobRun, scene: ParentState) -> RunRequestOutcome | None:
+    """Tell what the API server says to the create of its Job, if it has refused one."""
+    if (record := scene.refused.get(request.uid)) is not None:
+        return _refuse(record.reason, record.message)
+    if (words := scene.postponed.get(request.uid)) is not None:
+        return RunRequestOutcome(
+            None, None, Reason.CREATE_FAILED, f"refused for now, and tried again: {words}"
+        )
+    return None
+
+
+def _admit(request: ScheduledJobRun, scene: ParentState, now: datetime) -> Attempt | RunRequestOutcome:
+    """Judge by the specs of both; the concurrency rule comes after."""
+    plan, has_waited = scene.plan, scheduled_job_runs.is_waiting(request.status)
+    if not isinstance(plan, Plan):
+        return _wait_on(request, plan) if has_waited else _decide_unrunnable(request, plan, now)
+    if (problem := check_nesting(request.spec)) is not None:
+        return _refuse(problem.reason, problem.message)
+    try:
+        spec = ScheduledJobRunSpec.model_validate(request.spec)
+    except ValidationError as error:
+        return _refuse(Reason.INVALID_SPEC, describe_validation_error(error))
+    refusal = None if has_waited else _check_slot(spec.scheduled_for, plan, now)
+    problem = check_args(spec.args)
+    if refusal is not None or problem is not None:
+        return refusal or _refuse(problem.reason, problem.message)  # type: ignore[union-attr]
+    if scene.held_by:
+        words = f"starts are held by {scene.held_by}"
+        return (
+            _wait_in_line(request, words) if has_waited else RunRequestOutcome(None, None, Reason.HELD, words)
+        )
+    if scene.is_stopped:
+        return _stop(request)
+    return _build_attempt(request, spec, plan, scene)
+
+
+def _stop(request: ScheduledJobRun) -> RunRequestOutcome:
+    """Let one wait until the status of its ScheduledJob can be stored; one that waits keeps its place."""
+    if scheduled_job_runs.is_waiting(request.status):
+        return scheduled_job_runs.describe_waiting(Reason(request.status["reason"]))
+    words = "waits until the status of its ScheduledJob can be stored: its Event StatusNotStored says why not"
+    return RunRequestOutcome(None, None, Reason.STATUS_NOT_STORED, words)
+
+
+def _take_turn(candidate: Candidate, turns: RequestPlacement) -> Attempt | RunRequestOutcome | None:
+    """Let one start that has a place; the others wait, or are refused."""
+    attempt, uid = candidate.outcome, candidate.request.uid
+    if not isinstance(attempt, Attempt):
+        return attempt
+    if (record := turns.skipped.get(uid)) is not None:
+        hint = "set ignoreConcurrency: true to start it all the same"
+        fate = _refuse(record.reason, f"{record.message}; {hint}")
+    elif (reason := turns.waiting.get(uid)) is not None:
+        fate = scheduled_job_runs.describe_waiting(reason)
+    else:
+        return attempt
+    return replace(fate, parent_uid=attempt.owner.uid)
+
+
+def _build_queue_entry(request: ScheduledJobRun) -> QueueEntry:
+    asked_at = request.created_at
+    return QueueEntry(asked_at, asked_at, Reason.ALREADY_ACTIVE, request.uid)
+
+
+def _decide_unrunnable(request: ScheduledJobRun, problem: Problem | None, now: datetime) -> RunRequestOutcome:
+    """Say why its ScheduledJob cannot run; what is only missing may still come."""
+    assert problem is not None
+    words = f"ScheduledJob {request.parent_name}: {problem.message}"
+    if problem.reason is Reason.TASK_FUNCTION_NOT_FOUND:
+        return _await(request, problem.reason, words, now)
+    return _refuse(problem.reason, words)
+
+
+def _wait_on(request: ScheduledJobRun, problem: Problem | None) -> RunRequestOutcome:
+    """Keep the place in line: neither an edit nor a TaskFunction that is missing loses what was accepted."""
+    assert problem is not None
+    return _wait_in_line(request, f"ScheduledJob {request.parent_name}: {problem.message}")
+
+
+def _wait_in_line(request: ScheduledJobRun, words: str) -> RunRequestOutcome:
+    return RunRequestOutcome(None, None, request.status["reason"], f"waits until this is over: {words}")
+
+
+def _check_slot(slot: datetime | None, plan: Plan, now: datetime) -> RunRequestOutcome | None:
+    """Find out why an instant is no slot of the schedule that has passed."""
+    if slot is None:
+        return None
+    if slot.tzinfo is None:
+        return _refuse(Reason.INVALID_SLOT, "spec.scheduledFor has no zone; end it with Z or an offset")
+    if not EARLIEST <= slot <= LATEST:
+        return _refuse(Reason.INVALID_SLOT, "spec.scheduledFor: write an instant from 1970 to 8999")
+    said = f"spec.scheduledFor: {format_instant(slot)}"
+    if slot > now:
+        return _refuse(Reason.INVALID_SLOT, f"{said} has not passed yet; leave it out to run now")
+    if plan.schedule.is_slot(slot):
+        return None
+    nearest = (plan.schedule.previous_slot(slot), plan.schedule.next_slot(slot))
+    words = " and ".join(format_instant(near) for near in nearest if near is not None)
+    hint = f"; the nearest are {words}" if words else ""
+    return _refuse(
+        Reason.INVALID_SLOT, f"{said} is no slot of the schedule ({plan.schedule.text}){hint}; write a slot"
+    )
+
+
+def _build_attempt(
+    request: ScheduledJobRun, spec: ScheduledJobRunSpec, plan: Plan, scene: ParentState
+) -> Attempt:
+    job, slot = scene.job, spec.scheduled_for
+    assert job is not None
+    return Attempt(
+        owner=Owner(job.ns, job.name, job.uid, job.generation),
+        run_id=request.uid,
+        trigger=Trigger.MANUAL if slot is None else Trigger.BACKFILL,
+        slot=slot,
+        previous_slot=plan.schedule.previous_slot(slot) if slot else None,
+        attempt=1,
+        args=plan.spec.args if spec.args is None else spec.args,
+        timeout_seconds=plan.timeout_seconds,
+        start_timeout_seconds=plan.spec.start_timeout_seconds or 0,
+    )
+
+
+def _refuse(reason: Reason, message: str) -> RunRequestOutcome:
+    return RunRequestOutcome(Verdict.SKIPPED, Phase.FAILED, reason, message)
+
+
+def _await(request: ScheduledJobRun, reason: Reason, words: str, now: datetime) -> RunRequestOutcome:
+    """Wait for an object that is missing; the order in which objects are created does not matter."""
+    until = request.created_at + MAX_QUEUE_WAIT
+    if now >= until:
+        return _refuse(reason, words)
+    return RunRequestOutcome(
+        None, None, reason, f"{words}; waits for it until {format_instant(until)}", until=until
+    )
+
+
+def _lose_parent(request: ScheduledJobRun) -> RunRequestOutcome:
+    words = f"ScheduledJob {request.parent_name} was deleted; one of that name is another one"
+    return _refuse(Reason.PARENT_DELETED, words)
+
+
+def _has_parent(request: ScheduledJobRun, scene: ParentState) -> bool:
+    """Tell whether its ScheduledJob is there, and the one that was seen first."""
+    return scene.job is not None and _uid_of(scene, request) == scene.job.uid
+
+
+def _uid_of(scene: ParentState, request: ScheduledJobRun) -> str:
+    """Name the ScheduledJob that was seen first."""
+    seen = request.status.get("scheduledJobUid")
+    return str(seen or (scene.job.uid if scene.job else ""))
+
+
+def _read_run(request: ScheduledJobRun) -> Run:
+    """Read one that started; the name of its first Job is known, whatever the status says.
+
+    A slot that cannot be read has not started: who says so has written the status.
+    """
+    slot, status = request.spec.get("scheduledFor"), request.status
+    slot = slot if slot and is_instant(slot) else None
+    entry = {
+        "runId": request.uid,
+        "slot": slot,
+        "trigger": Trigger.BACKFILL if slot else Trigger.MANUAL,
+        "job": status.get("jobName") or names.build_job_name(request.parent_name, request.uid, 1),
+        "startedAt": status.get("startedAt") or format_instant(request.created_at),
+    }
+    return read_recorded_run(entry)
+
+
+def find_end_of_life(request: ScheduledJobRun) -> datetime | None:
+    """Find when one is to be deleted: what a tool would create again, and run again, is kept."""
+    ttl = request.spec.get("ttlSecondsAfterFinished")
+    completed_at = scheduled_job_runs.find_completion(request.status)
+    if not isinstance(ttl, int) or completed_at is None or request.is_managed or request.is_deleting:
+        return None
+    return completed_at + timedelta(seconds=ttl)
+
+
+def _age(request: ScheduledJobRun) -> tuple[datetime, str]:
+    return request.created_at, request.name

@@ -1,0 +1,419 @@
+"""What one process knows of a schedule beyond its stored state: what it decided, sent, and learned.
+
+The operator, the simulation and the search of the start protocol take the same steps: `observe`, `recall`,
+`remember`, `begin`, `take`. All of it may be lost at any moment; a restart finds it anew.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+
+from sundial_clock.schedule import CompiledSchedule
+from sundial_core.decision.clock_skew import drop_future, pass_on
+from sundial_core.decision.creates import (
+    Answer,
+    Answered,
+    Created,
+    CreateRequest,
+    Denied,
+    Dropped,
+    PendingCreate,
+    Refused,
+    Send,
+    Step,
+    Unanswered,
+)
+from sundial_core.decision.decide import Decision
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.remembered import Backlog, Remembered
+from sundial_core.decision.retention import is_stored_as_ended
+from sundial_core.resources.objects import ScheduledJob, ScheduledJobRun
+from sundial_core.resources.phases import Phase, Trigger
+from sundial_core.resources.plans import Plan, Problem
+from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.specs import CatchUp
+from sundial_core.runs.custody import (
+    Custody,
+    is_job_of,
+    is_ours,
+    sort_jobs,
+)
+from sundial_core.runs.jobs import ObservedJob, parse_job
+from sundial_core.runs.manifests import Attempt, Creator, Owner
+from sundial_core.runs.retries import NextAttempt
+from sundial_core.runs.run import Run
+from sundial_core.runs.state import build_lost_run, build_run, find_overdue_at
+from sundial_core.runs.terminations import Termination
+from sundial_core.status.omitted import list_asked
+from sundial_core.status.patches import Reported, build_patch
+from sundial_core.status.queued import QueueEntry
+from sundial_core.status.stored import StoredStatus, parse_stored_status
+from sundial_core.status.unstored_verdicts import drop_stored, merge_verdicts
+from sundial_core.status.urgency import Urgency
+from sundial_core.status.verdicts import VerdictRecord
+
+PlanKey = tuple[int, str, int]
+"""What a plan was compiled from: the generation, and the UID and generation of its TaskFunction."""
+
+MAX_READS = 8
+"""How many Jobs of a schedule are read at once: who may write a status names as many as they like."""
+
+
+@dataclass(slots=True)
+class StatusWrite:
+    """The mutable companion of one object with a status: the newest that was decided, and its writing.
+
+    `wanted_from` is the resourceVersion that the wanted status was computed from. `refusal` is what became
+    of the newest patch that failed, until one succeeds.
+    """
+
+    uid: str
+    wanted_status: JsonObject | None = None
+    wanted_from: int = 0
+    is_patching: bool = False
+    patch_failures: int = 0
+    refusal: str = ""
+
+    def want(self, item: Reported, status: JsonObject | None, urgency: Urgency) -> None:
+        """Take the status that was decided for an object as it was seen."""
+        self.wanted_status = status if urgency is not Urgency.NONE else None
+        self.wanted_from = item.resource_version
+
+    def build_patch(self, item: Reported) -> JsonObject | None:
+        """Build the patch to the wanted status; None without one, or when it is of another version."""
+        if self.wanted_status is None or item.resource_version != self.wanted_from:
+            return None
+        return build_patch(item, self.wanted_status)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a decision asks for that is not under way yet; `creates` are run ids."""
+
+    creates: tuple[str, ...] = ()
+    endings: tuple[Termination, ...] = ()
+    deletes: tuple[ObservedJob, ...] = ()
+    reads: tuple[Run, ...] = ()
+
+
+class Finding(Enum):
+    """What an uncached read has told of the Job of an attempt."""
+
+    THERE = "there"
+    GONE = "gone, or another's Job has its name"
+    UNKNOWN = "no answer"
+
+
+@dataclass(slots=True)
+class ScheduleMemory(StatusWrite):
+    """The mutable companion of one ScheduledJob; `creates` are by run id, so each run has one at most.
+
+    `asked_runs` are those that somebody asked for and that have Jobs, `sent` those whose Job may exist and
+    has not been seen. `read_at` is when an attempt that is overdue was last read uncached, by run id.
+    """
+
+    plan_key: PlanKey | None = None
+    plan: Plan | Problem | None = None
+    judged_until: datetime | None = None
+    reset_at: datetime | None = None
+    verdicts: list[VerdictRecord] = field(default_factory=list)
+    queued: tuple[QueueEntry, ...] = ()
+    creates: dict[str, PendingCreate] = field(default_factory=dict)
+    failed: dict[str, Run] = field(default_factory=dict)
+    ending: set[str] = field(default_factory=set)
+    lost: dict[str, Run] = field(default_factory=dict)
+    rejected: dict[str, VerdictRecord] = field(default_factory=dict)
+    reading: set[str] = field(default_factory=set)
+    times_read: Counter[str] = field(default_factory=Counter)
+    deleting: set[str] = field(default_factory=set)
+    stored_status: JsonObject = field(default_factory=dict)
+    between: frozenset[str] = frozenset()
+    backlog: Backlog = field(default_factory=Backlog)
+    withheld: tuple[VerdictRecord, ...] = ()
+    is_stopped: bool = False
+    parent: Owner | None = None
+    asked_runs: frozenset[str] = frozenset()
+    sent: set[str] = field(default_factory=set)
+    read_at: dict[str, datetime] = field(default_factory=dict)
+
+    def observe(
+        self,
+        job: ScheduledJob,
+        jobs: Collection[ObservedJob],
+        asked: Collection[ScheduledJobRun] = (),
+    ) -> Custody:
+        """Tell which Jobs are ours, and forget what is seen or stored by now: done before each decision."""
+        self.parent = Owner(job.ns, job.name, job.uid, job.generation)
+        custody = self._sort(job, jobs, asked)
+        self.forget_created(custody.ours)
+        self.forget_answered(asked)
+        self.stored_status = job.status
+        if self.verdicts or self.withheld or self.lost or self.failed:
+            self.forget_stored(parse_stored_status(job.status))
+        return custody
+
+    def _sort(
+        self, job: ScheduledJob, jobs: Collection[ObservedJob], requests: Iterable[ScheduledJobRun]
+    ) -> Custody:
+        """Sort the Jobs; a run that was asked for stays one when its ScheduledJobRun is deleted."""
+        known = self._list_asked().intersection(one.run_id for one in jobs)
+        self.asked_runs = known | list_asked(jobs, job, job.status, requests)
+        self.sent -= self.asked_runs
+        if self.read_at:
+            present = {one.run_id for one in jobs}
+            self.read_at = {run_id: at for run_id, at in self.read_at.items() if run_id in present}
+        return sort_jobs(jobs, job, self.asked_runs)
+
+    def _list_asked(self) -> frozenset[str]:
+        """List the runs that this process knows to be asked for, by their Jobs or by what it has sent."""
+        creating = (run_id for run_id, one in self.creates.items() if one.attempt.trigger != Trigger.SCHEDULE)
+        return self.asked_runs.union(self.sent, creating)
+
+    def recall(self) -> Remembered:
+        """Show what is remembered, for a decision."""
+        slots = {one.attempt.slot: one for one in self.creates.values() if one.is_slot and one.attempt.slot}
+        others = {run_id: one for run_id, one in self.creates.items() if not one.is_slot}
+        return Remembered(
+            judged_until=self.judged_until,
+            verdicts=tuple(self.verdicts),
+            creating=frozenset(slots),
+            refused=frozenset(slot for slot, create in slots.items() if create.is_refused),
+            queued=self.queued,
+            refusals={slot: one.last_refusal for slot, one in slots.items() if one.last_refusal},
+            yielding=frozenset(slot for slot, create in slots.items() if create.may_yield),
+            retrying=frozenset(others),
+            landing=frozenset(run_id for run_id, create in others.items() if not create.is_refused),
+            ending=frozenset(self.ending),
+            failed=dict(self.failed),
+            lost=dict(self.lost),
+            rejected=dict(self.rejected),
+            postponed={run_id: one.refusal for run_id, one in others.items() if one.refusal is not None},
+            decided=self.wanted_status or {},
+            read_at=dict(self.read_at),
+            reset_at=self.reset_at,
+            refusal=self.refusal,
+            backlog=self.backlog,
+            withheld=self.withheld,
+        )
+
+    @property
+    def schedule(self) -> CompiledSchedule | None:
+        """The schedule by which slots are judged."""
+        return self.plan.schedule if isinstance(self.plan, Plan) else None
+
+    def adopt_plan(self, key: PlanKey, plan: Plan | Problem) -> None:
+        """Take a compiled spec; of another schedule nothing is judged yet but what has a judgement."""
+        self._settle_withheld()
+        if self.plan is not None and self.plan.schedule_hash != plan.schedule_hash:
+            judged = [record.last for record in self.verdicts]
+            self.judged_until = max([*judged, *(one.slot for one in self.queued)], default=None)
+        self.plan_key, self.plan = key, plan
+
+    def remember(self, job: ScheduledJob, decision: Decision, now: datetime) -> Orders:
+        """Keep what was decided until it is stored; tell what of it is to be done now."""
+        self._remember_judgements(decision)
+        self.queued = decision.queued
+        if not decision.is_told_later:
+            self.want(job, decision.status, decision.urgency)
+        endings = [one for one in decision.endings if one.job.uid not in self.ending]
+        deletes = [one for one in decision.deletes.jobs if one.uid not in self.deleting]
+        reads = self._choose_reads(decision.missing)
+        for ending in endings:
+            self._begin_ending(ending)
+        self.deleting.update(one.uid for one in deletes)
+        self.reading.update(run.run_id for run in reads)
+        creates = {create.attempt.run_id: create for create in self._build_creates(job, decision, now)}
+        self.creates |= creates
+        return Orders(tuple(creates), tuple(endings), tuple(deletes), tuple(reads))
+
+    def begin(
+        self, create: PendingCreate, creator: Creator, circumstances: InstallationState, now: datetime
+    ) -> Step:
+        """Begin to create a run's Job, once more if need be."""
+        if self.creates.get(create.attempt.run_id) is not create:
+            return Dropped()
+        return self._settle(create, create.begin(creator, circumstances, now), now)
+
+    def take(
+        self, create: PendingCreate, request: CreateRequest, answer: Answer, creator: Creator, now: datetime
+    ) -> Step:
+        """Learn from the answer to a request: what to ask next, or what came of the create."""
+        step = create.take(request, answer, creator, now)
+        is_lost = isinstance(request, Send) and isinstance(answer, Unanswered)
+        if (is_lost or isinstance(step, Created)) and create.attempt.trigger is not Trigger.SCHEDULE:
+            self.sent.add(create.attempt.run_id)
+        return self._settle(create, step, now)
+
+    def take_read(self, run: Run, answer: Answer, now: datetime) -> Finding:
+        """Learn whether the Job of an active run is there: it is not where its name is another's."""
+        if isinstance(answer, Answered) and self._is_job_of(answer.item, run):
+            if now >= find_overdue_at(parse_job(answer.item)):
+                self.read_at[run.run_id] = now
+            return Finding.THERE
+        if not isinstance(answer, Answered) and not (isinstance(answer, Denied) and answer.status == 404):
+            return Finding.UNKNOWN
+        self.lost[run.run_id] = build_lost_run(run, now)
+        return Finding.GONE
+
+    def _choose_reads(self, missing: Collection[Run]) -> list[Run]:
+        """Choose the Jobs to be read next, a few at a time: those that were read least often."""
+        waiting = [run for run in missing if run.run_id not in self.reading]
+        waiting.sort(key=lambda run: self.times_read[run.run_id])
+        reads = waiting[: max(0, MAX_READS - len(self.reading))]
+        self.times_read.update(run.run_id for run in reads)
+        gone = self.times_read.keys() - {run.run_id for run in missing}
+        for run_id in gone:
+            del self.times_read[run_id]
+        return reads
+
+    def _is_job_of(self, item: JsonObject, run: Run) -> bool:
+        return self.parent is not None and is_job_of(item, self.parent, run.run_id, run.job_name)
+
+    def _settle(self, create: PendingCreate, step: Step, now: datetime) -> Step:
+        """Keep what came of a create for good, unless its Job was seen or it was given up meanwhile."""
+        run_id = create.attempt.run_id
+        is_over = isinstance(step, Created | Refused | Dropped)
+        if not is_over or self.creates.get(run_id) is not create:
+            return step
+        del self.creates[run_id]
+        if isinstance(step, Refused) and create.follows is not None:
+            self.fail_retry(create.follows.after, step.record, now)
+        elif isinstance(step, Refused) and create.is_slot:
+            self._judge([step.record])
+        elif isinstance(step, Refused):
+            self.rejected[run_id] = step.record
+        return step
+
+    def _remember_judgements(self, decision: Decision) -> None:
+        """Keep verdicts; what was decided instead ends a create."""
+        self._judge(decision.verdicts, {one.slot for one in self.queued})
+        self._follow(decision)
+        judged = {record.first for record in decision.verdicts}
+        if judged and self.creates:
+            self.creates = {
+                run_id: create
+                for run_id, create in self.creates.items()
+                if not (create.is_slot and create.attempt.slot in judged)
+            }
+        self.reset_at = decision.reset_at
+        if decision.judged_until is not None:
+            self.judged_until = pass_on(self.judged_until, decision.judged_until)
+            self.verdicts = list(drop_future(self.verdicts, self.judged_until, self.plan))
+
+    def _judge(self, verdicts: Iterable[VerdictRecord], apart: Collection[datetime] = ()) -> None:
+        """Keep judgements with those that are known, merged but for slots that had waited."""
+        self.verdicts = merge_verdicts(self.verdicts, verdicts, self.schedule, apart)
+
+    def _follow(self, decision: Decision) -> None:
+        """Keep what the next decision goes on from, unless this one has decided nothing."""
+        if decision.backlog is not None:
+            self.backlog, self.withheld = decision.backlog, decision.withheld
+            self.is_stopped, self.between = decision.is_stopped, decision.between
+
+    def _settle_withheld(self) -> None:
+        """Make the judgements final that would be made anew: by another spec they would be lost."""
+        if self.withheld:
+            self._judge(self.withheld)
+            self.judged_until, self.withheld = self.withheld[-1].last, ()
+
+    def _build_creates(self, job: ScheduledJob, decision: Decision, now: datetime) -> Iterator[PendingCreate]:
+        """Note the Jobs that are to be created as they were decided: of slots, of retries, and asked for."""
+        plan = self.plan
+        catch_up = plan.spec.catch_up if isinstance(plan, Plan) else CatchUp()
+        for following in decision.retries:
+            yield PendingCreate(_build_retry(job, following), {}, catch_up, now, following)
+        if isinstance(plan, Plan):
+            for attempt in decision.starts:
+                served_at = now if attempt.slot in decision.served else None
+                yield PendingCreate(attempt, plan.template, catch_up, now, served_at=served_at)
+            for attempt in decision.asked.starts if decision.asked else ():
+                yield PendingCreate(attempt, plan.template, catch_up, now, served_at=now)
+
+    def _begin_ending(self, ending: Termination) -> None:
+        """Note that an attempt is being ended; a next one that was refused until now is not created."""
+        self.ending.add(ending.job.uid)
+        retry = self.creates.get(ending.job.run_id)
+        if retry is not None and retry.is_refused:
+            del self.creates[ending.job.run_id]
+
+    def fail_retry(self, after: ObservedJob, record: VerdictRecord, now: datetime) -> None:
+        """Note that a run's next attempt could not be created: that ends the run."""
+        self.failed[after.run_id] = replace(
+            build_run(after, (), now),
+            phase=Phase.FAILED,
+            reason=record.reason.value,
+            message=record.message,
+            completed_at=now,
+            holds_place=False,
+        )
+
+    def lose(
+        self, job: ObservedJob, run: Run, now: datetime, requests: Iterable[ScheduledJobRun] = ()
+    ) -> None:
+        """Remember a run whose Job was deleted; deleted between two attempts, it is cancelled.
+
+        `requests` may tell that somebody asked for it.
+        """
+        if self.parent is None:
+            return
+        asked = self._list_asked() | list_asked([job], self.parent, self.stored_status, requests)
+        if not is_ours(job, self.parent, asked):
+            return
+        known = self.lost.get(job.run_id)
+        if known is not None and known.attempt > job.attempt:
+            return
+        decided = (self.wanted_status or self.stored_status).get("active") or ()
+        is_waiting = job.run_id in self.between or any(
+            entry["runId"] == job.run_id and "retryAt" in entry for entry in decided
+        )
+        self.lost[job.run_id] = build_lost_run(replace(run, phase=Phase.WAITING) if is_waiting else run, now)
+
+    def forget_answered(self, asked: Iterable[ScheduledJobRun]) -> None:
+        """Forget what concerns ScheduledJobRuns that are gone: deleting one that waits cancels it."""
+        wanted = {request.uid for request in asked if not request.is_deleting}
+        self.rejected = {uid: record for uid, record in self.rejected.items() if uid in wanted}
+        self.creates = {
+            run_id: create
+            for run_id, create in self.creates.items()
+            if create.follows or create.is_slot or run_id in wanted
+        }
+
+    def forget_stored(self, stored: StoredStatus) -> None:
+        """Forget what the stored status holds by now."""
+        if stored.cursor is None:
+            return
+        self.verdicts = drop_stored(self.verdicts, stored, self.schedule)
+        self.withheld = tuple(drop_stored(self.withheld, stored, self.schedule))
+        self.lost = _keep_unstored(self.lost, stored)
+        self.failed = _keep_unstored(self.failed, stored)
+
+    def forget_created(self, jobs: Iterable[ObservedJob]) -> None:
+        """Forget the creates whose Job has been seen."""
+        for job in jobs if self.creates else ():
+            create = self.creates.get(job.run_id)
+            if create is not None and create.attempt.attempt == job.attempt:
+                del self.creates[job.run_id]
+
+
+def _build_retry(job: ScheduledJob, following: NextAttempt) -> Attempt:
+    """Name the next attempt of a run; all else about it is copied from the Job of the one before."""
+    after = following.after
+    return Attempt(
+        owner=Owner(job.ns, job.name, job.uid, job.generation),
+        run_id=after.run_id,
+        trigger=after.trigger,
+        slot=after.slot,
+        previous_slot=None,
+        attempt=following.number,
+        args=None,
+        timeout_seconds=0,
+    )
+
+
+def _keep_unstored(known: dict[str, Run], stored: StoredStatus) -> dict[str, Run]:
+    """Keep the runs whose end the stored status does not have yet."""
+    return {run_id: run for run_id, run in known.items() if not is_stored_as_ended(run, stored)}

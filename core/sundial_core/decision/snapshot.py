@@ -1,0 +1,97 @@
+"""What a decision about one ScheduledJob is made from: what is seen, what is remembered, what holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sundial_core.decision import backlog
+from sundial_core.decision.concurrency import WaitingRequests
+from sundial_core.decision.edits import find_edits
+from sundial_core.decision.effective_from import decide_effective_from, find_break, find_held_since
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.remembered import Remembered
+from sundial_core.resources import suspension
+from sundial_core.resources.objects import ScheduledJob, ScheduledJobRun
+from sundial_core.resources.plans import Plan, Problem
+from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.suspension import Suspension
+from sundial_core.runs.jobs import ObservedJob, find_newest_attempts
+from sundial_core.runs.pods import ObservedPod
+from sundial_core.status.stored import StoredStatus, parse_stored_status
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that a decision is made from; `pods` are those of each Job, by its UID.
+
+    `jobs` are ours, `strangers` those that claim to be. `asked` are the ScheduledJobRuns that name this
+    ScheduledJob.
+    """
+
+    job: ScheduledJob
+    plan: Plan | Problem
+    jobs: tuple[ObservedJob, ...]
+    memory: Remembered
+    pods: Mapping[str, tuple[ObservedPod, ...]] = field(default_factory=dict)
+    circumstances: InstallationState = field(default_factory=InstallationState)
+    asked: tuple[ScheduledJobRun, ...] = ()
+    strangers: tuple[ObservedJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a schedule stands now; `decided` is the newest status that was decided, stored or not.
+
+    `held_since` is when a hold began that was not decided about yet, `seen` what users have written by now,
+    for the status. What waits since before `broken_at` is dropped. `newest` are the Jobs of each run's newest
+    attempt, by run id, as far as they are there; `waiting_requests` are the ScheduledJobRuns that want a
+    place. `is_stopped`: nothing may start, too little of this could be stored.
+    """
+
+    now: datetime
+    stored: StoredStatus
+    decided: StoredStatus
+    hold: Suspension | None
+    effective_from: datetime
+    held_since: datetime | None
+    seen: JsonObject
+    broken_at: datetime | None = None
+    newest: Mapping[str, ObservedJob] = field(default_factory=dict)
+    waiting_requests: WaitingRequests = field(default_factory=WaitingRequests)
+    is_stopped: bool = False
+
+
+def find_newest_jobs(snapshot: Snapshot, stored: StoredStatus) -> dict[str, ObservedJob]:
+    """Map each run id to the Job of its newest attempt; runs are left out of which that Job is not there.
+
+    An older attempt's Job says nothing then: the newest was deleted, or has to be read.
+    """
+    attempts = {run_id: int(entry.get("attempt", 1)) for run_id, entry in stored.active.items()}
+    for run in snapshot.memory.lost.values():
+        attempts[run.run_id] = max(run.attempt, attempts.get(run.run_id, 1))
+    newest = find_newest_attempts(snapshot.jobs)
+    return {run_id: job for run_id, job in newest.items() if job.attempt >= attempts.get(run_id, 1)}
+
+
+def build_context(snapshot: Snapshot, stored: StoredStatus, now: datetime) -> Context:
+    """Find what holds now, from what was decided last: a change that is not stored yet has happened too."""
+    decided = parse_stored_status(snapshot.memory.decided) if snapshot.memory.decided else stored
+    hold = suspension.find_suspension(snapshot.job, now)
+    edits = find_edits(snapshot.job, decided.seen, now)
+    effective_from = decide_effective_from(snapshot.job, snapshot.plan, hold, decided, edits)
+    if stored.effective_from is not None:
+        effective_from = max(effective_from, stored.effective_from)
+    return Context(
+        now,
+        stored,
+        decided,
+        hold,
+        effective_from,
+        held_since=find_held_since(snapshot.job, hold, decided, edits),
+        seen=edits.seen,
+        broken_at=find_break(snapshot.job, snapshot.plan, hold, decided, edits),
+        newest=find_newest_jobs(snapshot, stored),
+        is_stopped=backlog.is_full(snapshot.memory, now),
+    )

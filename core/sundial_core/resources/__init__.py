@@ -1,0 +1,1 @@
+"""The custom resources: what users write, what the API server checks, what they are called."""

@@ -1,0 +1,1 @@
+"""Runs and their attempts, read from Jobs and Pods and written as Jobs."""

@@ -1,0 +1,215 @@
+"""What the Jobs and Pods of a schedule say: a Job is an attempt, the Jobs of one run id are a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sundial_clock.instants import LATEST, parse_instant
+from sundial_core.resources import names
+from sundial_core.resources.messages import clean_message
+from sundial_core.resources.objects import controller_uid
+from sundial_core.resources.phases import Phase, Trigger
+from sundial_core.resources.raw import JsonObject
+from sundial_core.runs import marks
+from sundial_core.runs.pods import ObservedPod
+from sundial_core.runs.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedJob:
+    """One of our Jobs as last seen: what deciding needs, nothing else.
+
+    `result_at` is when the result was known, `released_at` when all its Pods were gone too.
+    `retries_used` and `disruptions` count the attempts before it; `timeout_seconds` is what it was given,
+    `start_timeout_seconds` until a container must have started (0: not said). `had_pods`: a Pod was created.
+    `ended` says why it was ended early, if it was, `ended_message` more of that; `is_cut_short`: while it
+    ran, and not when it had failed by itself. `is_cancelled`: a person wants its run to end.
+    `named_for` is the ScheduledJob for whose run and attempt its name is right, empty when it is for none
+    (docs/semantics.md, "Which Jobs are ours"); `changed` are the marks that somebody has changed.
+    `started_at` is since when its deadline counts.
+    """
+
+    uid: str
+    resource_version: int
+    ns: str
+    name: str
+    owner_uid: str
+    run_id: str
+    trigger: Trigger
+    slot: datetime | None
+    attempt: int
+    created_at: datetime
+    phase: Phase
+    reason: str
+    message: str
+    result_at: datetime | None
+    released_at: datetime | None
+    is_deleting: bool
+    ended: str = ""
+    retries_used: int = 0
+    disruptions: int = 0
+    timeout_seconds: int = 0
+    start_timeout_seconds: int = 0
+    had_pods: bool = False
+    ended_message: str = ""
+    is_cut_short: bool = False
+    is_cancelled: bool = False
+    is_suspended: bool = False
+    started_at: datetime | None = None
+    named_for: str = ""
+    changed: tuple[str, ...] = ()
+    _run: tuple[tuple[ObservedPod, ...], Run] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    def recall_run(self, pods: tuple[ObservedPod, ...], read: Callable[[], Run]) -> Run:
+        """Give the run that this Job and its Pods show: read once, unless time alone changes it.
+
+        Most of thousands of Jobs are as they were at the last decision.
+        """
+        if self._run is not None and self._run[0] == pods:
+            return self._run[1]
+        run = read()
+        if self.result_at is None or self.released_at is not None:
+            object.__setattr__(self, "_run", (pods, run))
+        return run
+
+
+POD_COUNTS = ("active", "ready", "terminating", "succeeded", "failed")
+
+
+def parse_job(item: JsonObject) -> ObservedJob:
+    """Read a Job with our label from its JSON, whatever has been done to its marks.
+
+    Without a controller, or where nothing tells its run and attempt, these are empty: it is nobody's.
+    """
+    metadata = item["metadata"]
+    annotations: Mapping[str, str] = metadata.get("annotations") or {}
+    status = item.get("status") or {}
+    created_at = parse_instant(metadata["creationTimestamp"])
+    outcome = read_outcome(status, created_at)
+    owner_uid = controller_uid(metadata)
+    fixed = marks.list_fixed(item)
+    run_id, trigger, slot, attempt, named_for = _read_identity(fixed, metadata["name"], owner_uid)
+    counts = retries_used, disruptions = marks.read_counts(annotations, attempt)
+    return ObservedJob(
+        uid=metadata["uid"],
+        resource_version=int(metadata["resourceVersion"]),
+        ns=metadata["namespace"],
+        name=metadata["name"],
+        owner_uid=owner_uid,
+        run_id=run_id,
+        trigger=trigger,
+        slot=slot,
+        attempt=attempt,
+        created_at=created_at,
+        phase=outcome.phase,
+        reason=outcome.reason,
+        message=outcome.message,
+        result_at=outcome.result_at,
+        released_at=outcome.released_at,
+        is_deleting="deletionTimestamp" in metadata,
+        ended=annotations.get(names.ENDED, ""),
+        retries_used=retries_used,
+        disruptions=disruptions,
+        timeout_seconds=marks.read_timeout(item),
+        start_timeout_seconds=marks.read_start_timeout(annotations),
+        had_pods=any(status.get(count) for count in POD_COUNTS),
+        ended_message=clean_message(annotations.get(names.ENDED_MESSAGE, "")),
+        is_cut_short=names.TIMEOUT in annotations,
+        is_cancelled=annotations.get(names.CANCEL, "false") != "false",
+        is_suspended=(item.get("spec") or {}).get("suspend") is True,
+        started_at=_read_time(status.get("startTime")),
+        named_for=named_for,
+        changed=marks.find_changed(item, fixed, counts),
+    )
+
+
+class JobIdentity(NamedTuple):
+    """Which attempt of which run a Job is; `named_for` as in ObservedJob."""
+
+    run_id: str = ""
+    trigger: Trigger = Trigger.SCHEDULE
+    slot: datetime | None = None
+    attempt: int = 0
+    named_for: str = ""
+
+
+def _read_identity(fixed: Iterable[marks.Fixed], job_name: str, owner_uid: str) -> JobIdentity:
+    """Read which attempt a Job is from the marks that its name proves, else from the first.
+
+    The id of a slot's run proves its trigger too.
+    """
+    found = [_read_marks(one, job_name, owner_uid) for one in fixed]
+    proved = [one for one in found if one.named_for]
+    return next((one for one in proved if one.trigger is Trigger.SCHEDULE), (proved or found)[0])
+
+
+def _read_marks(fixed: marks.Fixed, job_name: str, owner_uid: str) -> JobIdentity:
+    """Read which attempt the marks tell; where they cannot be read, none."""
+    try:
+        slot = parse_instant(fixed.slot) if fixed.slot else None
+        trigger, attempt = Trigger(fixed.trigger or ""), marks.read_attempt(fixed.attempt or "")
+    except ValueError:
+        return JobIdentity()
+    run_id = fixed.run or ""
+    is_run = bool(run_id) and (trigger is not Trigger.SCHEDULE or names.is_run_of(run_id, owner_uid, slot))
+    named_for = names.find_named_for(job_name, run_id, attempt) if is_run else ""
+    return JobIdentity(run_id, trigger, slot, attempt, named_for)
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """What a Job's status says about its attempt."""
+
+    phase: Phase
+    reason: str = ""
+    message: str = ""
+    result_at: datetime | None = None
+    released_at: datetime | None = None
+
+
+def read_outcome(status: Mapping[str, Any], created_at: datetime) -> JobOutcome:
+    """Read a Job's conditions: FailureTarget is the result already, Failed that the Pods are gone too.
+
+    On a dead node a Job stays at FailureTarget; SuccessCriteriaMet likewise comes before Complete. Without
+    a time a condition counts from the Job's creation.
+    """
+    true = {c.get("type"): c for c in status.get("conditions") or () if c.get("status") == "True"}
+    final = true.get("Complete") or true.get("Failed")
+    result = true.get("FailureTarget") or true.get("SuccessCriteriaMet") or final
+    if result is None:
+        running = status.get("ready") or status.get("terminating")
+        return JobOutcome(Phase.RUNNING if running else Phase.PENDING)
+    reason = str(result.get("reason", ""))
+    return JobOutcome(
+        phase=_result_phase(str(result["type"]), reason),
+        reason=reason,
+        message=clean_message(str(result.get("message", ""))),
+        result_at=_read_time(result.get("lastTransitionTime")) or created_at,
+        released_at=(_read_time(final.get("lastTransitionTime")) or created_at) if final else None,
+    )
+
+
+def _read_time(text: str | None) -> datetime | None:
+    """Read a time of a Job's status, where who may write it may write any."""
+    return min(parse_instant(text), LATEST) if text else None
+
+
+def _result_phase(condition: str, reason: str) -> Phase:
+    if condition in ("Complete", "SuccessCriteriaMet"):
+        return Phase.SUCCEEDED
+    return Phase.TIMED_OUT if reason == "DeadlineExceeded" else Phase.FAILED
+
+
+def find_newest_attempts(jobs: Iterable[ObservedJob]) -> dict[str, ObservedJob]:
+    """Map each run id to the Job of its newest attempt."""
+    newest: dict[str, ObservedJob] = {}
+    for job in jobs:
+        known = newest.get(job.run_id)
+        if known is None or job.attempt > known.attempt:
+            newest[job.run_id] = job
+    return newest

@@ -1,0 +1,81 @@
+"""What a Pod of ours says: whether it has started, what it waits for, why it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sundial_core.resources import names
+from sundial_core.resources.messages import clean_message
+from sundial_core.resources.objects import controller_uid
+from sundial_core.resources.raw import JsonObject
+from sundial_core.runs import containers
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPod:
+    """A Pod of one of our Jobs as last seen.
+
+    `has_started`: one of the user's own containers has. `failure` is the reason and a sentence when a
+    container ended with another code than 0, theirs before all others', `wait` the reason and a message why
+    none has started.
+    """
+
+    uid: str
+    resource_version: int
+    owner_uid: str
+    job_uid: str
+    has_started: bool
+    failure: tuple[str, str] | None
+    wait: tuple[str, str] | None = None
+    ns: str = ""
+
+
+def parse_pod(item: JsonObject) -> ObservedPod:
+    """Read a Pod of ours from its JSON; what its containers wrote is left out, it may hold secrets.
+
+    Raises KeyError or ValueError when our marks are missing.
+    """
+    metadata = item["metadata"]
+    status = item.get("status") or {}
+    job_uid = controller_uid(metadata)
+    if not job_uid:
+        raise ValueError("the Pod has no controller")
+    failures = containers.list_failures(item)
+    return ObservedPod(
+        uid=metadata["uid"],
+        resource_version=int(metadata["resourceVersion"]),
+        owner_uid=metadata["labels"][names.SCHEDULED_JOB_UID],
+        job_uid=job_uid,
+        has_started=containers.has_started(item),
+        failure=_describe_failure(failures[0]) if failures else None,
+        wait=_find_wait(status, containers.list_all(item)),
+        ns=metadata.get("namespace", ""),
+    )
+
+
+def _find_wait(status: Mapping[str, Any], states: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """Find why no container has started: what one waits for, else why the Pod has no node."""
+    waits = [(one.get("state") or {}).get("waiting") or {} for one in states]
+    telling = [wait for wait in waits if wait.get("reason") not in (None, *USUAL_WAITS)]
+    unscheduled = [
+        condition
+        for condition in status.get("conditions") or ()
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False"
+    ]
+    usual = [wait for wait in waits if wait.get("reason")]
+    found = next(iter((*telling, *unscheduled, *usual)), None)
+    if found is None:
+        return None
+    return str(found.get("reason", "")), clean_message(str(found.get("message", "")))
+
+
+USUAL_WAITS = ("ContainerCreating", "PodInitializing")
+
+
+def _describe_failure(state: JsonObject) -> tuple[str, str]:
+    end = containers.read_end(state)
+    reason = clean_message(str(end.get("reason") or "Error"))
+    sentence = f"container {state['name']} exited with code {end.get('exitCode')}"
+    return reason, sentence if reason == "Error" else f"{sentence} ({reason})"

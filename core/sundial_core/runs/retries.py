@@ -1,0 +1,82 @@
+"""Whether a run gets another attempt, and when: derived from its newest Job alone.
+
+The rules: docs/semantics.md, "Retries", "Disruptions" and "When a result counts". No timer and no memory: a
+restart finds the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from sundial_core.resources.phases import Phase
+from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.reasons import Reason
+from sundial_core.resources.specs import Retry
+from sundial_core.runs.jobs import ObservedJob
+from sundial_core.runs.run import Run
+from sundial_core.runs.state import LONGEST_RELEASE
+
+MOST_DISRUPTIONS = 3
+"""How often eviction or the loss of a node is tried again without using up the count."""
+
+DISRUPTED = "PodFailurePolicy"
+"""The Job's reason when our podFailurePolicy has seen a DisruptionTarget."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextAttempt:
+    """The attempt that follows a failed one; `due_at` is when it starts."""
+
+    after: ObservedJob
+    number: int
+    due_at: datetime
+    retries_used: int
+    disruptions: int
+
+
+def read_retry(spec: JsonObject) -> Retry:
+    """Read the retry rule by itself: a spec that is wrong elsewhere does not end the runs under way."""
+    try:
+        return Retry.model_validate(spec.get("retry") or {})
+    except ValidationError:
+        return Retry()
+
+
+def find_next_attempt(job: ObservedJob, retry: Retry) -> NextAttempt | None:
+    """Find what follows the newest attempt of a run; None when that attempt decides the run.
+
+    `retry.count` 0 means one attempt, whatever happens. An attempt that somebody ended is not repeated,
+    one that could not start, or did not end, is.
+    """
+    is_failure = job.phase in (Phase.FAILED, Phase.TIMED_OUT)
+    if not is_failure or retry.count == 0 or job.ended not in ("", Reason.START_TIMEOUT, Reason.OVERDUE):
+        return None
+    if job.reason == DISRUPTED and job.disruptions < MOST_DISRUPTIONS:
+        return _build_next(job, retry, job.retries_used, job.disruptions + 1)
+    if job.retries_used < retry.count:
+        return _build_next(job, retry, job.retries_used + 1, job.disruptions)
+    return None
+
+
+def as_waiting(run: Run, following: NextAttempt) -> Run:
+    """Describe a run between two attempts: it keeps its place."""
+    return replace(
+        run,
+        phase=Phase.WAITING,
+        reason=run.reason if run.reason == Reason.POD_UNREACHABLE else "",
+        message="",
+        completed_at=None,
+        holds_place=True,
+        retry_at=following.due_at,
+    )
+
+
+def _build_next(job: ObservedJob, retry: Retry, retries_used: int, disruptions: int) -> NextAttempt:
+    """Count the delay from the Failed condition, or from five minutes after a result without one."""
+    assert job.result_at is not None
+    gone_at = job.released_at or job.result_at + LONGEST_RELEASE
+    due_at = gone_at + timedelta(seconds=retry.delay_seconds)
+    return NextAttempt(job, job.attempt + 1, due_at, retries_used, disruptions)

@@ -1,0 +1,77 @@
+"""Whether an attempt starts in time, and what kept it from starting.
+
+The rules: docs/semantics.md, "Attempts that cannot start". Where the Pod itself is refused, the Job's status
+says nothing: only its events tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sundial_core.resources.messages import clean_message
+from sundial_core.resources.phases import Phase
+from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.reasons import Reason
+from sundial_core.runs.jobs import ObservedJob
+from sundial_core.runs.pods import ObservedPod
+from sundial_core.runs.run import Run
+from sundial_core.runs.state import build_run
+from sundial_core.runs.terminations import Termination, with_termination
+
+NOT_STARTED = "no container started in time"
+
+
+def find_late_starts(
+    known: Mapping[str, Run],
+    active: Iterable[ObservedJob],
+    pods: Mapping[str, tuple[ObservedPod, ...]],
+    now: datetime,
+) -> list[Termination]:
+    """Find the attempts that have not started in time; without a message where there is no Pod to tell."""
+    return [
+        Termination(job, Reason.START_TIMEOUT, describe_wait(pods.get(job.uid, ())))
+        for job in active
+        if (start_by := known[job.run_id].start_by) is not None and start_by <= now and not job.ended
+    ]
+
+
+def describe_wait(pods: tuple[ObservedPod, ...]) -> str:
+    """Say what Pods wait for, in their own words; empty without Pods."""
+    waits = [pod.wait for pod in pods if pod.wait is not None]
+    if waits:
+        reason, message = waits[0]
+        return clean_message(f"{reason}: {message}" if message else reason)
+    return NOT_STARTED if pods else ""
+
+
+def find_refusal(events: Iterable[JsonObject]) -> str:
+    """Find in a Job's events why its Pods were refused: the newest FailedCreate."""
+    refused = [event for event in events if event.get("reason") == "FailedCreate"]
+    if not refused:
+        return NOT_STARTED
+    newest = max(refused, key=_last_seen)
+    return clean_message(f"FailedCreate: {newest.get('message', '')}")
+
+
+def read_run(job: ObservedJob, pods: tuple[ObservedPod, ...], now: datetime) -> Run:
+    """Read a run from its newest attempt, with what ended that early or kept it from starting."""
+    return job.recall_run(
+        pods, lambda: with_termination(with_start_failure(build_run(job, pods, now), job, pods), job)
+    )
+
+
+def with_start_failure(run: Run, job: ObservedJob, pods: tuple[ObservedPod, ...]) -> Run:
+    """Describe an attempt whose deadline passed before any container started."""
+    if run.phase is not Phase.TIMED_OUT or job.ended or any(pod.has_started for pod in pods):
+        return run
+    if not pods and job.had_pods:
+        return run
+    message = describe_wait(pods) or NOT_STARTED
+    return replace(run, phase=Phase.FAILED, reason=Reason.START_FAILED.value, message=message)
+
+
+def _last_seen(event: JsonObject) -> str:
+    times = (event.get("lastTimestamp"), event.get("eventTime"), event.get("firstTimestamp"))
+    return next((str(time) for time in times if time), "")

@@ -1,0 +1,1 @@
+"""Statuses: reading the stored one back, building the next one, telling what changed."""

@@ -1,0 +1,109 @@
+"""Judgements that no status holds yet: merged so that they stay few, cut where a status holds a part of them.
+
+One judgement on several slots is about all slots of the schedule between its first and its last; of another
+schedule's, or where that does not hold, it is kept or dropped as a whole.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby
+
+from sundial_clock.instants import RESOLUTION
+from sundial_clock.schedule import CompiledSchedule
+from sundial_core.status.stored import StoredStatus
+from sundial_core.status.verdicts import VerdictRecord
+
+EVER = datetime.max.replace(tzinfo=UTC)
+
+
+def merge_verdicts(
+    known: list[VerdictRecord],
+    new: Iterable[VerdictRecord],
+    schedule: CompiledSchedule | None,
+    apart: Collection[datetime],
+) -> list[VerdictRecord]:
+    """Add judgements to those that are known, and merge slots in a row that share verdict and reason.
+
+    The slots in `apart` stay by themselves. Gives them oldest first.
+    """
+    fresh = sorted(new, key=_first)
+    if schedule is None or not fresh:
+        return sorted([*known, *fresh], key=_first)
+    rows = _merge_rows(fresh, schedule, apart)
+    firsts, lasts = {row.first for row in rows}, {row.last for row in rows}
+    merged: list[VerdictRecord] = []
+    for one in sorted([*known, *rows], key=_first):
+        is_fresh = bool(merged) and (one.first in firsts or merged[-1].last in lasts)
+        if is_fresh and one.first not in apart and merged[-1].first not in apart:
+            merged[-1:] = _merge_pair(merged[-1], one, schedule)
+        else:
+            merged.append(one)
+    return merged
+
+
+def drop_stored(
+    verdicts: Iterable[VerdictRecord], stored: StoredStatus, schedule: CompiledSchedule | None
+) -> list[VerdictRecord]:
+    """Leave out what a stored status holds by now: its cursor has passed it, and it does not wait there."""
+    assert stored.cursor is not None
+    cut = ((one, cut_verdict(one, stored.cursor, EVER, schedule)) for one in verdicts)
+    left = (one if stored.is_queued(one.first) else rest for one, rest in cut)
+    return [one for one in left if one is not None]
+
+
+def cut_verdict(
+    one: VerdictRecord, after: datetime, until: datetime, schedule: CompiledSchedule | None
+) -> VerdictRecord | None:
+    """Keep the part of a judgement that is about slots in (after, until], if there is one."""
+    if one.last <= after or one.first > until:
+        return None
+    if one.first > after and one.last <= until:
+        return one
+    if schedule is None or schedule.count_slots(one.first - RESOLUTION, one.last) != one.count:
+        return one if one.last <= until else None
+    low, high = max(after, one.first - RESOLUTION), min(until, one.last)
+    first, last = schedule.next_slot(low), schedule.latest_slots(low, high, 1)
+    if first is None or not last:
+        return None
+    return replace(one, first=first, last=last[0], count=schedule.count_slots(low, high))
+
+
+def list_judged_slots(slots: Iterable[datetime], verdicts: Iterable[VerdictRecord]) -> set[datetime]:
+    """Find those of some slots that have a judgement."""
+    known = sorted(verdicts, key=_first)
+    firsts = [one.first for one in known]
+    places = ((slot, bisect_right(firsts, slot) - 1) for slot in slots)
+    return {slot for slot, place in places if place >= 0 and slot <= known[place].last}
+
+
+def _merge_rows(
+    fresh: list[VerdictRecord], schedule: CompiledSchedule, apart: Collection[datetime]
+) -> list[VerdictRecord]:
+    """Merge new judgements, oldest first, where their number proves that they are a row."""
+    rows: list[VerdictRecord] = []
+    for _, alike in groupby(fresh, key=lambda one: (one.verdict, one.reason, one.first in apart)):
+        group = list(alike)
+        first, last, count = group[0], group[-1], sum(one.count for one in group)
+        is_apart = first.first in apart
+        is_row = not is_apart and schedule.count_slots(first.first - RESOLUTION, last.last) == count
+        rows += [_join(first, last, count)] if is_row else group
+    return rows
+
+
+def _merge_pair(one: VerdictRecord, other: VerdictRecord, schedule: CompiledSchedule) -> list[VerdictRecord]:
+    is_alike = (one.verdict, one.reason) == (other.verdict, other.reason)
+    if is_alike and schedule.next_slot(one.last) == other.first:
+        return [_join(one, other, one.count + other.count)]
+    return [one, other]
+
+
+def _join(one: VerdictRecord, other: VerdictRecord, count: int) -> VerdictRecord:
+    return replace(one, last=other.last, count=count, message=other.message or one.message)
+
+
+def _first(record: VerdictRecord) -> datetime:
+    return record.first

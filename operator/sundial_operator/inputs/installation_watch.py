@@ -1,0 +1,97 @@
+"""Keeps an eye on what holds for the whole installation: the clock, and whether starts are held."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from sundial_core.decision.installation import (
+    InstallationState,
+    Trust,
+    describe_skew,
+    read_hold,
+)
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.resources import CONFIG_MAPS
+from sundial_operator.health import Check
+from sundial_operator.settings import Settings
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 1.0
+LOOKS_PER_READ = 5
+"""The ConfigMap is read at every fifth look: a hold is in effect after at most five seconds."""
+
+
+class CircumstanceWatch:
+    """Knows the circumstances at any moment; `on_change` is called when trust or hold have changed."""
+
+    def __init__(self, client: KubeClient, settings: Settings, on_change: Callable[[], None]) -> None:
+        self._client = client
+        self._settings = settings
+        self._on_change = on_change
+        self._held_by = "SUNDIAL_HOLD" if settings.hold else ""
+        self._known = (Trust.IN_STEP, "")
+
+    def find(self) -> InstallationState:
+        """Find what holds right now."""
+        return InstallationState(timedelta(seconds=self._client.clock.skew_seconds), self._held_by)
+
+    async def learn(self) -> None:
+        """Wait until the hold is known: before that nothing may be decided."""
+        while True:
+            if await self._read_hold():
+                return self._notice()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            for _ in range(LOOKS_PER_READ):
+                await asyncio.sleep(LOOK_SECONDS)
+                self._notice()
+            await self._read_hold()
+            self._notice()
+
+    def check_clock(self) -> Check:
+        """Tell of the clock; restarting would not mend it, so this never fails."""
+        now = self.find()
+        words = "agrees with the API server's" if now.trust is Trust.IN_STEP else describe_skew(now.skew)
+        return Check(True, words + (": nothing starts" if now.trust is Trust.UNTRUSTED else ""))
+
+    def check_hold(self) -> Check:
+        """Tell whether starts are held; that is somebody's wish, so this never fails."""
+        return Check(True, f"held by {self._held_by}" if self._held_by else "not held")
+
+    async def _read_hold(self) -> bool:
+        """Read the ConfigMap; False when there is no telling, then what was known stays."""
+        if self._settings.hold:
+            return True
+        ns, name = self._settings.namespace, self._settings.release
+        try:
+            data = (await self._client.get(CONFIG_MAPS, ns, name)).get("data") or {}
+        except ApiUnreachable as error:
+            log.warning("reading the hold failed", error=str(error))
+            return False
+        except ApiError as error:
+            if error.status != 404:
+                log.warning("reading the hold failed", error=str(error))
+                return False
+            data = {}
+        self._held_by = f"the ConfigMap {ns}/{name}" if read_hold(data.get("hold")) else ""
+        return True
+
+    def _notice(self) -> None:
+        """Say once what has changed, and have everything decided again."""
+        now = self.find()
+        (trust, held_by), self._known = self._known, (now.trust, now.held_by)
+        if now.trust is not trust:
+            log.warning("the clock", trust=now.trust.value, skew_seconds=round(now.skew.total_seconds(), 1))
+        if now.held_by != held_by:
+            log.warning("starts are held" if now.held_by else "starts are no longer held", by=now.held_by)
+        if self._known != (trust, held_by):
+            self._on_change()

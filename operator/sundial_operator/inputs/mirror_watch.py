@@ -1,0 +1,85 @@
+"""Keeps an eye on how far the mirror is: finished Jobs stay until the database has them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from sundial_core.coordination.mirror_lease import (
+    NOTHING,
+    Mirrored,
+    ObservedMirrorLease,
+    find_mirrored,
+    observe_mirror_lease,
+)
+from sundial_core.decision.retention import Deletions
+from sundial_core.resources import names
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.resources import LEASES
+from sundial_kube.server_clock import read_boot_clock
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 5.0
+
+
+class MirrorWatch:
+    """Knows what is mirrored; `wake` is called for each ScheduledJob that waits for it when that changes."""
+
+    def __init__(self, client: KubeClient, ns: str, wake: Callable[[str], None]) -> None:
+        self._client = client
+        self._ns = ns
+        self._wake = wake
+        self._sighting: ObservedMirrorLease | None = None
+        self._is_known = False
+        self._told: Mirrored | None = NOTHING
+        self._waiting: set[str] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many ScheduledJobs have finished Jobs that stay only because they are not mirrored."""
+        return len(self._waiting)
+
+    def find(self) -> Mirrored | None:
+        """Find what is mirrored; None where nothing has to wait. Nothing, until the Lease was asked for."""
+        return find_mirrored(self._sighting, read_boot_clock()) if self._is_known else NOTHING
+
+    def note(self, uid: str, choice: Deletions) -> None:
+        """Note whether a ScheduledJob is to be woken when more is mirrored."""
+        if choice.awaits_mirror:
+            self._waiting.add(uid)
+        else:
+            self._waiting.discard(uid)
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self._look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        try:
+            lease = await self._client.get(LEASES, self._ns, names.MIRROR_LEASE)
+        except ApiUnreachable as error:
+            log.warning("reading the Lease of the mirror failed", error=str(error))
+            return
+        except ApiError as error:
+            if error.status != 404:
+                log.warning("reading the Lease of the mirror failed", error=str(error))
+                return
+            self._sighting = None
+        else:
+            self._sighting = observe_mirror_lease(self._sighting, lease, read_boot_clock())
+        self._is_known = True
+        self._notice()
+
+    def _notice(self) -> None:
+        mirrored = self.find()
+        if mirrored != self._told:
+            self._told = mirrored
+            for uid in self._waiting:
+                self._wake(uid)
+            self._waiting.clear()

@@ -1,0 +1,1 @@
+"""Leases, the fence, and what makes a leader step down."""

@@ -1,0 +1,129 @@
+"""Shows that this replica lives, by a Lease of its own; as the leader, removes those of the dead.
+
+Written by the event loop that does the work: a replica that hangs gives no sign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from kubernetes.aio.client import Configuration
+
+from sundial_core.coordination.replicas import (
+    ObservedReplica,
+    ReplicaRecord,
+    build_renewal,
+    build_replica_lease,
+    find_stale,
+    observe_replicas,
+)
+from sundial_core.resources import names
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
+from sundial_kube.resources import LEASES
+from sundial_kube.server_clock import read_boot_clock
+from sundial_operator.clock import read_clock
+
+log = structlog.get_logger()
+
+SIGNS = 12
+"""How many signs of life a replica gives before it would be taken for dead."""
+
+
+class Membership:
+    """This replica's Lease: made, renewed, and removed at the end; a standby writes it too.
+
+    It has a connection of its own, without the gate that only a leader passes.
+    """
+
+    def __init__(self, configuration: Configuration, member: ReplicaRecord, ns: str, seconds: float) -> None:
+        self._client = KubeClient(
+            configuration, user_agent="sundial-member", request_seconds=max(1.0, seconds / SIGNS)
+        )
+        self._member = member
+        self._ns = ns
+        self._seconds = seconds
+        self._uid = ""
+
+    async def run(self) -> None:
+        """Give signs of life for ever; remove the Lease when cancelled."""
+        async with self._client:
+            try:
+                while True:
+                    await self._give_sign()
+                    await asyncio.sleep(self._seconds / SIGNS)
+            finally:
+                await self._leave()
+
+    async def _give_sign(self) -> None:
+        try:
+            if not self._uid or not await self._renew():
+                await self._join()
+        except (ApiError, ApiUnreachable) as error:
+            log.warning("renewing the member Lease failed", error=str(error))
+
+    async def _join(self) -> None:
+        """Make the Lease; one that is there already was made by a request whose answer was lost."""
+        manifest = build_replica_lease(self._member, self._seconds, read_clock())
+        try:
+            lease = await self._client.create(LEASES, self._ns, manifest)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            lease = await self._client.get(LEASES, self._ns, self._member.lease_name)
+        self._uid = lease["metadata"]["uid"]
+
+    async def _renew(self) -> bool:
+        """Renew the Lease; False when it is gone."""
+        try:
+            patch = build_renewal(read_clock())
+            await self._client.patch(LEASES, self._ns, self._member.lease_name, patch)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    async def _leave(self) -> None:
+        if not self._uid:
+            return
+        try:
+            await self._client.delete(LEASES, self._ns, self._member.lease_name, self._uid)
+        except (ApiError, ApiUnreachable) as error:
+            log.warning("removing the member Lease failed", error=str(error))
+
+
+class MemberSweep:
+    """The leader's part: removes the Leases of replicas that have given no sign of life for too long."""
+
+    def __init__(self, client: KubeClient, ns: str, installation: str, seconds: float) -> None:
+        self._client = client
+        self._ns = ns
+        self._query = {"labelSelector": f"{names.MEMBER}=true,{names.INSTALLATION}={installation}"}
+        self._seconds = seconds
+        self._seen: dict[str, ObservedReplica] = {}
+
+    async def run(self) -> None:
+        """Look for ever, four times in the time after which a Lease is stale."""
+        while True:
+            try:
+                await self._sweep()
+            except (ApiError, ApiUnreachable, NotLeading) as error:
+                log.warning("looking for stale member Leases failed", error=str(error))
+            await asyncio.sleep(self._seconds / 4)
+
+    async def _sweep(self) -> None:
+        listed = await self._client.list_page(LEASES.path(self._ns), self._query)
+        now = read_boot_clock()
+        self._seen = observe_replicas(self._seen, listed["items"], now)
+        for stale in find_stale(self._seen, self._seconds, now):
+            log.info("removing the Lease of a replica that is gone", lease=stale.name)
+            await self._remove(stale)
+
+    async def _remove(self, stale: ObservedReplica) -> None:
+        try:
+            await self._client.delete(LEASES, self._ns, stale.name, stale.uid)
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise

@@ -1,0 +1,62 @@
+"""The statuses of TaskFunctions, written as they change."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import structlog
+
+from sundial_core.resources.objects import TaskFunction
+from sundial_core.status.patches import build_patch
+from sundial_core.status.task_functions import build_function_status, find_elder
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
+from sundial_kube.resources import TASK_FUNCTIONS
+from sundial_kube.store import Store
+from sundial_operator.clock import read_clock
+from sundial_operator.inputs.function_index import FunctionIndex
+from sundial_operator.outputs.write_queue import Priority, Writer
+
+log = structlog.get_logger()
+
+
+REPORT_SECONDS = 3.0
+"""How often a TaskFunction's status is written at most: a thousand new users are one write."""
+
+
+class FunctionReports:
+    """The leader's part: writes the statuses that differ, each function's at most every few seconds."""
+
+    def __init__(
+        self, client: KubeClient, writer: Writer, store: Store[TaskFunction], index: FunctionIndex
+    ) -> None:
+        self._client = client
+        self._writer = writer
+        self._store = store
+        self._index = index
+
+    async def run(self) -> None:
+        """Look at what was touched, for ever."""
+        while True:
+            touched, self._index.touched = self._index.touched, set()
+            for uid in touched:
+                function = self._store.get(uid)
+                if function is not None:
+                    self._writer.submit(Priority.STATUS, function.ns, partial(self._report, function))
+            await asyncio.sleep(REPORT_SECONDS)
+
+    async def _report(self, function: TaskFunction) -> None:
+        elder = find_elder(function, self._index.find_namesakes(function))
+        users = self._index.find_users(function).values()
+        status = build_function_status(function, elder, users, read_clock())
+        if status == function.status and not function.unreadable:
+            return
+        patch = build_patch(function, status)
+        try:
+            answer = await self._client.patch_status(TASK_FUNCTIONS, function.ns, function.name, patch)
+        except (ApiError, ApiUnreachable, NotLeading) as error:
+            self._index.touched.add(function.uid)
+            log.warning("writing the status of a TaskFunction failed", name=function.name, error=str(error))
+        else:
+            self._store.put(answer)

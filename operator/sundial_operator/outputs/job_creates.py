@@ -1,0 +1,140 @@
+"""Carries the requests of a Job's creation to the API server, and the answers back.
+
+What to ask and what an answer means is told by `sundial_core.creates`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from sundial_clock.instants import format_instant
+from sundial_core.decision.creates import (
+    Answer,
+    Answered,
+    Created,
+    CreateOutcome,
+    CreateRequest,
+    Denied,
+    Dropped,
+    PendingCreate,
+    Postponed,
+    Read,
+    Refused,
+    Send,
+    Unanswered,
+    Unsent,
+    compute_back_off,
+)
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.memory import ScheduleMemory
+from sundial_core.runs.create_errors import CreateErrorKind, classify_create_error
+from sundial_core.runs.manifests import Attempt, Creator
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
+from sundial_kube.resources import JOBS
+from sundial_operator.clock import read_clock
+from sundial_operator.outputs.lanes import Reply
+
+log = structlog.get_logger()
+
+
+class JobCreator:
+    """Sends creates until something has come of them."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        describe_creator: Callable[[], Creator],
+        find_circumstances: Callable[[], InstallationState] = InstallationState,
+    ) -> None:
+        self._client = client
+        self._describe_creator = describe_creator
+        self._find_circumstances = find_circumstances
+
+    async def create(self, track: ScheduleMemory, create: PendingCreate) -> tuple[CreateOutcome, Reply]:
+        """Try once to create the Job of a run; what came of it is in the track too."""
+        creator, reply = self._describe_creator(), Reply.UNSENT
+        step = track.begin(create, creator, self._find_circumstances(), read_clock())
+        while not isinstance(step, Created | Refused | Dropped | Postponed):
+            answer = await self._ask(create, step)
+            reply = judge_reply(answer) if isinstance(step, Send) else reply
+            step = track.take(create, step, answer, creator, read_clock())
+        return step, reply
+
+    async def _ask(self, create: PendingCreate, request: CreateRequest) -> Answer:
+        ns = create.attempt.owner.ns
+        if isinstance(request, Read):
+            return await read_job(self._client, ns, request.name)
+        answer = await self._send(ns, request)
+        log_answer(create.attempt, answer)
+        return answer
+
+    async def _send(self, ns: str, request: Send) -> Answer:
+        try:
+            return Answered(await self._client.create_for_metadata(JOBS, ns, request.manifest))
+        except NotLeading:
+            return Unsent()
+        except ApiUnreachable as error:
+            return Unanswered(str(error))
+        except ApiError as error:
+            return Denied(error.status, error.reason, error.message, error.retry_after)
+
+
+def judge_reply(answer: Answer) -> Reply:
+    """Judge what an answer to a create tells of how fast its namespace is."""
+    if isinstance(answer, Unsent):
+        return Reply.UNSENT
+    return Reply.UNANSWERED if isinstance(answer, Unanswered) else Reply.ANSWERED
+
+
+async def read_job(client: KubeClient, ns: str, name: str) -> Answer:
+    """Read a Job, uncached."""
+    try:
+        return Answered(await client.get(JOBS, ns, name))
+    except ApiUnreachable as error:
+        return Unanswered(str(error))
+    except ApiError as error:
+        return Denied(error.status, error.reason, error.message, error.retry_after)
+
+
+def log_answer(attempt: Attempt, answer: Answer) -> None:
+    """Log what became of a create that may be sent again."""
+    if isinstance(answer, Unanswered):
+        log.warning("creating a Job got no answer", **describe(attempt), error=answer.error)
+    elif isinstance(answer, Denied):
+        refusal = classify_create_error(answer.status, answer.reason, answer.message)
+        if refusal is CreateErrorKind.RETRY:
+            error = f"{answer.status} {answer.reason}: {answer.message}"
+            log.warning("creating a Job was refused", **describe(attempt), error=error)
+
+
+def log_start(create: PendingCreate, now: datetime) -> None:
+    """Log that an attempt was started."""
+    late_seconds = round((now - create.due_at).total_seconds(), 3)
+    log.info("run started", **describe(create.attempt), late_seconds=late_seconds)
+
+
+def describe(attempt: Attempt) -> dict[str, object]:
+    """Name an attempt in the log, with the fields that all lines about runs have."""
+    return {
+        "namespace": attempt.owner.ns,
+        "name": attempt.owner.name,
+        "slot": format_instant(attempt.slot) if attempt.slot else None,
+        "run": attempt.run_id,
+        "job": attempt.job_name,
+        "attempt": attempt.attempt,
+    }
+
+
+def find_delay(postponed: Postponed) -> float:
+    """Find how many seconds to wait, with jitter."""
+    return max(postponed.at_least_seconds, postponed.seconds * random.uniform(0.5, 1.0))
+
+
+def find_back_off(tries: int, retry_after: float | None) -> float:
+    """Find how many seconds to wait before the next try of anything, with jitter."""
+    return find_delay(Postponed(compute_back_off(tries), retry_after or 0.0))

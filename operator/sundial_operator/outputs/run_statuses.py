@@ -1,0 +1,126 @@
+"""Carries out what was decided about ScheduledJobRuns: their statuses, and the end of those that have a ttl.
+
+Their Jobs are created with all others, in `effects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from sundial_core.decision.installation import Trust
+from sundial_core.decision.manual_runs import RunRequestDecision, decide_orphaned_run_requests
+from sundial_core.decision.memory import StatusWrite
+from sundial_core.resources.objects import ScheduledJobRun
+from sundial_core.resources.raw import JsonObject
+from sundial_core.runs.custody import is_ours
+from sundial_core.runs.jobs import ObservedJob
+from sundial_core.runs.manifests import Owner
+from sundial_core.status.scheduled_job_runs import is_complete
+from sundial_core.status.urgency import Urgency
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
+from sundial_kube.resources import SCHEDULED_JOB_RUNS
+from sundial_operator.clock import read_clock
+from sundial_operator.delay_queue import Agenda, Key, Task
+from sundial_operator.inputs.stores import Observed
+from sundial_operator.outputs.status_patches import Source, Statuses
+from sundial_operator.outputs.write_queue import Priority, Writer
+
+log = structlog.get_logger()
+
+RETRY_AFTER = timedelta(seconds=10)
+
+
+class Asking:
+    """Remembers the statuses that are not stored yet, and writes them; all is found anew after a crash."""
+
+    def __init__(self, client: KubeClient, writer: Writer, agenda: Agenda, observed: Observed) -> None:
+        self._client = client
+        self._writer = writer
+        self._agenda = agenda
+        self._observed = observed
+        self._companions: dict[str, StatusWrite] = {}
+        self._deleting: set[str] = set()
+        source = Source(SCHEDULED_JOB_RUNS, Task.REQUEST_STATUS, observed.asked, ignore)
+        self._statuses = Statuses(client, writer, agenda, self._wake, source)
+
+    def recall(self, requests: Iterable[ScheduledJobRun]) -> dict[str, JsonObject]:
+        """Show the statuses that were decided and are not stored yet, by UID."""
+        known = {request.uid: self._companions.get(request.uid) for request in requests}
+        return {uid: one.wanted_status for uid, one in known.items() if one and one.wanted_status}
+
+    def apply(self, requests: Iterable[ScheduledJobRun], answers: RunRequestDecision | None) -> None:
+        """Submit what an answer asks for; one to which nothing is said has its status stored."""
+        if answers is None:
+            return
+        for request in requests:
+            status = answers.statuses.get(request.uid)
+            if status is None and is_complete(request.status):
+                self._settle(request)
+                continue
+            companion = self._companions.setdefault(request.uid, StatusWrite(request.uid))
+            urgency = Urgency.SOON if status else Urgency.NONE
+            companion.want(request, status, urgency)
+            self._statuses.want(companion, urgency)
+        for request in answers.deletes:
+            if request.uid not in self._deleting:
+                self._deleting.add(request.uid)
+                self._writer.submit(Priority.DELETE, request.ns, partial(self._delete, request))
+
+    def look(self, uid: str, trust: Trust) -> None:
+        """Answer one whose ScheduledJob is not there; forget one that is not there itself."""
+        request = self._observed.asked.get(uid)
+        if request is None:
+            self._drop(uid)
+            return
+        if self._observed.find_keeper(request) != uid:
+            self._wake(uid)
+            return
+        if trust is Trust.UNTRUSTED:
+            return
+        decided = self.recall([request])
+        status = decided.get(uid) or request.status
+        jobs = self._find_jobs(request, status.get("scheduledJobUid", ""))
+        answers = decide_orphaned_run_requests([request], decided, jobs, read_clock())
+        self._agenda.set(Key(Task.LOOK, uid), answers.wake_at)
+        self.apply([request], answers)
+
+    def _find_jobs(self, request: ScheduledJobRun, parent_uid: str) -> list[ObservedJob]:
+        """Find what is left of the Jobs of its run."""
+        parent = Owner(request.ns, request.parent_name, parent_uid, 0)
+        jobs = self._observed.jobs_of(parent_uid)
+        return [job for job in jobs if job.run_id == request.uid and is_ours(job, parent, (request.uid,))]
+
+    async def _delete(self, request: ScheduledJobRun) -> None:
+        try:
+            await self._client.delete(SCHEDULED_JOB_RUNS, request.ns, request.name, request.uid)
+        except (ApiError, ApiUnreachable, NotLeading) as error:
+            self._deleting.discard(request.uid)
+            if not (isinstance(error, ApiError) and error.status in (404, 409)):
+                log.warning("deleting a ScheduledJobRun failed", name=request.name, error=str(error))
+            self._agenda.advance(Key(Task.LOOK, request.uid), read_clock() + RETRY_AFTER)
+
+    def _wake(self, uid: str) -> None:
+        """Look again at the ScheduledJob of one, or at itself where that is not there."""
+        request = self._observed.asked.get(uid)
+        self._observed.wake(self._observed.find_keeper(request) if request else uid)
+
+    def _settle(self, request: ScheduledJobRun) -> None:
+        """Forget what was to be said of one that is over: there may be thousands."""
+        self._observed.settle(request)
+        if self._companions.pop(request.uid, None) is not None:
+            self._statuses.forget(request.uid)
+
+    def _drop(self, uid: str) -> None:
+        self._companions.pop(uid, None)
+        self._deleting.discard(uid)
+        self._agenda.set(Key(Task.LOOK, uid), None)
+        self._statuses.forget(uid)
+
+
+def ignore(request: ScheduledJobRun, status: JsonObject) -> None:
+    """Take no notice of what was stored: runs are counted by their ScheduledJob."""

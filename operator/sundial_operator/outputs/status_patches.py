@@ -1,0 +1,173 @@
+"""Stores the statuses that were decided: each patch under the resourceVersion that it was computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Generic, TypeVar
+
+import structlog
+
+from sundial_core.decision.memory import StatusWrite
+from sundial_core.resources.messages import trim_message
+from sundial_core.resources.raw import JsonObject
+from sundial_core.status.patches import Reported
+from sundial_core.status.urgency import Urgency
+from sundial_kube.client import KubeClient
+from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
+from sundial_kube.resources import Resource
+from sundial_kube.store import Store
+from sundial_operator.clock import read_clock
+from sundial_operator.delay_queue import Agenda, Key, Task
+from sundial_operator.outputs.job_creates import find_back_off
+from sundial_operator.outputs.write_queue import Priority, Writer
+
+log = structlog.get_logger()
+
+STATUS_DELAYS = {
+    Urgency.NOW: timedelta(0),
+    Urgency.SOON: timedelta(seconds=0.2),
+    Urgency.LAZY: timedelta(seconds=3),
+}
+"""How long a status waits for what may follow, so that one write tells it all."""
+
+LAZY_SPACING = timedelta(milliseconds=40)
+LONGEST_LAZY = timedelta(seconds=30)
+"""In a burst those that may wait go one by one: most of the runs end before their turn comes."""
+
+
+class Pace:
+    """Gives out turns, at most one each `spacing`, and none later than `longest` after it was asked for."""
+
+    def __init__(self, spacing: timedelta, longest: timedelta) -> None:
+        self._spacing = spacing
+        self._longest = longest
+        self._last = datetime.min.replace(tzinfo=UTC)
+
+    def take_turn(self, now: datetime, wait: timedelta) -> datetime:
+        """Take the next turn that is at least `wait` from now."""
+        self._last = min(max(now + wait, self._last + self._spacing), now + self._longest)
+        return self._last
+
+
+V = TypeVar("V", bound=Reported)
+Note = Callable[[V, JsonObject], None]
+"""Called with the object as it was before and the status that was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[V]):
+    """A kind of object: where its statuses are written, when, and where the answers go."""
+
+    resource: Resource
+    task: Task
+    store: Store[V]
+    note_stored: Note[V]
+
+
+class Statuses(Generic[V]):
+    """Writes the statuses of one kind; `wake` is called with the UID when a patch has ended."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        writer: Writer,
+        agenda: Agenda,
+        wake: Callable[[str], None],
+        source: Source[V],
+    ) -> None:
+        self._client = client
+        self._writer = writer
+        self._agenda = agenda
+        self._wake = wake
+        self._resource = source.resource
+        self._task = source.task
+        self._store = source.store
+        self._note_stored = source.note_stored
+        self._pace = Pace(LAZY_SPACING, LONGEST_LAZY)
+        self._companions: dict[str, StatusWrite] = {}
+        agenda.on(source.task, self._send_due)
+
+    def want(self, companion: StatusWrite, urgency: Urgency) -> None:
+        """Write the status that was decided for an object in its turn; NONE: there is nothing to write."""
+        key = Key(self._task, companion.uid)
+        if urgency is Urgency.NONE:
+            companion.patch_failures, companion.refusal = 0, ""
+            self.forget(companion.uid)
+            return
+        self._companions[companion.uid] = companion
+        keeps_turn = urgency is Urgency.LAZY or companion.patch_failures > 0
+        if not (keeps_turn and key in self._agenda):
+            self._agenda.advance(key, self._find_turn(urgency, read_clock()))
+
+    def forget(self, uid: str) -> None:
+        """Write nothing for an object."""
+        self._companions.pop(uid, None)
+        self._agenda.set(Key(self._task, uid), None)
+
+    def _find_turn(self, urgency: Urgency, now: datetime) -> datetime:
+        delay = STATUS_DELAYS[urgency]
+        return self._pace.take_turn(now, delay) if urgency is Urgency.LAZY else now + delay
+
+    def _send_due(self, key: Key) -> None:
+        """Submit the status that was decided last, if it still differs from the stored one."""
+        companion = self._companions.get(key.uid)
+        if companion is not None and not companion.is_patching:
+            companion.is_patching = True
+            item = self._store.get(companion.uid)
+            self._writer.submit(Priority.STATUS, item.ns if item else "", partial(self._patch, companion))
+
+    async def _patch(self, companion: StatusWrite) -> None:
+        """Patch the status under the resourceVersion that it was computed from; never under another."""
+        try:
+            item = self._store.get(companion.uid)
+            patch = companion.build_patch(item) if item is not None else None
+            if item is not None and patch is not None:
+                await self._send_patch(companion, item, patch)
+        finally:
+            companion.is_patching = False
+            self._wake(companion.uid)
+
+    async def _send_patch(self, companion: StatusWrite, item: V, patch: JsonObject) -> None:
+        try:
+            answer = await self._client.patch_status(self._resource, item.ns, item.name, patch)
+        except (ApiUnreachable, NotLeading) as error:
+            self._postpone(companion, item, str(error), None)
+        except ApiError as error:
+            if error.status in (404, 409) and await self._reread(item):
+                companion.patch_failures = 0
+            else:
+                self._postpone(companion, item, str(error), error.retry_after)
+        else:
+            companion.patch_failures, companion.refusal = 0, ""
+            self._note_stored(item, answer.get("status") or {})
+            self._store.put(answer)
+
+    async def _reread(self, item: V) -> bool:
+        """Somebody wrote the object meanwhile: take its newest state, and decide from that.
+
+        False when it is not to be had: then only the watch can tell what has become of it.
+        """
+        try:
+            newest = await self._client.get(self._resource, item.ns, item.name)
+        except (ApiError, ApiUnreachable):
+            return False
+        if newest["metadata"]["uid"] != item.uid:
+            return False
+        self._store.put(newest)
+        return True
+
+    def _postpone(self, companion: StatusWrite, item: V, error: str, retry_after: float | None) -> None:
+        companion.patch_failures += 1
+        companion.refusal = trim_message(error)
+        delay = find_back_off(companion.patch_failures, retry_after)
+        log.warning(
+            "writing a status failed",
+            resource=self._resource.plural,
+            namespace=item.ns,
+            name=item.name,
+            error=error,
+        )
+        self._agenda.set(Key(self._task, companion.uid), read_clock() + timedelta(seconds=delay))

@@ -1,0 +1,1 @@
+"""When which ScheduledJob is looked at, and the look itself."""

@@ -1,0 +1,210 @@
+"""Reads the stores, decides, applies: one key at a time, what is due before what has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+
+from sundial_core.decision.decide import decide
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.memory import ScheduleMemory
+from sundial_core.decision.retention import Limits
+from sundial_core.decision.snapshot import Snapshot
+from sundial_core.resources.objects import ScheduledJob
+from sundial_core.resources.plans import Plan, Problem
+from sundial_core.runs.jobs import ObservedJob
+from sundial_core.runs.manifests import Creator
+from sundial_core.runs.start_timeouts import read_run
+from sundial_kube.client import KubeClient
+from sundial_operator.clock import read_clock
+from sundial_operator.delay_queue import Agenda, Key, Task
+from sundial_operator.inputs.job_cap import InstallationCap
+from sundial_operator.inputs.mirror_watch import MirrorWatch
+from sundial_operator.inputs.stores import Observed
+from sundial_operator.metrics import Metrics
+from sundial_operator.outputs.job_creates import JobCreator
+from sundial_operator.outputs.job_writes import Effects
+from sundial_operator.outputs.run_statuses import Asking
+from sundial_operator.outputs.write_queue import Writer
+from sundial_operator.reconcile.doubts import Doubts
+from sundial_operator.reconcile.plan_cache import PlanBook
+from sundial_operator.settings import Settings
+
+log = structlog.get_logger()
+
+TURN_SECONDS = 0.002
+"""How long keys are worked on before the event loop gets its turn, in which requests are sent."""
+
+LOOK_AGAIN_AFTER = timedelta(seconds=30)
+"""How soon a schedule is looked at again whose decision failed: time alone may mend it."""
+
+BREAK_SECONDS = 0.05
+"""How long what has only changed waits between two turns while starts wait to be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the reconciler has to know of its installation; terms and limits change while it runs."""
+
+    settings: Settings
+    describe_creator: Callable[[], Creator]
+    find_limits: Callable[[], Limits]
+    find_circumstances: Callable[[], InstallationState]
+
+
+class Reconciler:
+    """Decides about each ScheduledJob whenever something about it has changed or is due."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        writer: Writer,
+        metrics: Metrics,
+        installation: Installation,
+    ) -> None:
+        self._writer = writer
+        self._metrics = metrics
+        self._installation = installation
+        self._find_circumstances = installation.find_circumstances
+        self._due: dict[str, None] = {}
+        self._changed: dict[str, None] = {}
+        self._work = asyncio.Event()
+        self._due_work = asyncio.Event()
+        self.agenda = Agenda()
+        self.agenda.on(Task.LOOK, self._take_due)
+        self.observed = Observed(self.wake, self._lose, metrics)
+        minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
+        self.plans = PlanBook(self.observed, minimum_period)
+        most = installation.settings.most_finished_jobs_in_all
+        self.cap = InstallationCap(self.observed.finished, most, self.wake, self.observed.may_be_ours)
+        self.mirror = MirrorWatch(client, installation.settings.namespace, self.wake)
+        creator = JobCreator(client, installation.describe_creator, installation.find_circumstances)
+        self._effects = Effects(client, writer, creator, self.observed, self.agenda, metrics)
+        self._tracks = self._effects.tracks
+        self._asking = Asking(client, writer, self.agenda, self.observed)
+        self._doubts = Doubts()
+
+    def wake(self, uid: str) -> None:
+        """Look at a ScheduledJob again soon."""
+        self._changed[uid] = None
+        self._work.set()
+
+    def wake_all(self) -> None:
+        """Look at everything again soon: something about the installation has changed."""
+        for one in (*self.observed.schedules, *self.observed.asked):
+            self.wake(one.uid)
+
+    @property
+    def doubtful(self) -> int:
+        """How many Jobs are not what they say."""
+        return len(self._doubts)
+
+    @property
+    def waiting(self) -> int:
+        """How many ScheduledJobs are to be looked at now."""
+        return len(self._due.keys() | self._changed.keys())
+
+    @property
+    def stopped(self) -> int:
+        """How many ScheduledJobs start nothing because too little of them could be stored."""
+        return sum(track.is_stopped for track in self._tracks.values())
+
+    async def run(self) -> None:
+        """Work on what is due and what has changed, for ever."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._due or self._changed:
+                self._take_turn()
+                await self._give_way()
+
+    def look(self, uid: str) -> None:
+        """Decide about one ScheduledJob and apply the decision."""
+        job = self.observed.schedules.get(uid)
+        if job is None:
+            self._drop(uid)
+            self._asking.look(uid, self._find_circumstances().trust)
+            return
+        track = self._tracks.setdefault(uid, ScheduleMemory(uid))
+        jobs = self.observed.jobs_of(uid)
+        now = read_clock()
+        asked = self.observed.asked_of(job, {*track.lost, *(one.run_id for one in jobs)}, now)
+        custody = track.observe(job, jobs, asked)
+        self._doubts.note(job, custody)
+        pods = self.observed.pods_of(custody.ours)
+        plan, circumstances = self._find_plan(track, job), self._find_circumstances()
+        memory = track.recall()
+        if asked:
+            memory = replace(memory, asked=self._asking.recall(asked))
+        snapshot = Snapshot(job, plan, custody.ours, memory, pods, circumstances, asked, custody.strangers)
+        with self._metrics.reconcile.time():
+            decision = decide(snapshot, now, self._find_limits(uid))
+        if decision.reset_at is not None and track.reset_at is None:
+            log.warning("an instant of the future was reset", namespace=job.ns, name=job.name)
+        if decision.is_stopped and not track.is_stopped:
+            self._effects.tell_stopped(track, job)
+        self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
+        self.mirror.note(uid, decision.deletes)
+        self._effects.apply(track, job, decision)
+        self._asking.apply(asked, decision.asked)
+
+    def _find_limits(self, uid: str) -> Limits:
+        excess, mirrored = self.cap.find_excess(uid), self.mirror.find()
+        return replace(self._installation.find_limits(), excess=excess, mirrored=mirrored)
+
+    async def _give_way(self) -> None:
+        """Let requests be sent; what has only changed gives way to waiting starts, but never for good."""
+        if self._due or not self._writer.has_starts_waiting:
+            await asyncio.sleep(0)
+            return
+        self._due_work.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BREAK_SECONDS):
+                await self._due_work.wait()
+
+    def _take_turn(self) -> None:
+        until = time.monotonic() + TURN_SECONDS
+        while (queue := self._due or self._changed) and time.monotonic() < until:
+            uid = next(iter(queue))
+            self._due.pop(uid, None)
+            self._changed.pop(uid, None)
+            try:
+                self.look(uid)
+            except Exception:
+                log.exception("deciding failed", uid=uid)
+                self.agenda.set(Key(Task.LOOK, uid), read_clock() + LOOK_AGAIN_AFTER)
+
+    def _take_due(self, key: Key) -> None:
+        self._due[key.uid] = None
+        self._work.set()
+        self._due_work.set()
+
+    def _find_plan(self, track: ScheduleMemory, job: ScheduledJob) -> Plan | Problem:
+        key, plan = self.plans.find(job)
+        if track.plan_key != key:
+            track.adopt_plan(key, plan)
+        return plan
+
+    def _lose(self, job: ObservedJob) -> None:
+        """Remember a deleted Job until the status has the end of its run."""
+        track = self._tracks.get(job.owner_uid)
+        if track is not None:
+            now = read_clock()
+            track.deleting.discard(job.uid)
+            pods = self.observed.pods_of([job]).get(job.uid, ())
+            request = self.observed.asked.get(job.run_id)
+            track.lose(job, read_run(job, pods, now), now, [request] if request else ())
+
+    def _drop(self, uid: str) -> None:
+        self.plans.forget(uid)
+        self._doubts.forget(uid)
+        track = self._tracks.pop(uid, None)
+        if track is not None:
+            self.agenda.set(Key(Task.LOOK, uid), None)
+            self._effects.forget(uid)

@@ -1,0 +1,72 @@
+"""Who goes on reading while the API server is away? Those whom it knew within the hour, and nobody writes."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from kubernetes.aio import client, config
+from testkit.api_apps import serve_reads
+from testkit.processes.apis import READER, make_user
+
+from sundial_api.auth import access
+from sundial_api.auth.access import ClusterRoles
+from sundial_api.auth.cluster_tokens import ClusterTokens, has_expired
+from sundial_devcluster.cluster import Cluster
+from sundial_kube.client import KubeClient
+
+
+class Wire:
+    """Leads to the API server, or to a port where nothing listens."""
+
+    def __init__(self, near: KubeClient, nowhere: KubeClient) -> None:
+        self.near, self.nowhere, self.is_cut = near, nowhere, False
+
+    async def review(self, path: str, review: dict[str, Any]) -> dict[str, Any]:
+        return await (self.nowhere if self.is_cut else self.near).review(path, review)
+
+
+@pytest.fixture
+async def wire(cluster: Cluster) -> AsyncIterator[Any]:
+    configuration = client.Configuration()
+    await config.load_kube_config(str(cluster.kubeconfig), client_configuration=configuration)
+    lost = client.Configuration(host="http://127.0.0.1:1")
+    async with KubeClient(configuration) as near, KubeClient(lost) as nowhere:
+        yield Wire(near, nowhere)
+
+
+async def test_who_was_known_reads_on(
+    wire: Any, cluster: Cluster, namespace: str, fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "KEPT_SECONDS", 0.0)
+    known, new = (make_user(cluster, namespace, name, READER, "ClusterRole") for name in ("known", "new"))
+    how = {"authenticator": ClusterTokens(wire), "access": ClusterRoles(wire), "client": wire}
+
+    async with serve_reads(fresh_database, **how) as api:
+
+        async def ask(path: str, token: str) -> int:
+            return (await api.get(path, headers={"Authorization": f"Bearer {token}"})).status_code
+
+        assert await ask("/jobs", known) == 200
+        wire.is_cut = True
+        assert await ask("/jobs", known) == 200
+        assert [await ask("/jobs", new), await ask("/status?namespace=default", known)] == [503, 503]
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        pytest.param(b'{"exp": 1}', True, id="long ago"),
+        pytest.param(b'{"exp": 99999999999}', False, id="later"),
+        pytest.param(b'{"sub": "x"}', False, id="no end"),
+        pytest.param(b"[]", False, id="no claims"),
+        pytest.param(b"{", False, id="no JSON"),
+    ],
+)
+def test_a_tokens_own_end_holds(claims: bytes, expected: bool) -> None:  # noqa: FBT001
+    token = "x." + base64.urlsafe_b64encode(claims).decode().rstrip("=") + ".x"
+    assert has_expired(token, time.time()) is expected
+    assert not has_expired("opaque", time.time())

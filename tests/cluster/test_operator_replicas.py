@@ -1,0 +1,51 @@
+"""Each replica shows that it lives by a Lease; the leader removes those of the dead."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from testkit.processes.operators import JsonObject, Starter, Sundial
+
+from sundial_devcluster.polling import until
+
+
+def _members(sundial: Sundial) -> list[JsonObject]:
+    leases = f"/apis/coordination.k8s.io/v1/namespaces/{sundial.ns}/leases"
+    found = sundial.cluster.get_json(f"{leases}?labelSelector=sundial.dev/member%3Dtrue")
+    items: list[JsonObject] = found["items"]
+    return items
+
+
+def _pids(sundial: Sundial) -> set[str]:
+    return {_pid(item) for item in _members(sundial)}
+
+
+def _pid(lease: JsonObject) -> str:
+    return str(lease["metadata"]["annotations"]["sundial.dev/pid"])
+
+
+def test_replicas_show_that_they_live_and_a_clean_stop_ends_it(start_operator: Starter) -> None:
+    leader, standby = start_operator(SUNDIAL_MEMBER_SECONDS="12"), start_operator(wait_for="standing by")
+    until(lambda: _pids(leader) == {str(leader.pid), str(standby.pid)}, 20)
+    (lease,) = (m for m in _members(leader) if _pid(m) == str(leader.pid))
+    assert lease["metadata"]["labels"]["sundial.dev/installation"] == f"{leader.ns}.sundial"
+    assert lease["spec"]["holderIdentity"].startswith(os.uname().nodename)
+    until(lambda: any(m["spec"]["renewTime"] > lease["spec"]["renewTime"] for m in _members(leader)), 20)
+    standby.end()
+    assert _pids(leader) == {str(leader.pid)}
+
+
+def test_the_leader_removes_the_lease_of_a_replica_that_was_killed(start_operator: Starter) -> None:
+    leader = start_operator(SUNDIAL_MEMBER_SECONDS="4")
+    standby = start_operator(wait_for="standing by", SUNDIAL_MEMBER_SECONDS="4")
+    until(lambda: len(_members(leader)) == 2, 20)
+    standby.end(signal.SIGKILL)
+    until(lambda: _pids(leader) == {str(leader.pid)}, 20)
+
+
+def test_a_lease_that_was_deleted_comes_back(start_operator: Starter) -> None:
+    leader = start_operator(SUNDIAL_MEMBER_SECONDS="4")
+    (lease,) = until(lambda: _members(leader), 20)
+    leader.cluster.kubectl("delete", "-n", leader.ns, "lease", lease["metadata"]["name"])
+    until(lambda: [m for m in _members(leader) if m["metadata"]["uid"] != lease["metadata"]["uid"]], 20)

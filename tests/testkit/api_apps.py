@@ -1,0 +1,73 @@
+"""The API on a real database, with or without a cluster: for tests of what it reads and writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from kubernetes.aio import client, config
+
+from sundial_api.auth.access import Everything
+from sundial_api.auth.tokens import Anonymous
+from sundial_api.db.engine import build_engine
+from sundial_api.deps import Parts
+from sundial_api.events.latest import Newest
+from sundial_api.main import PREFIX, build_application
+from sundial_api.settings import Settings
+from sundial_devcluster.cluster import Cluster
+from sundial_kube.client import KubeClient
+
+
+class NoMirror:
+    """Stands by for ever."""
+
+    is_active = False
+    is_synced = False
+
+
+@asynccontextmanager
+async def build_parts(database: str, **how: Any) -> AsyncIterator[FastAPI]:
+    """Give an application that needs no start; `how` replaces parts of it, such as the authenticator."""
+    settings = Settings(database_url=database, auth="none", time_zone="Africa/Cairo")
+    application = build_application(settings)
+    engine = build_engine(settings)
+    newest = Newest(engine)
+    parts: dict[str, Any] = {
+        "client": None,
+        "authenticator": Anonymous(),
+        "access": Everything(),
+        "mirror": NoMirror(),
+        "newest": newest,
+        "registry": application.state.registry,
+    }
+    application.state.parts = Parts(settings, engine, **(parts | how))
+    looking = asyncio.create_task(newest.run())
+    yield application
+    looking.cancel()
+    await asyncio.wait([looking])
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def serve_reads(database: str, **how: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of an API without a cluster."""
+    async with build_parts(database, **how) as application:
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://api{PREFIX}") as caller:
+            yield caller
+
+
+@asynccontextmanager
+async def serve(cluster: Cluster, database: str, **how: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of an API on a cluster."""
+    configuration = client.Configuration()
+    await config.load_kube_config(str(cluster.kubeconfig), client_configuration=configuration)
+    async with (
+        KubeClient(configuration, user_agent="sundial-api") as kube,
+        serve_reads(database, **({"client": kube} | how)) as caller,
+    ):
+        yield caller

@@ -1,0 +1,149 @@
+"""What is read of Jobs, Pods, ScheduledJobRuns and Leases, and what is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from testkit.mirror_facts import (
+    INSTANCE,
+    build_pod_item,
+    build_run_item,
+    build_termination,
+)
+from testkit.scheduled_jobs import build_item, build_job_item
+
+from sundial_api.mirror.projection.batches import (
+    Kind,
+    Reject,
+    read_deleted,
+    read_object,
+)
+from sundial_api.mirror.projection.instances import Instance, Seat
+from sundial_api.mirror.projection.run_facts import (
+    Asked,
+    PodPart,
+    read_asked,
+    read_pod,
+)
+from sundial_api.mirror.projection.sanitize import clean_json, trim
+from sundial_api.mirror.storage.function_ids import INLINE, choose_id, propose_ids
+from sundial_core.resources import names
+
+
+def read_termination(said: Any, code: int = 0) -> PodPart:
+    part = read_pod(build_pod_item(build_job_item(10), terminated=build_termination(code, said)), 1).part
+    assert isinstance(part, PodPart)
+    return part
+
+
+@pytest.mark.parametrize(
+    ("said", "result"),
+    [
+        pytest.param({"result": {"a": 1}}, {"a": 1}, id="an object"),
+        pytest.param({"result": [1]}, {"value": [1]}, id="a list"),
+        pytest.param({"result": None}, None, id="nothing"),
+        pytest.param({"result": "a\x00b"}, {"value": "a\ufffdb"}, id="a NUL"),
+        pytest.param("connecting with password=hunter2", None, id="words of another program"),
+        pytest.param({"password": "hunter2"}, None, id="JSON of another program"),
+        pytest.param("[1, 2]", None, id="JSON that is no object"),
+    ],
+)
+def test_only_what_the_runner_wrote_is_a_result(said: Any, result: Any) -> None:
+    part = read_termination(said)
+    assert part.result == result
+    assert "hunter2" not in str(part)
+
+
+def test_an_error_and_its_traceback() -> None:
+    part = read_termination({"error": "no disk", "traceback": "Traceback"}, 3)
+    assert (part.error, part.traceback, part.exit_code, part.node) == ("no disk", "Traceback", 3, "node-1")
+    assert (part.reason, part.message) == ("Error", "container main exited with code 3")
+    assert (part.started_at, part.completed_at) == ("2026-01-01T00:00:11Z", "2026-01-01T00:00:14Z")
+
+
+def test_a_slot_asked_for_is_the_same_instant_however_it_is_written() -> None:
+    fact = read_asked(build_run_item(scheduledFor="2026-01-01T02:00:10+02:00"), 1)
+    assert (fact.identity.slot, fact.identity.trigger) == ("2026-01-01T00:00:10Z", "backfill")
+
+
+def test_a_request_without_its_parent_waits_for_it() -> None:
+    fact = read_asked(build_run_item({"scheduledJobUid": ""}), 1)
+    assert fact.identity.job_id == ""
+    assert isinstance(fact.part, Asked)
+    assert (fact.part.parent_name, fact.part.user_id) == ("tick", INSTANCE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "item"),
+    [
+        pytest.param(Kind.JOB, build_job_item(10, marks={names.ATTEMPT: "second"}), id="a Job's attempt"),
+        pytest.param(Kind.JOB, build_job_item(10, run_id="not-a-uuid"), id="a Job's run"),
+        pytest.param(Kind.POD, {"metadata": {"uid": "p", "name": "x"}}, id="a Pod without labels"),
+        pytest.param(
+            Kind.SCHEDULED_JOB, build_item({"schedule": {"moon": "full"}}), id="an unknown schedule"
+        ),
+        pytest.param(Kind.SCHEDULED_JOB, build_item({"schedule": None}), id="no schedule"),
+        pytest.param(Kind.SCHEDULED_JOB_RUN, {"metadata": None}, id="no metadata"),
+        pytest.param(Kind.LEASE, {"metadata": {"labels": {names.MEMBER: "true"}}}, id="a bare Lease"),
+    ],
+)
+def test_what_cannot_be_read_is_kept_as_it_is(kind: Kind, item: Any) -> None:
+    value = read_object(kind, item, 1)
+    assert isinstance(value, Reject)
+    assert (value.kind, value.document) == (kind.value, item)
+    assert read_deleted(kind, item, 1) is None
+
+
+def build_lease(holder: str, **marks: str) -> dict[str, Any]:
+    labels = {names.MEMBER: "true"} if marks else {}
+    instant = "2026-01-01T00:00:10.000000Z"
+    return {
+        "metadata": {"resourceVersion": "7", "name": "x", "labels": labels, "annotations": marks},
+        "spec": {"holderIdentity": holder, "renewTime": instant, "acquireTime": instant},
+    }
+
+
+def test_a_replica_is_read_from_its_lease() -> None:
+    marks = {
+        names.INSTANCE: INSTANCE,
+        names.PID: "41",
+        names.HOSTNAME: "host-1",
+        names.VERSION: "1.2.3",
+        names.STARTED_AT: "2026-01-01T00:00:00Z",
+    }
+    value = read_object(Kind.LEASE, build_lease(f"host-1_{INSTANCE}", **marks), 1)
+    assert isinstance(value, Instance)
+    assert (value.id, value.pid, value.hostname, value.version) == (INSTANCE, 41, "host-1", "1.2.3")
+    assert value.last_heartbeat == "2026-01-01T00:00:10.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("holder", "found"),
+    [
+        pytest.param(f"host_1_{INSTANCE}", INSTANCE, id="held"),
+        pytest.param("", None, id="released"),
+        pytest.param("somebody-else", None, id="by another program"),
+    ],
+)
+def test_who_leads_is_read_from_the_leaders_lease(holder: str, found: str | None) -> None:
+    value = read_object(Kind.LEASE, build_lease(holder), 1)
+    assert isinstance(value, Seat)
+    assert value.holder_id == found
+
+
+def test_the_id_of_a_function_never_changes() -> None:
+    assert choose_id("team", "reports", {}) == 651182052
+    assert all(INLINE < next(propose_ids("team", f"f{n}")) < 2**31 for n in range(1000))
+
+
+def test_a_function_whose_id_is_taken_gets_the_next_one() -> None:
+    first, second = [n for n, _ in zip(propose_ids("team", "reports"), range(2), strict=False)]
+    assert choose_id("team", "reports", {first: ("other", "one")}) == second
+    assert choose_id("team", "reports", {first: ("team", "reports")}) == first
+
+
+def test_text_fits_its_column() -> None:
+    assert trim("x" * 300, 253) == "x" * 252 + "…"
+    assert (trim("a\x00b", 10), trim("", 10), trim(None, 10)) == ("a\ufffdb", None, None)
+    assert clean_json({"a": ["\x00", {"b\x00": "\\u0000"}]}) == {"a": ["\ufffd", {"b\ufffd": "\\u0000"}]}

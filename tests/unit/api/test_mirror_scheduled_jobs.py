@@ -1,0 +1,157 @@
+"""What the row of a job shows of its ScheduledJob, and which slots a status tells of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from testkit.mirror_facts import INSTANCE, RUN_ID, build_schedule
+from testkit.scheduled_jobs import (
+    TEMPLATE,
+    at,
+    build_item,
+    build_spec,
+)
+
+from sundial_api.mirror.projection import slots
+from sundial_api.mirror.projection.scheduled_jobs import build_etag, read_schedule
+from sundial_api.mirror.projection.task_functions import read_function
+from sundial_clock.instants import format_instant
+
+
+@pytest.mark.parametrize(
+    ("paused", "until"),
+    [
+        pytest.param(None, None, id="not"),
+        pytest.param("false", None, id="said not to be"),
+        pytest.param("true", "infinity", id="without an end"),
+        pytest.param("2026-02-01T09:00:00+02:00", "2026-02-01T07:00:00+00:00", id="until"),
+        pytest.param("tomorrow", "infinity", id="unreadable"),
+    ],
+)
+def test_pauses(paused: str | None, until: str | None) -> None:
+    assert build_schedule(paused=paused).row.paused_until == until
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        pytest.param({}, None, id="no run yet"),
+        pytest.param({"lastResult": "Succeeded"}, "success", id="success"),
+        pytest.param({"lastResult": "TimedOut"}, "failed", id="a timeout shows as failed"),
+        pytest.param({"lastResult": "Cancelled"}, "failed", id="cancelled"),
+        pytest.param({"lastResult": "Failed", "active": [{"runId": RUN_ID}]}, "running", id="running"),
+    ],
+)
+def test_last_status(status: dict[str, Any], word: str | None) -> None:
+    assert build_schedule(status).row.last_status == word
+
+
+def test_the_defaults_of_a_row() -> None:
+    row = build_schedule(spec={"schedule": {"cron": "@daily"}, "template": TEMPLATE}).row
+    assert (row.name, row.resource_name, row.time_zone) == ("tick", "tick", "UTC")
+    assert (row.max_instances, row.own_timeout_seconds, row.retry_count, row.retry_delay_seconds) == (
+        1,
+        None,
+        3,
+        60,
+    )
+    assert (row.suspended, row.is_ready, row.next_run_time, row.concurrency_policy) == (
+        False,
+        None,
+        None,
+        "Forbid",
+    )
+
+
+@pytest.mark.parametrize(
+    ("manager", "shown"),
+    [pytest.param("sundial-api", INSTANCE, id="the API"), pytest.param("kubectl-edit", None, id="kubectl")],
+)
+def test_who_updated_is_known_of_the_apis_edits_only(manager: str, shown: str | None) -> None:
+    item = build_item(updated_by=INSTANCE, created_by=INSTANCE)
+    edits = [
+        {"manager": "helm", "time": format_instant(at(1))},
+        {"manager": manager, "time": format_instant(at(7))},
+        {"manager": "sundial-operator", "time": format_instant(at(9)), "subresource": "status"},
+    ]
+    item["metadata"]["managedFields"] = edits
+    row = read_schedule(item, 1).row
+    assert (row.updated_by, row.created_by, row.updated_at) == (shown, INSTANCE, format_instant(at(7)))
+
+
+def test_the_etag_changes_with_edits_and_pauses_only() -> None:
+    before = build_etag(build_item()["metadata"])
+    run = build_item(status={"lastResult": "Failed"})["metadata"] | {"resourceVersion": "99"}
+    assert build_etag(run) == before
+    assert build_etag(build_item(generation=2)["metadata"]) != before
+    assert build_etag(build_item(paused="true")["metadata"]) != before
+
+
+@pytest.mark.parametrize(
+    ("handler", "shown"),
+    [
+        pytest.param({"celery": {"task": "a.b", "queue": "q"}}, ("celery_task", "a.b", "q"), id="celery"),
+        pytest.param({"function": {"path": "a.b"}}, ("async_function", "a.b", None), id="function"),
+        pytest.param({"container": {}}, ("container", "", None), id="container"),
+    ],
+)
+def test_handlers(handler: dict[str, Any], shown: tuple[str, str, str | None]) -> None:
+    item = build_item({"handler": handler, "name": "clean_up", "system": True})
+    row = read_function(item, 1).row
+    assert (row.handler_type, row.handler_path, row.queue) == shown
+    assert (row.name, row.resource_name, row.display_name, row.is_system) == (
+        "clean_up",
+        "tick",
+        "clean_up",
+        True,
+    )
+
+
+def entries(*seconds: float, **entry: Any) -> list[dict[str, Any]]:
+    said = {"verdict": "Skipped", "reason": "AlreadyActive"} | entry
+    return [{"slot": format_instant(at(second)), **said} for second in sorted(seconds, reverse=True)]
+
+
+def test_slots_without_a_run_become_rows() -> None:
+    span = {"from": format_instant(at(1)), "to": format_instant(at(9)), "count": 9}
+    missed = span | {"verdict": "Missed", "reason": "TooLate", "message": "late"}
+    found = slots.read_slots(build_schedule({"recentSlots": [*entries(12), missed]}))
+    assert [(row.verdict, row.reason, row.count, row.first_slot) for row in found] == [
+        ("Skipped", "AlreadyActive", 1, format_instant(at(12))),
+        ("Missed", "TooLate", 9, format_instant(at(1))),
+    ]
+
+
+def test_a_status_tells_of_runs_what_it_did_not_tell_before() -> None:
+    old = entries(10, verdict="Started", runId=RUN_ID)
+    new = [*entries(20, verdict="Started", runId=INSTANCE), *old, *entries(5), {"runId": "no"}]
+    facts = list(slots.find_told(build_schedule({"recentSlots": new}), old))
+    assert [fact.identity.run_id for fact in facts] == [INSTANCE]
+
+
+@pytest.mark.parametrize(
+    ("told", "covered", "expected"),
+    [
+        pytest.param(range(5), None, False, id="it tells of all since the creation"),
+        pytest.param(range(20), None, True, id="it is full, and nothing was mirrored before"),
+        pytest.param(range(100, 120), 99, True, id="it begins after what was mirrored"),
+        pytest.param(range(100, 120), 100, False, id="it goes on from what was mirrored"),
+        pytest.param([1, *range(100, 120)], 99, True, id="an active run of old does not count"),
+    ],
+)
+def test_gaps(told: Any, covered: float | None, expected: bool) -> None:  # noqa: FBT001
+    schedule = build_schedule({"recentSlots": entries(*told)})
+    assert slots.has_gap(schedule, format_instant(at(covered)) if covered else None) is expected
+
+
+def test_a_gap_lies_between_what_is_known() -> None:
+    row = slots.build_gap("job", at(10), format_instant(at(20)), 7)
+    assert (row.first_slot, row.last_slot) == ("2026-01-01T00:00:10.000001Z", "2026-01-01T00:00:19.999999Z")
+    assert (row.count, row.verdict) == (7, "NotMirrored")
+
+
+def test_a_spec_beyond_the_apis_limits_is_shown_as_it_is() -> None:
+    spec = build_spec(timeoutSeconds=604_800, concurrency={"policy": "Queue", "maxInstances": 100})
+    row = build_schedule(spec=spec).row
+    assert (row.own_timeout_seconds, row.max_instances, row.max_queued) == (604_800, 100, 1)

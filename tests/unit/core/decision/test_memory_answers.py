@@ -1,0 +1,253 @@
+"""The step that operator, simulation and search share: what is learned from answers and from the watches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from testkit.schedule_memory import (
+    ASKED,
+    CREATOR,
+    FAILED,
+    NOT_FOUND,
+    REJECTED,
+    SENT,
+    SLOT,
+    build_create,
+    build_retry,
+    build_track,
+    judge,
+    observe_run,
+)
+from testkit.scheduled_job_runs import RUN_UID, build_request
+from testkit.scheduled_jobs import (
+    at,
+    build_job_item,
+    build_observed,
+    build_scheduled_job,
+)
+
+from sundial_clock.instants import format_instant
+from sundial_core.decision.creates import (
+    Answer,
+    Answered,
+    Created,
+    CreateOutcome,
+    CreateRequest,
+    Denied,
+    Dropped,
+    PendingCreate,
+    Postponed,
+    Purpose,
+    Read,
+    Refused,
+    Send,
+    Unanswered,
+)
+from sundial_core.decision.installation import InstallationState
+from sundial_core.resources.objects import ScheduledJob
+from sundial_core.resources.phases import Phase, Trigger, Verdict
+from sundial_core.resources.reasons import Reason
+from sundial_core.runs.run import Run
+from sundial_core.runs.state import build_lost_run
+from sundial_core.status.verdicts import VerdictRecord
+
+
+def test_a_create_is_begun_by_the_rules_of_now() -> None:
+    create = build_create()
+    track = build_track(create)
+    assert track.begin(create, CREATOR, InstallationState(), at(12)) == SENT
+
+
+def test_what_a_hold_keeps_back_is_settled_at_once() -> None:
+    create = build_create()
+    track = build_track(create)
+    held = InstallationState(held_by="SUNDIAL_HOLD")
+    record = VerdictRecord(at(10), at(10), 1, Verdict.MISSED, Reason.HELD, "starts are held by SUNDIAL_HOLD")
+    assert track.begin(create, CREATOR, held, at(12)) == Refused(record)
+    assert (track.creates, track.verdicts) == ({}, [record])
+
+
+@pytest.mark.parametrize("known", [(), (build_create(),)], ids=["given up", "decided anew"])
+def test_what_is_no_longer_wanted_is_not_begun(known: tuple[PendingCreate, ...]) -> None:
+    create, track = build_create(), build_track(*known)
+    assert track.begin(create, CREATOR, InstallationState(), at(12)) == Dropped()
+    assert (create.tries, list(track.creates.values())) == (0, list(known))
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer", "expected", "is_kept"),
+    [
+        pytest.param(SENT, Answered(build_job_item(10)), Created(build_job_item(10)), False, id="created"),
+        pytest.param(SENT, REJECTED, Refused(judge()), False, id="refused"),
+        pytest.param(SENT, Unanswered(), Postponed(0.5), True, id="later"),
+        pytest.param(
+            SENT,
+            Denied(409, "AlreadyExists", ""),
+            Read(SLOT.job_name, Purpose.ADOPT),
+            True,
+            id="another request first",
+        ),
+    ],
+)
+def test_a_create_stays_until_something_has_come_of_it(
+    request_: CreateRequest, answer: Answer, expected: CreateOutcome, is_kept: object
+) -> None:
+    create = build_create()
+    track = build_track(create)
+    assert track.take(create, request_, answer, CREATOR, at(15)) == expected
+    assert (SLOT.run_id in track.creates) is is_kept
+
+
+def test_a_run_whose_attempt_before_is_gone_is_not_tried_again() -> None:
+    retry = build_retry()
+    track = build_track(retry)
+    request = Read(FAILED.name, Purpose.COPY)
+    assert track.take(retry, request, NOT_FOUND, CREATOR, at(15)) == Dropped()
+    assert track == build_track()
+
+
+FAILED_RUN = Run(
+    run_id=FAILED.run_id,
+    slot=at(10),
+    trigger=Trigger.SCHEDULE,
+    attempt=1,
+    job_name=FAILED.name,
+    phase=Phase.FAILED,
+    reason="Rejected",
+    message="no",
+    started_at=at(10),
+    completed_at=at(15),
+    holds_place=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("create", "kept"),
+    [
+        pytest.param(build_create(), {"verdicts": [judge()]}, id="a slot: its verdict"),
+        pytest.param(
+            build_retry(), {"failed": {FAILED.run_id: FAILED_RUN}}, id="a retry: its run has failed"
+        ),
+        pytest.param(
+            build_create(ASKED, served_at=at(13)),
+            {"rejected": {RUN_UID: judge(slot=13)}},
+            id="asked for: its answer",
+        ),
+        pytest.param(
+            build_create(replace(ASKED, slot=at(10), trigger=Trigger.BACKFILL), served_at=at(13)),
+            {"rejected": {RUN_UID: judge()}},
+            id="a backfill: its answer",
+        ),
+    ],
+)
+def test_where_a_refusal_is_kept(create: PendingCreate, kept: dict[str, Any]) -> None:
+    create = replace(create)
+    track = build_track(create)
+    sent = Send({"spec": {"activeDeadlineSeconds": 300}})
+    assert isinstance(track.take(create, sent, REJECTED, CREATOR, at(15)), Refused)
+    assert track == build_track(**kept)
+
+
+def test_an_answer_to_what_was_decided_anew_changes_nothing() -> None:
+    old, new = build_create(), build_create()
+    track = build_track(new)
+    assert track.take(old, SENT, REJECTED, CREATOR, at(15)) == Refused(judge())
+    assert track.creates[SLOT.run_id] is new
+    assert track.verdicts == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_lost"),
+    [
+        pytest.param(NOT_FOUND, True, id="gone"),
+        pytest.param(Denied(403, "Forbidden", ""), False, id="not to be read"),
+        pytest.param(Unanswered(), False, id="no answer"),
+        pytest.param(Answered(build_job_item(10)), False, id="there"),
+    ],
+)
+def test_only_a_404_tells_that_a_job_is_gone(answer: Answer, is_lost: object) -> None:
+    track, run = build_track(), observe_run(build_observed(10))
+    track.take_read(run, answer, at(15))
+    assert track.lost == ({run.run_id: build_lost_run(run, at(15))} if is_lost else {})
+
+
+ACTIVE = {"active": [{"runId": FAILED.run_id, "retryAt": "2026-01-01T00:00:20Z"}]}
+BETWEEN = {"active": [{"runId": FAILED.run_id}]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stored", "phase"),
+    [
+        pytest.param(None, {}, "Failed", id="it was over"),
+        pytest.param(None, ACTIVE, "Cancelled", id="between two attempts, as stored"),
+        pytest.param(ACTIVE, {}, "Cancelled", id="between two attempts, as decided"),
+        pytest.param({}, ACTIVE, "Cancelled", id="nothing newer is decided"),
+        pytest.param(BETWEEN, ACTIVE, "Failed", id="no longer, as decided"),
+        pytest.param(None, BETWEEN, "Failed", id="its only attempt"),
+        pytest.param(
+            None, {"active": [ACTIVE["active"][0] | {"runId": "other"}]}, "Failed", id="another run is"
+        ),
+    ],
+)
+def test_a_job_that_is_deleted_between_two_attempts_cancels_its_run(
+    wanted: Any, stored: dict[str, Any], phase: str
+) -> None:
+    track, run = build_track(wanted_status=wanted, stored_status=stored), observe_run()
+    track.lose(FAILED, run, at(15))
+    waiting = replace(run, phase=Phase.WAITING) if phase == "Cancelled" else run
+    assert track.lost == {FAILED.run_id: build_lost_run(waiting, at(15))}
+    assert track.lost[FAILED.run_id].phase == phase
+
+
+@pytest.mark.parametrize(("run_id", "phase"), [(FAILED.run_id, "Cancelled"), ("other", "Failed")])
+def test_a_run_between_two_attempts_that_no_status_lists_is_cancelled_too(run_id: str, phase: str) -> None:
+    track = build_track(between=frozenset({run_id}))
+    track.lose(FAILED, observe_run(), at(15))
+    assert track.lost[FAILED.run_id].phase == phase
+
+
+@pytest.mark.parametrize(
+    ("known", "is_replaced"), [(1, True), (2, False)], ids=["the same attempt", "a newer one"]
+)
+def test_the_newest_attempt_that_is_lost_tells(known: int, is_replaced: object) -> None:
+    track = build_track()
+    earlier = build_lost_run(observe_run(build_observed(10, attempt=known)), at(13))
+    track.lost[FAILED.run_id] = earlier
+    track.lose(FAILED, observe_run(), at(15))
+    assert (track.lost[FAILED.run_id] is not earlier) is is_replaced
+
+
+def stored_until(cursor: datetime, **status: Any) -> ScheduledJob:
+    return build_scheduled_job(status={"cursor": format_instant(cursor)} | status)
+
+
+ENDED = build_lost_run(observe_run(), at(15))
+
+
+@pytest.mark.parametrize(
+    ("field", "kept"),
+    [
+        ("verdicts", [judge()]),
+        ("withheld", (judge(),)),
+        ("lost", {FAILED.run_id: ENDED}),
+        ("failed", {FAILED.run_id: ENDED}),
+    ],
+)
+def test_before_a_decision_what_is_stored_by_now_is_forgotten(field: str, kept: Any) -> None:
+    track = build_track(**{field: kept})
+    track.observe(stored_until(at(9)), ())
+    assert getattr(track, field) == kept
+    track.observe(stored_until(at(10)), ())
+    assert not getattr(track, field)
+
+
+def test_before_a_decision_jobs_and_answers_that_are_seen_by_now_are_forgotten() -> None:
+    track = build_track(build_create(), build_create(ASKED, served_at=at(13)))
+    job = stored_until(at(9))
+    track.observe(job, [build_observed(10)], [build_request()])
+    assert (list(track.creates), track.stored_status) == ([RUN_UID], job.status)
+    track.observe(job, [])
+    assert track.creates == {}

@@ -1,0 +1,40 @@
+"""Whose Events are dropped: those of a namespace whose writes are behind, and of no other one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from testkit.scheduled_jobs import build_scheduled_job
+
+from sundial_operator.metrics import Metrics
+from sundial_operator.outputs.event_writer import MOST_WAITING, Announcer
+
+NOT_READY = {"conditions": [{"type": "Ready", "status": "False", "reason": "NeverFires", "message": "never"}]}
+
+
+class Behind:
+    """A writer with writes that wait in one namespace."""
+
+    def __init__(self, ns: str, waiting: int) -> None:
+        self._waiting = {ns: waiting}
+        self.submitted: list[str] = []
+
+    def count_waiting(self, ns: str) -> int:
+        return self._waiting.get(ns, 0)
+
+    def submit(self, _priority: object, ns: str, _action: object) -> None:
+        self.submitted.append(ns)
+
+
+@pytest.mark.parametrize(
+    ("behind", "submitted"),
+    [
+        pytest.param(Behind("team", MOST_WAITING), ["team"], id="not behind yet"),
+        pytest.param(Behind("team", MOST_WAITING + 1), [], id="its own namespace"),
+        pytest.param(Behind("other", 9999), ["team"], id="another namespace"),
+    ],
+)
+async def test_events_are_dropped_where_writes_are_behind(behind: Any, submitted: list[str]) -> None:
+    Announcer(behind, behind, Metrics()).note_stored(build_scheduled_job(), NOT_READY)
+    assert behind.submitted == submitted

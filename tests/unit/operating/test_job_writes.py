@@ -1,0 +1,97 @@
+"""What becomes of a create that fails in a way that nobody has foreseen, or whose owner is gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from testkit.scheduled_jobs import (
+    UID,
+    at,
+    build_item,
+    build_plan,
+    build_scheduled_job,
+    look,
+)
+
+from sundial_core.decision.creates import CreateOutcome, Postponed
+from sundial_core.decision.decide import Decision
+from sundial_core.decision.memory import ScheduleMemory
+from sundial_core.resources import names
+from sundial_operator.delay_queue import Agenda, Key, Task
+from sundial_operator.inputs.stores import Observed
+from sundial_operator.metrics import Metrics
+from sundial_operator.outputs.job_writes import Effects
+from sundial_operator.outputs.lanes import Reply
+from sundial_operator.outputs.write_queue import Writer
+
+RUN = names.build_run_id(UID, at(10))
+KEY = Key(Task.CREATE, UID, RUN)
+
+
+class Desk:
+    """A schedule whose slot is being created, by a creator that fails unless it has a reply."""
+
+    def __init__(self, item: dict[str, Any] | None, reply: Reply | None = None) -> None:
+        self.creates = 0
+        self.reply = reply
+        self.agenda = Agenda()
+        self.writer, metrics = Writer(limit=1), Metrics()
+        observed = Observed(lambda _: None, lambda _: None, metrics)
+        if item is not None:
+            observed.schedules.put(item)
+        nobody: Any = None
+        creator: Any = self
+        self.effects = Effects(nobody, self.writer, creator, observed, self.agenda, metrics)
+        self.track = ScheduleMemory(UID)
+        job = build_scheduled_job()
+        self.track.adopt_plan((1, "", 0), build_plan(job))
+        self.track.remember(job, look(job, 10), at(10))
+
+    async def create(self, *_: object) -> tuple[CreateOutcome, Reply]:
+        self.creates += 1
+        if self.reply is None:
+            raise KeyError("metadata")
+        return Postponed(1), self.reply
+
+    async def start(self) -> None:
+        self.effects._start(self.track, RUN)
+        await self.writer.drain(1)
+
+
+async def test_a_create_that_fails_in_an_unforeseen_way_is_tried_again() -> None:
+    desk = Desk(build_item())
+    await desk.start()
+    assert (desk.creates, KEY in desk.agenda) == (1, True)
+
+
+@pytest.mark.parametrize(("reply", "slow"), [(Reply.UNANSWERED, 1), (Reply.ANSWERED, 0)])
+async def test_the_writer_is_told_whether_a_create_was_answered(reply: Reply, slow: int) -> None:
+    desk = Desk(build_item(), reply)
+    await desk.start()
+    assert (desk.writer.slow_namespaces, KEY in desk.agenda) == (slow, True)
+
+
+async def test_creates_wait_in_the_lane_of_their_namespace() -> None:
+    desk = Desk(build_item())
+    for _ in range(2):
+        desk.effects._start(desk.track, RUN)
+    assert (desk.writer.count_waiting("team"), len(desk.writer)) == (1, 2)
+    await desk.writer.drain(1)
+
+
+@pytest.mark.parametrize("item", [None, "deleting"])
+async def test_nothing_is_created_for_a_schedule_that_is_gone(item: str | None) -> None:
+    deleting = build_item()
+    deleting["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:09Z"
+    desk = Desk(deleting if item else None)
+    await desk.start()
+    assert (desk.creates, KEY in desk.agenda) == (0, False)
+
+
+@pytest.mark.parametrize("is_told_later", [True, False])
+async def test_a_status_that_is_due_stays_due_while_starts_are_told_later(is_told_later: Any) -> None:
+    desk, key = Desk(build_item()), Key(Task.STATUS, UID)
+    desk.agenda.set(key, at(10))
+    desk.effects.apply(desk.track, build_scheduled_job(), Decision(is_told_later=is_told_later))
+    assert (key in desk.agenda) is is_told_later
