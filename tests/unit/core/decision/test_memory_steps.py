@@ -61,7 +61,7 @@ def test_all_that_is_remembered_is_shown() -> None:
     lost = build_lost_run(observe_run(build_observed(1)), at(2))
     track = build_track(
         build_create(),
-        build_create(LATER, refusal="quota"),
+        build_create(LATER, refusal="quota", last_refusal="exceeded quota"),
         build_create(replace(SLOT, slot=at(30), run_id="waited"), refusal="quota", served_at=at(31)),
         build_retry(refusal="busy"),
         build_create(ASKED, served_at=at(13)),
@@ -85,6 +85,7 @@ def test_all_that_is_remembered_is_shown() -> None:
         verdicts=(judge(),),
         creating=frozenset({at(10), at(20), at(30)}),
         refused=frozenset({at(20), at(30)}),
+        refusals={at(20): "exceeded quota"},
         yielding=frozenset({at(20)}),
         queued=(waiting,),
         retrying=frozenset({"a retry", RUN_UID}),
@@ -310,7 +311,7 @@ def test_a_retry_of_a_run_that_was_asked_for_stays_one() -> None:
     [
         pytest.param(build_retry(refusal="quota"), False, id="refused until now"),
         pytest.param(build_retry(), True, id="it may land"),
-        pytest.param(build_create(LATER, refusal="quota"), True, id="another run's"),
+        pytest.param(build_create(LATER, refusal="quota", last_refusal="exceeded quota"), True, id="another run's"),
     ],
 )
 def test_ending_an_attempt_gives_up_the_next_one_that_nobody_will_see(
