@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from sundial_operator.metrics import Metrics
+from sundial_operator.settings import Settings
 
 log = structlog.get_logger()
 
@@ -54,6 +56,16 @@ class LoopLag:
         return Check(lag < WORST_LAG_SECONDS, f"the event loop was up to {lag:.3f} s late")
 
 
+class Health:
+    """What is asked of a process: `live` and `ready` are checks by name, `stage` is how far it has come."""
+
+    def __init__(self) -> None:
+        self.stage = Check(False, "starting")
+        self.lag = LoopLag()
+        self.live: dict[str, Callable[[], Check]] = {"loop": self.lag.check}
+        self.ready: dict[str, Callable[[], Check]] = {"operator": lambda: self.stage}
+
+
 class Watch(Protocol):
     """What is asked of a reflector; times are of the monotonic clock."""
 
@@ -86,10 +98,9 @@ def check_loops(watches: Iterable[Watch], now: float) -> Check:
 class HealthServer:
     """Serves `/livez`, `/readyz` and `/metrics` on one port; the checks are asked at each request."""
 
-    def __init__(self, metrics: Metrics, live: Checks, ready: Checks) -> None:
+    def __init__(self, metrics: Metrics, health: Health) -> None:
         self._metrics = metrics
-        self._live = live
-        self._ready = ready
+        self._health = health
         application = web.Application()
         application.add_routes(
             [
@@ -114,13 +125,26 @@ class HealthServer:
         await self._runner.cleanup()
 
     async def _serve_live(self, _: web.Request) -> web.Response:
-        return _answer(self._live)
+        return _answer(self._health.live)
 
     async def _serve_ready(self, _: web.Request) -> web.Response:
-        return _answer(self._ready)
+        return _answer(self._health.ready)
 
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics.render(), content_type="text/plain", charset="utf-8")
+
+
+@asynccontextmanager
+async def serve_health(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[None]:
+    """Serve health, and measure the event loop, within the block; raises OSError where the port is taken."""
+    server = HealthServer(metrics, health)
+    lag = asyncio.create_task(health.lag.run())
+    try:
+        await server.start(settings.health_host, settings.health_port)
+        yield
+    finally:
+        lag.cancel()
+        await server.stop()
 
 
 def _answer(checks: Checks) -> web.Response:

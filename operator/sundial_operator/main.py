@@ -1,4 +1,4 @@
-"""Starts the operator: kopf's life cycle and registry around our runtime."""
+"""Starts the operator: kopf's life cycle and registry around our replica."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sundial_kube.logs import configure_logs
 from sundial_kube.nested_json import allow_deep_json
 from sundial_kube.settings_help import describe_settings, explain_unusable
 from sundial_operator.inputs.kopf_handlers import register_handlers
-from sundial_operator.replica import Runtime, StartError
+from sundial_operator.replica import Replica, StartError, open_replica
 from sundial_operator.settings import Settings
 
 log = structlog.get_logger()
@@ -32,45 +32,44 @@ YOUNG_OBJECTS = 50_000
 
 async def run_operator(settings: Settings) -> int:
     """Run until a signal or a failure; returns the exit status."""
-    runtime = Runtime(settings)
     stop = asyncio.Event()
     _take_signals(stop)
-    if not await _start(runtime, stop):
-        await runtime.stop()
-        return 0 if stop.is_set() else 1
-    is_watching = asyncio.Event()
-    events = [asyncio.create_task(event.wait()) for event in (stop, runtime.failed)]
-    watch = asyncio.create_task(_watch_own_kinds(settings, runtime, is_watching))
-    takeover = asyncio.create_task(_take_signals_back(is_watching, stop))
-    await asyncio.wait([watch, *events], return_when=asyncio.FIRST_COMPLETED)
-    await runtime.stop()
-    if watch.done():
-        log.error("the watch of our own kinds ended", error=repr(watch.exception()))
-    await _cancel(watch, takeover, *events)
+    operating, stopping = asyncio.create_task(_operate(settings, stop)), asyncio.create_task(stop.wait())
+    await asyncio.wait([operating, stopping], return_when=asyncio.FIRST_COMPLETED)
+    operating.cancel()
+    stopping.cancel()
+    try:
+        await operating
+    except asyncio.CancelledError:
+        pass
+    except (StartError, LoginError, ApiError, ApiUnreachable) as error:
+        log.error("cannot start", error=str(error))
     log.info("stopped")
     return 0 if stop.is_set() else 1
 
 
-async def _start(runtime: Runtime, stop: asyncio.Event) -> bool:
-    """Start, however long the API server takes to let us; False after a signal or a failure."""
-    starting, stopping = asyncio.create_task(runtime.start()), asyncio.create_task(stop.wait())
-    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-    has_started = starting.done()
-    await _cancel(starting, stopping)
-    if not has_started:
-        return False
+async def _operate(settings: Settings, stop: asyncio.Event) -> None:
+    """Run a replica and kopf's watch beside it until one of them ends; raises what keeps it from starting."""
+    is_watching = asyncio.Event()
+    beside: list[asyncio.Task[Any]] = []
     try:
-        await starting
-    except (StartError, LoginError, ApiError, ApiUnreachable) as error:
-        log.error("cannot start", error=str(error))
-        return False
-    return True
+        async with open_replica(settings) as replica:
+            await replica.start()
+            watch = asyncio.create_task(_watch_own_kinds(settings, replica, is_watching))
+            takeover = asyncio.create_task(_take_signals_back(is_watching, stop))
+            failed = asyncio.create_task(replica.failed.wait())
+            beside += [watch, takeover, failed]
+            await asyncio.wait([watch, failed], return_when=asyncio.FIRST_COMPLETED)
+            if watch.done():
+                log.error("the watch of our own kinds ended", error=repr(watch.exception()))
+    finally:
+        await _cancel(*beside)  # after the writers: kopf's watch goes last
 
 
-async def _watch_own_kinds(settings: Settings, runtime: Runtime, is_watching: asyncio.Event) -> None:
+async def _watch_own_kinds(settings: Settings, replica: Replica, is_watching: asyncio.Event) -> None:
     """Run kopf; it ends with an error when the API server stays away for longer than its retries."""
     registry = kopf.OperatorRegistry()
-    register_handlers(registry, runtime.stores)
+    register_handlers(registry, replica.stores)
     await kopf.operator(
         registry=registry,
         settings=build_kopf_settings(),
@@ -97,7 +96,8 @@ def _take_signals(stop: asyncio.Event) -> None:
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks, timeout=WATCH_STOP_SECONDS)
+    if tasks:
+        await asyncio.wait(tasks, timeout=WATCH_STOP_SECONDS)
 
 
 def build_kopf_settings() -> kopf.OperatorSettings:

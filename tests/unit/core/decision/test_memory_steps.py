@@ -311,7 +311,9 @@ def test_a_retry_of_a_run_that_was_asked_for_stays_one() -> None:
     [
         pytest.param(build_retry(refusal="quota"), False, id="refused until now"),
         pytest.param(build_retry(), True, id="it may land"),
-        pytest.param(build_create(LATER, refusal="quota", last_refusal="exceeded quota"), True, id="another run's"),
+        pytest.param(
+            build_create(LATER, refusal="quota", last_refusal="exceeded quota"), True, id="another run's"
+        ),
     ],
 )
 def test_ending_an_attempt_gives_up_the_next_one_that_nobody_will_see(
