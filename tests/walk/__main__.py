@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import structlog
 from rich.console import Console
 
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes, start_cluster
@@ -171,6 +172,7 @@ def main() -> int:
     )
     parser.parse_args()
     console = Console(stderr=True)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with open_cluster(console) as cluster:
         os.environ["KUBECONFIG"] = str(cluster.kubeconfig)
         files = asyncio.run(trace(cluster, console))
