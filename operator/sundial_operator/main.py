@@ -34,36 +34,40 @@ async def run_operator(settings: Settings) -> int:
     """Run until a signal or a failure; returns the exit status."""
     stop = asyncio.Event()
     _take_signals(stop)
-    operating, stopping = asyncio.create_task(_operate(settings, stop)), asyncio.create_task(stop.wait())
+    has_started = asyncio.Event()
+    operating = asyncio.create_task(_operate(settings, stop, has_started))
+    stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([operating, stopping], return_when=asyncio.FIRST_COMPLETED)
-    operating.cancel()
     stopping.cancel()
+    if not has_started.is_set():
+        operating.cancel()  # what has started ends by itself: nothing may cut its end short
     try:
         await operating
     except asyncio.CancelledError:
         pass
     except (StartError, LoginError, ApiError, ApiUnreachable) as error:
         log.error("cannot start", error=str(error))
-    log.info("stopped")
     return 0 if stop.is_set() else 1
 
 
-async def _operate(settings: Settings, stop: asyncio.Event) -> None:
-    """Run a replica and kopf's watch beside it until one of them ends; raises what keeps it from starting."""
+async def _operate(settings: Settings, stop: asyncio.Event, has_started: asyncio.Event) -> None:
+    """Run a replica and kopf's watch until `stop` or a failure; raises what keeps it from starting."""
     is_watching = asyncio.Event()
     beside: list[asyncio.Task[Any]] = []
     try:
         async with open_replica(settings) as replica:
             await replica.start()
+            has_started.set()
             watch = asyncio.create_task(_watch_own_kinds(settings, replica, is_watching))
             takeover = asyncio.create_task(_take_signals_back(is_watching, stop))
-            failed = asyncio.create_task(replica.failed.wait())
-            beside += [watch, takeover, failed]
-            await asyncio.wait([watch, failed], return_when=asyncio.FIRST_COMPLETED)
+            events = [asyncio.create_task(event.wait()) for event in (stop, replica.failed)]
+            beside += [watch, takeover, *events]
+            await asyncio.wait([watch, *events], return_when=asyncio.FIRST_COMPLETED)
             if watch.done():
                 log.error("the watch of our own kinds ended", error=repr(watch.exception()))
     finally:
         await _cancel(*beside)  # after the writers: kopf's watch goes last
+    log.info("stopped")
 
 
 async def _watch_own_kinds(settings: Settings, replica: Replica, is_watching: asyncio.Event) -> None:
