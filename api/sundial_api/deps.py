@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sundial_api.auth.access import Access, Action
 from sundial_api.auth.tokens import Authenticator, Caller
+from sundial_api.clock import Clock
 from sundial_api.settings import Settings
 from sundial_kube.client import KubeClient
 from sundial_kube.resources import Resource
 
 
-class Mirrored(Protocol):
+class MirrorState(Protocol):
     """What the API asks the mirror in its process."""
 
     @property
@@ -29,7 +30,7 @@ class Mirrored(Protocol):
         """Whether it has written all that the cluster holds."""
 
 
-class Newest(Protocol):
+class LatestChange(Protocol):
     """What event streams wait for."""
 
     @property
@@ -41,7 +42,7 @@ class Newest(Protocol):
 
 
 @dataclass(slots=True)
-class Parts:
+class Services:
     """What a running API consists of; made when it starts."""
 
     settings: Settings
@@ -49,14 +50,15 @@ class Parts:
     client: KubeClient
     authenticator: Authenticator
     access: Access
-    mirror: Mirrored
-    newest: Newest
+    mirror: MirrorState
+    newest: LatestChange
     registry: CollectorRegistry
+    read_clock: Clock
 
 
-def find_parts(request: Request) -> Parts:
+def find_parts(request: Request) -> Services:
     """Find the parts of the API that serves a request."""
-    return cast(Parts, request.app.state.parts)
+    return cast(Services, request.app.state.parts)
 
 
 async def connect(request: Request) -> AsyncIterator[AsyncConnection]:
@@ -66,7 +68,7 @@ async def connect(request: Request) -> AsyncIterator[AsyncConnection]:
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class CallerAccess:
     """The caller together with what decides about its rights."""
 
     caller: Caller
@@ -77,11 +79,11 @@ class Visitor:
         await self.access.require(self.caller, Action(verb, resource, ns or ""))
 
 
-def find_visitor(request: Request) -> Visitor:
+def find_visitor(request: Request) -> CallerAccess:
     """Find who asks."""
-    return Visitor(cast(Caller, request.state.caller), find_parts(request).access)
+    return CallerAccess(cast(Caller, request.state.caller), find_parts(request).access)
 
 
 Connection = Annotated[AsyncConnection, Depends(connect)]
-Asking = Annotated[Visitor, Depends(find_visitor)]
-Running = Annotated[Parts, Depends(find_parts)]
+CurrentCaller = Annotated[CallerAccess, Depends(find_visitor)]
+AppServices = Annotated[Services, Depends(find_parts)]

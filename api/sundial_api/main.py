@@ -15,13 +15,14 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from sundial_api.auth.access import Access, ClusterRoles, Everything
+from sundial_api.auth.access import Access, AllowAll, SubjectAccessReviews
 from sundial_api.auth.cluster_tokens import ClusterTokens
-from sundial_api.auth.middleware import Gate
+from sundial_api.auth.middleware import AuthMiddleware
 from sundial_api.auth.oidc_tokens import Provider, ProviderTokens
 from sundial_api.auth.tokens import Anonymous, Authenticator
+from sundial_api.clock import read_clock
 from sundial_api.db.engine import build_engine
-from sundial_api.deps import Parts
+from sundial_api.deps import Services
 from sundial_api.events.endpoints import router as changes
 from sundial_api.events.latest import Newest
 from sundial_api.executions.endpoints import router as executions
@@ -70,7 +71,9 @@ def build_application(settings: Settings) -> FastAPI:
         generate_unique_id_function=name_operation,
     )
     application.state.registry = registry
-    application.add_middleware(Gate, find_authenticator=lambda: application.state.parts.authenticator)
+    application.add_middleware(
+        AuthMiddleware, find_authenticator=lambda: application.state.parts.authenticator
+    )
     application.add_middleware(Stopwatch, registry=registry)
     install_handlers(application)
     application.include_router(health)
@@ -82,14 +85,14 @@ def build_application(settings: Settings) -> FastAPI:
     return application
 
 
-async def _assemble(settings: Settings, registry: CollectorRegistry, exits: AsyncExitStack) -> Parts:
+async def _assemble(settings: Settings, registry: CollectorRegistry, exits: AsyncExitStack) -> Services:
     """Connect, and begin to mirror; everything ends in the opposite order."""
     engine = build_engine(settings)
     exits.push_async_callback(engine.dispose)
     configuration = await load_configuration()
     client = await exits.enter_async_context(KubeClient(configuration, user_agent="sundial-api"))
     authenticator = await _build_authenticator(settings, client, exits)
-    access: Access = Everything() if settings.auth is AuthMode.NONE else ClusterRoles(client)
+    access: Access = AllowAll() if settings.auth is AuthMode.NONE else SubjectAccessReviews(client)
     scope = MirrorSettings().scope
     needed = list_needed(scope.installation_ns, scope.watched_ns or None, settings.auth)
     exits.push_async_callback(_cancel, asyncio.create_task(report_missing(client, needed)))
@@ -98,7 +101,7 @@ async def _assemble(settings: Settings, registry: CollectorRegistry, exits: Asyn
     exits.push_async_callback(mirror.stop)
     newest = Newest(engine)
     exits.push_async_callback(_cancel, asyncio.create_task(newest.run(), name="newest change"))
-    return Parts(settings, engine, client, authenticator, access, mirror, newest, registry)
+    return Services(settings, engine, client, authenticator, access, mirror, newest, registry, read_clock)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -18,7 +18,7 @@ from sundial_clock.answers import (
     describe_error,
 )
 from sundial_clock.errors import ScheduleError, quoted
-from sundial_clock.query import DEFAULT_COUNT, DEFAULT_NAME, LARGEST_COUNT
+from sundial_clock.query import DEFAULT_COUNT, DEFAULT_NAME, MAX_COUNT
 
 _EPILOG = """\
 examples:
@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         slots.add_argument(option, metavar="INSTANT", help=text)
     slots.add_argument("--zone", metavar="NAME", help="IANA time zone (default: UTC)")
     slots.add_argument(
-        "--count", metavar="N", type=_read_count, help=f"1 to {LARGEST_COUNT} (default: {DEFAULT_COUNT})"
+        "--count", metavar="N", type=_read_count, help=f"1 to {MAX_COUNT} (default: {DEFAULT_COUNT})"
     )
     slots.add_argument("--dst", metavar="POLICY", help="once (default) or literal: what a clock change does")
     slots.add_argument("--name", metavar="NAMESPACE/NAME", help=f"what H hashes (default: {DEFAULT_NAME})")

@@ -30,7 +30,7 @@ from sundial_clock.wallclock import (
     WallClock,
 )
 
-LONGEST_CRON = 256
+MAX_CRON_CHARS = 256
 FIELD = "schedule.cron"
 
 _COUNTS = "write 5 (minute hour day month weekday), 6 (seconds first) or 7 (seconds first, year last)"
@@ -134,10 +134,10 @@ def _counted(fields: int) -> str:
 
 
 def _check_text(text: str) -> None:
-    if len(text) > LONGEST_CRON:
+    if len(text) > MAX_CRON_CHARS:
         raise ScheduleError(
             FIELD,
-            f"cron is {len(text)} characters long; write at most {LONGEST_CRON}, or split the schedule.",
+            f"cron is {len(text)} characters long; write at most {MAX_CRON_CHARS}, or split the schedule.",
         )
     odd = next((char for char in text if not (" " <= char <= "~" or char == "\t")), None)
     if odd is not None:

@@ -27,7 +27,7 @@ from sundial_clock.wallclock import (
     WallClock,
 )
 
-LONGEST_FIELD = 256
+MAX_FIELD_CHARS = 256
 FIELD = "schedule.cronFields"
 
 _MONTHS = tuple(name[:3].lower() for name in MONTH_NAMES)
@@ -122,8 +122,8 @@ def _fill_defaults(fields: CronFields) -> dict[str, str]:
 
 @lru_cache(maxsize=4096)
 def _read_field(field: NamedField, written: str) -> NamedFieldReading:
-    if len(written) > LONGEST_FIELD:
-        raise field.error(written, f"is {len(written)} characters long; write at most {LONGEST_FIELD}.")
+    if len(written) > MAX_FIELD_CHARS:
+        raise field.error(written, f"is {len(written)} characters long; write at most {MAX_FIELD_CHARS}.")
     parts = [_read_item(field, item) for item in re.split(" *, *", written.lower())]
     numbers = frozenset().union(*(part.numbers for part in parts))
     return NamedFieldReading(

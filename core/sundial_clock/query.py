@@ -12,7 +12,7 @@ from sundial_clock.errors import ScheduleError, quoted
 from sundial_clock.spec import CronFields, DstPolicy, Interval, Schedule
 
 DEFAULT_COUNT = 5
-LARGEST_COUNT = 100_000
+MAX_COUNT = 100_000
 DEFAULT_NAME = "default/example"
 
 _KINDS = ("cron", "fields", "interval", "at")
@@ -90,11 +90,9 @@ def _parse_instant(given: Mapping[str, Any], key: str) -> datetime | None:
 
 def _parse_count(given: Mapping[str, Any]) -> int:
     count = given.get("count", DEFAULT_COUNT)
-    if _is_whole(count) and 1 <= count <= LARGEST_COUNT:
+    if _is_whole(count) and 1 <= count <= MAX_COUNT:
         return int(count)
-    raise ScheduleError(
-        "count", f"{quoted(count)} is not possible; write a number from 1 to {LARGEST_COUNT}."
-    )
+    raise ScheduleError("count", f"{quoted(count)} is not possible; write a number from 1 to {MAX_COUNT}.")
 
 
 def _parse_dst(given: Mapping[str, Any]) -> DstPolicy:

@@ -25,15 +25,16 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Naive UTC from `start` to before `end` with one offset, which replaced `before` at `since`.
-
-    A stretch cut at the turn of a year starts later than `since`.
-    """
+    """A stretch of time with one UTC offset; instants are naive UTC."""
 
     start: datetime
+    """Included. Later than `since` when the stretch is cut at the turn of a year."""
     end: datetime
+    """Not included."""
     since: datetime
+    """When this offset replaced `before`."""
     before: timedelta
+    """The offset until then."""
     offset: timedelta
 
 

@@ -17,7 +17,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from sundial_core.resources.raw import JsonObject
-from sundial_kube.errors import ApiError, ApiUnreachable, parse_error
+from sundial_kube.errors import NOT_FOUND, ApiError, ApiUnreachable, parse_error
 from sundial_kube.nested_json import parse_nested
 from sundial_kube.resources import Resource
 from sundial_kube.server_clock import ServerClock
@@ -31,12 +31,11 @@ CREATED_HEADERS = {
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+PAGE_SIZE = "500"
 REQUEST_TIMEOUT_SECONDS = 15.0
+LIST_TIMEOUT_SECONDS = 60.0
 CONNECTIONS = 640
 """More than an operator has requests under way: a wait for a connection would count as one for the answer."""
-SELF_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 WATCH_READ_SECONDS = 150.0
 """A watch that is silent for longer is dead: bookmarks come about once a minute."""
 
@@ -108,25 +107,42 @@ class KubeClient:
         """Read one object, uncached."""
         return await self._request("GET", resource.path(ns, name))
 
-    async def list_page(self, path: str, query: Mapping[str, str]) -> JsonObject:
-        """Read one page of a collection."""
-        return await self._request("GET", path, query=query, timeout=60.0)
+    async def get_or_none(self, resource: Resource, ns: str, name: str) -> JsonObject | None:
+        """Read one object, uncached; None when there is none."""
+        try:
+            return await self.get(resource, ns, name)
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
 
-    async def list_metadata_page(self, path: str, query: Mapping[str, str]) -> JsonObject:
-        """Read one page of a collection, of each object its metadata only."""
-        headers = {"Accept": METADATA_LIST}
-        return await self._request("GET", path, query=query, headers=headers, timeout=60.0)
+    async def list_page(self, path: str, query: Mapping[str, str], accept: str = JSON) -> JsonObject:
+        """Read one page of a collection; with METADATA_LIST only the metadata of each object."""
+        headers = {"Accept": accept}
+        return await self._request("GET", path, query=query, headers=headers, timeout=LIST_TIMEOUT_SECONDS)
+
+    async def list_pages(
+        self, path: str, query: Mapping[str, str], accept: str = JSON
+    ) -> AsyncIterator[JsonObject]:
+        """Read a collection page by page; all pages are of one resourceVersion, which each of them names."""
+        wanted = {"limit": PAGE_SIZE, **query}
+        while True:
+            page = await self.list_page(path, wanted, accept)
+            yield page
+            wanted["continue"] = page["metadata"].get("continue", "")
+            if not wanted["continue"]:
+                return
 
     async def create(self, resource: Resource, ns: str, manifest: JsonObject | bytes) -> JsonObject:
         """Create an object."""
         return await self._write("POST", resource.path(ns), manifest)
 
-    async def create_for_metadata(self, resource: Resource, ns: str, manifest: JsonObject) -> JsonObject:
+    async def create_metadata_only(self, resource: Resource, ns: str, manifest: JsonObject) -> JsonObject:
         """Create an object and read its metadata only, which costs the API server less.
 
         Fields that it does not know are dropped without the warning that nobody would read.
         """
-        seconds = self._find_seconds()
+        seconds = self._write_timeout()
         return await self._request(
             "POST",
             resource.path(ns),
@@ -136,15 +152,18 @@ class KubeClient:
             timeout=seconds,
         )
 
-    async def try_create(self, resource: Resource, ns: str, manifest: JsonObject) -> None:
+    async def dry_run_create(self, resource: Resource, ns: str, manifest: JsonObject) -> None:
         """Have an object's creation checked by the API server, admission included, and not done."""
-        seconds, query = self._find_seconds(), {"dryRun": "All"}
+        seconds, query = self._write_timeout(), {"dryRun": "All"}
         data = orjson.dumps(manifest)
         await self._request("POST", resource.path(ns), query=query, data=data, timeout=seconds)
 
-    async def review(self, path: str, review: JsonObject) -> JsonObject:
-        """Ask who somebody is or what they may do: a review is posted and changes nothing."""
-        return await self._request("POST", path, data=orjson.dumps(review))
+    async def review(self, resource: Resource, spec: JsonObject) -> JsonObject:
+        """Ask who somebody is or what they may do; a review changes nothing. Returns its status."""
+        review = {"apiVersion": resource.api_version, "kind": resource.kind, "spec": spec}
+        answer = await self._request("POST", resource.path(), data=orjson.dumps(review))
+        status: JsonObject = answer.get("status") or {}
+        return status
 
     async def patch(self, resource: Resource, ns: str, name: str, patch: JsonObject) -> JsonObject:
         """Merge-patch an object; the patch carries the resourceVersion that guards it."""
@@ -175,13 +194,13 @@ class KubeClient:
     async def _write(
         self, method: str, path: str, body: JsonObject | list[JsonObject] | bytes, content_type: str = JSON
     ) -> JsonObject:
-        seconds = self._find_seconds()
+        seconds = self._write_timeout()
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         headers = {"Content-Type": content_type}
         return await self._request(method, path, data=data, headers=headers, timeout=seconds)
 
-    def _find_seconds(self) -> float:
-        """Find how long a write may take: never longer than this process surely leads."""
+    def _write_timeout(self) -> float:
+        """Compute how many seconds a write may take: never longer than this process surely leads."""
         return min(self._request_seconds, self._gate())
 
     async def _request(

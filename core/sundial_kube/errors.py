@@ -6,6 +6,7 @@ import orjson
 
 from sundial_core.resources.messages import redact
 
+NOT_FOUND = 404
 GONE = 410
 
 

@@ -231,12 +231,9 @@ class Elector:
 
     async def _check_term(self, client: KubeClient) -> None:
         """Check that the term is still ours; raises Lost when it is gone, lower, or another's."""
-        try:
-            item = await client.get(LEADER_TERMS, self._seat.ns, self._seat.name)
-        except ApiError as error:
-            if error.status == 404:
-                raise LeadershipLost("the LeaderTerm is gone") from error
-            raise
+        item = await client.get_or_none(LEADER_TERMS, self._seat.ns, self._seat.name)
+        if item is None:
+            raise LeadershipLost("the LeaderTerm is gone")
         spec = item["spec"]
         if (spec["term"], spec["holder"]) != (self.leadership.term, self._seat.identity):
             raise LeadershipLost(f"the LeaderTerm is {spec['term']} of {spec['holder']}")

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sundial_core.resources.raw import JsonObject
-from sundial_kube.client import SELF_ACCESS_REVIEWS, KubeClient
-from sundial_kube.resources import Resource
+from sundial_kube.client import KubeClient
+from sundial_kube.resources import SELF_ACCESS_REVIEWS, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,11 @@ class Permission:
 async def find_missing(client: KubeClient, needed: Iterable[Permission]) -> list[Permission]:
     """Ask the API server about each permission; raises ApiError, ApiUnreachable."""
     needed = list(needed)
-    answers = await asyncio.gather(
-        *(client.review(SELF_ACCESS_REVIEWS, _build_review(one)) for one in needed)
-    )
-    return [
-        one
-        for one, answer in zip(needed, answers, strict=True)
-        if not (answer.get("status") or {}).get("allowed")
-    ]
+    answers = await asyncio.gather(*(client.review(SELF_ACCESS_REVIEWS, _build_spec(one)) for one in needed))
+    return [one for one, answer in zip(needed, answers, strict=True) if not answer.get("allowed")]
 
 
-def _build_review(permission: Permission) -> JsonObject:
+def _build_spec(permission: Permission) -> JsonObject:
     attributes = {
         "verb": permission.verb,
         "group": permission.resource.group,
@@ -47,8 +41,4 @@ def _build_review(permission: Permission) -> JsonObject:
         "subresource": permission.subresource,
         "namespace": permission.ns or "",
     }
-    return {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes},
-    }
+    return {"resourceAttributes": attributes}

@@ -6,25 +6,24 @@ Uses streaming lists (watch-list), and paged ones where the API server has those
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 import structlog
 
+from sundial_core.coordination.backoff import Backoff
 from sundial_core.resources.raw import JsonObject
-from sundial_kube.client import KubeClient, parse_json
+from sundial_kube.client import METADATA_LIST, KubeClient, parse_json
 from sundial_kube.errors import GONE, ApiError, ApiUnreachable
+from sundial_kube.jitter import with_jitter
 from sundial_kube.resources import Resource
 
 log = structlog.get_logger()
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-PAGE_SIZE = "500"
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 30.0
-SHORTEST_WATCH_SECONDS = 5.0
+BACKOFF = Backoff(first_seconds=0.5, max_seconds=30.0)
+MIN_WATCH_SECONDS = 5.0
 """A watch that ends sooner, for whatever reason, is trouble: begun anew at once it would load the server."""
 
 WATCH_SECONDS = "1740"
@@ -82,7 +81,7 @@ class Reflector:
 
     async def run(self) -> None:
         """Follow the collection until it goes back; connection trouble is waited out, never raised."""
-        backoff, self.stirred_at = FIRST_BACKOFF_SECONDS, time.monotonic()
+        failures, self.stirred_at = 0, time.monotonic()
         while True:
             began_at, is_trouble = time.monotonic(), False
             try:
@@ -92,11 +91,11 @@ class Reflector:
             except (ApiError, ApiUnreachable) as error:
                 log.warning("watch interrupted", resource=self._resource.plural, error=str(error))
                 is_trouble = True
-            is_short = time.monotonic() - began_at < SHORTEST_WATCH_SECONDS
-            backoff = backoff if is_short else FIRST_BACKOFF_SECONDS
+            is_short = time.monotonic() - began_at < MIN_WATCH_SECONDS
+            failures = failures if is_short else 0
             if is_short or is_trouble:
-                await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
-                backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+                failures += 1
+                await asyncio.sleep(with_jitter(BACKOFF.after(failures)))
             self.restarts += 1
             self.stirred_at = time.monotonic()
 
@@ -133,7 +132,7 @@ class Reflector:
             await self.list_consistently()
         elif self.restarts:
             known = self._newest
-            page = await self._client.list_metadata_page(self._path, {"limit": "1"})
+            page = await self._client.list_page(self._path, {"limit": "1"}, METADATA_LIST)
             self._check_newest(page["metadata"]["resourceVersion"], known)
         await self._watch_changes()
 
@@ -179,18 +178,16 @@ class Reflector:
                     self._store.put(item)
 
     async def _list_pages(self) -> str:
-        query = {"limit": PAGE_SIZE} | ({"labelSelector": self._selector} if self._selector else {})
+        query = {"labelSelector": self._selector} if self._selector else {}
         listed: set[str] = set()
-        while True:
-            page = await self._client.list_page(self._path, query)
+        resource_version = ""
+        async for page in self._client.list_pages(self._path, query):
+            resource_version = page["metadata"]["resourceVersion"]
             for item in page["items"]:
                 listed.add(item["metadata"]["uid"])
                 self._store.put(item)
-            query["continue"] = page["metadata"].get("continue", "")
-            if not query["continue"]:
-                resource_version: str = page["metadata"]["resourceVersion"]
-                self._store.retain(listed, int(resource_version))
-                return resource_version
+        self._store.retain(listed, int(resource_version))
+        return resource_version
 
     def _query(self) -> dict[str, str]:
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": WATCH_SECONDS}

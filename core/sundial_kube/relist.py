@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sundial_core.resources.raw import JsonObject
-from sundial_kube.client import KubeClient
-from sundial_kube.errors import ApiError
+from sundial_kube.client import METADATA_LIST, KubeClient
 from sundial_kube.resources import Resource
 from sundial_kube.store import Store
-
-PAGE_SIZE = "500"
 
 
 class Relist:
@@ -48,14 +45,12 @@ class Relist:
 
     async def _list(self) -> tuple[dict[str, JsonObject], int]:
         """List the metadata of all objects, by UID, and the resourceVersion of the list."""
-        query: dict[str, str] = {"limit": PAGE_SIZE}
         listed: dict[str, JsonObject] = {}
-        while True:
-            page = await self._client.list_metadata_page(self._path, query)
+        resource_version = 0
+        async for page in self._client.list_pages(self._path, {}, METADATA_LIST):
+            resource_version = int(page["metadata"]["resourceVersion"])
             listed |= {item["metadata"]["uid"]: _keep(item["metadata"]) for item in page["items"]}
-            query["continue"] = page["metadata"].get("continue", "")
-            if not query["continue"]:
-                return listed, int(page["metadata"]["resourceVersion"])
+        return listed, resource_version
 
     def _is_behind(self, uid: str, metadata: Mapping[str, Any]) -> bool:
         known = self._store.get(uid)
@@ -64,11 +59,8 @@ class Relist:
     async def _fetch(self, uid: str, metadata: Mapping[str, Any]) -> bool:
         """Read an object; tell whether that was news. What does not parse or is gone by now is none."""
         before = self._store.get(uid)
-        try:
-            item = await self._client.get(self._resource, metadata["namespace"], metadata["name"])
-        except ApiError as error:
-            if error.status != 404:
-                raise
+        item = await self._client.get_or_none(self._resource, metadata["namespace"], metadata["name"])
+        if item is None:
             return False
         self._store.put(item)
         return self._store.get(uid) is not before

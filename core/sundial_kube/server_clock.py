@@ -15,7 +15,7 @@ NEWEST = 5
 SPACING_SECONDS = 1.0
 """Answers that come sooner after the one before tell nothing new."""
 
-Clock = Callable[[], float]
+SecondsClock = Callable[[], float]
 
 
 class Bounds(NamedTuple):
@@ -37,7 +37,9 @@ class ServerClock:
     gives bounds, and a slow answer gives wide ones, never wrong ones.
     """
 
-    def __init__(self, read_wall_clock: Clock = time.time, read_boot_clock: Clock = read_boot_clock) -> None:
+    def __init__(
+        self, read_wall_clock: SecondsClock = time.time, read_boot_clock: SecondsClock = read_boot_clock
+    ) -> None:
         self._read_wall_clock = read_wall_clock
         self.read_boot_clock = read_boot_clock
         self._newest: deque[Bounds] = deque(maxlen=NEWEST)

@@ -24,7 +24,7 @@ class Versioned(Protocol):
         """The object's resourceVersion."""
 
 
-MOST_DELETIONS = 10_000
+MAX_DELETIONS = 10_000
 """How many deletions are remembered: more than can happen while a request is under way."""
 
 V = TypeVar("V", bound=Versioned)
@@ -97,7 +97,7 @@ class Store(Generic[V]):
     def _drop(self, uid: str, resource_version: int, last: V | None) -> None:
         self._deleted.pop(uid, None)
         self._deleted[uid] = resource_version
-        if len(self._deleted) > MOST_DELETIONS:
+        if len(self._deleted) > MAX_DELETIONS:
             del self._deleted[next(iter(self._deleted))]
         self._values.pop(uid, None)
         if last is not None:

@@ -11,8 +11,6 @@ from sundial_devcluster.config import ClusterConfig
 from sundial_devcluster.identities import kubeconfig_path
 from sundial_devcluster.probes import Access, CommandProbe, Probe
 
-CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-
 
 @dataclass(frozen=True)
 class Component:

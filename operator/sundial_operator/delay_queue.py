@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sundial_operator.clock import read_clock
 
-LONGEST_SLEEP_SECONDS = 1.0
+MAX_SLEEP_SECONDS = 1.0
 """The timer runs on the monotonic clock; looking again this often follows a wall clock that is set."""
 
 SPARE_ENTRIES = 1000
@@ -22,13 +22,13 @@ SPARE_ENTRIES = 1000
 class Task(StrEnum):
     """What an agenda entry is about."""
 
-    LOOK = "look"
+    RECONCILE = "reconcile"
     CREATE = "create"
     STATUS = "status"
     REQUEST_STATUS = "status of a ScheduledJobRun"
 
 
-class Key(NamedTuple):
+class QueueKey(NamedTuple):
     """An agenda entry: a task for one object; a create is that of a run."""
 
     task: Task
@@ -36,27 +36,27 @@ class Key(NamedTuple):
     run_id: str = ""
 
 
-class Agenda:
+class DelayQueue:
     """Keys with the instant at which each is due; a key has at most one."""
 
     def __init__(self) -> None:
-        self._actions: dict[Task, Callable[[Key], None]] = {}
-        self._due: dict[Key, datetime] = {}
-        self._heap: list[tuple[datetime, int, Key]] = []
+        self._actions: dict[Task, Callable[[QueueKey], None]] = {}
+        self._due: dict[QueueKey, datetime] = {}
+        self._heap: list[tuple[datetime, int, QueueKey]] = []
         self._entries = 0
         self._changed = asyncio.Event()
 
-    def on(self, task: Task, action: Callable[[Key], None]) -> None:
+    def on(self, task: Task, action: Callable[[QueueKey], None]) -> None:
         """Say what is done when a key of a task is due."""
         self._actions[task] = action
 
     def __len__(self) -> int:
         return len(self._due)
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: QueueKey) -> bool:
         return key in self._due
 
-    def set(self, key: Key, due: datetime | None) -> None:
+    def set(self, key: QueueKey, due: datetime | None) -> None:
         """Set when a key is due, or that it never is."""
         if due is None:
             self._due.pop(key, None)
@@ -75,7 +75,7 @@ class Agenda:
         self._heap = list(newest.values())
         heapq.heapify(self._heap)
 
-    def advance(self, key: Key, due: datetime) -> None:
+    def advance(self, key: QueueKey, due: datetime) -> None:
         """Set when a key is due unless it is due earlier already."""
         known = self._due.get(key)
         if known is None or due < known:
@@ -102,5 +102,5 @@ class Agenda:
                 del self._due[key]
                 self._actions[key.task](key)
             else:
-                return min(LONGEST_SLEEP_SECONDS, (due - now).total_seconds())
-        return LONGEST_SLEEP_SECONDS
+                return min(MAX_SLEEP_SECONDS, (due - now).total_seconds())
+        return MAX_SLEEP_SECONDS

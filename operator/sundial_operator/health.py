@@ -21,7 +21,7 @@ LAG_PERIOD_SECONDS = 0.5
 WORST_LAG_SECONDS = 10.0
 """An event loop that is this late is stuck: nothing would start on time."""
 
-LONGEST_SILENCE_SECONDS = 300.0
+MAX_SILENCE_SECONDS = 300.0
 """A watch gets a bookmark a minute, and an attempt ends after 150 s of silence: this long is trouble."""
 
 
@@ -86,13 +86,13 @@ def check_news(watches: Iterable[Watch], now: float) -> Check:
     oldest = min(watches, key=lambda watch: watch.heard_at, default=None)
     silence = now - oldest.heard_at if oldest else 0.0
     said = f"nothing was heard of {oldest.plural} for {silence:.0f} s" if oldest else "none yet"
-    return Check(silence < LONGEST_SILENCE_SECONDS, said)
+    return Check(silence < MAX_SILENCE_SECONDS, said)
 
 
 def check_loops(watches: Iterable[Watch], now: float) -> Check:
     """Tell whether each watch is tried again and again: only one that stands still is mended by a restart."""
     still = max((now - watch.stirred_at for watch in watches), default=0.0)
-    return Check(still < LONGEST_SILENCE_SECONDS, f"no watch has stood still for more than {still:.0f} s")
+    return Check(still < MAX_SILENCE_SECONDS, f"no watch has stood still for more than {still:.0f} s")
 
 
 class HealthServer:

@@ -7,9 +7,9 @@ import asyncio
 from sundial_kube.client import KubeClient
 from sundial_operator.inputs.relists import Relists
 from sundial_operator.leading.fence_probe import FenceProbe
-from sundial_operator.leading.membership import MemberSweep
+from sundial_operator.leading.membership import ReplicaSweep
 from sundial_operator.outputs.function_statuses import FunctionReports
-from sundial_operator.outputs.write_queue import Writer
+from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.reconciler import Reconciler
 from sundial_operator.settings import Settings
 
@@ -21,7 +21,7 @@ class Leader:
         self,
         client: KubeClient,
         settings: Settings,
-        writer: Writer,
+        writer: WriteQueue,
         reconciler: Reconciler,
         fence: FenceProbe,
         relists: Relists,
@@ -31,7 +31,7 @@ class Leader:
         self._fence = fence
         self._relists = relists
         self._reports = FunctionReports(client, writer, stores.functions, stores.function_index)
-        self._sweep = MemberSweep(client, settings.namespace, settings.installation, settings.member_seconds)
+        self._sweep = ReplicaSweep(client, settings.namespace, settings.installation, settings.member_seconds)
 
     async def lead(self) -> None:
         """Run every part for ever; raises an ExceptionGroup when one has failed."""

@@ -29,15 +29,15 @@ from sundial_kube.relist import Relist
 from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS, TASK_FUNCTIONS
 from sundial_operator.clock import read_clock
 from sundial_operator.health import Check, Health, check_loops, check_news, serve_health
-from sundial_operator.inputs.installation_watch import CircumstanceWatch
+from sundial_operator.inputs.installation_watch import InstallationWatch
 from sundial_operator.inputs.relists import Relists
 from sundial_operator.leader import Leader
 from sundial_operator.leading.campaign import Campaign, end_process
 from sundial_operator.leading.fence_probe import FenceProbe
-from sundial_operator.leading.membership import Membership
+from sundial_operator.leading.membership import HeartbeatLease
 from sundial_operator.leading.patch_refusals import PatchRefusals
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.write_queue import Writer
+from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.permissions import list_needed
 from sundial_operator.reconcile.reconciler import Installation, Reconciler
 from sundial_operator.settings import Settings
@@ -82,7 +82,7 @@ async def open_replica(settings: Settings) -> AsyncIterator[Replica]:
         yield replica
 
 
-def build_membership(settings: Settings, configuration: Configuration, instance: str) -> Membership:
+def build_membership(settings: Settings, configuration: Configuration, instance: str) -> HeartbeatLease:
     """Build the Lease by which this replica is known."""
     record = ReplicaRecord(
         instance=instance,
@@ -93,7 +93,7 @@ def build_membership(settings: Settings, configuration: Configuration, instance:
         version=metadata.version("sundial"),
         started_at=read_clock(),
     )
-    return Membership(configuration, record, settings.namespace, settings.member_seconds)
+    return HeartbeatLease(configuration, record, settings.namespace, settings.member_seconds)
 
 
 class Replica:
@@ -107,7 +107,7 @@ class Replica:
         settings: Settings,
         client: KubeClient,
         campaign: Campaign,
-        membership: Membership,
+        membership: HeartbeatLease,
         metrics: Metrics,
         health: Health,
     ) -> None:
@@ -118,14 +118,16 @@ class Replica:
         self._metrics = metrics
         self._health = health
         self._tasks: list[asyncio.Task[None]] = []
-        self._writer = Writer(settings.concurrent_writes)
+        self._writer = WriteQueue(settings.concurrent_writes)
         self._fence = FenceProbe(client, settings.installation, settings.namespace, lambda: campaign.term)
-        self._circumstances = CircumstanceWatch(client, settings, self._wake_all)
+        self._installation_state = InstallationWatch(client, settings, self._enqueue_all)
         self._reconciler = Reconciler(
             client,
             self._writer,
             metrics,
-            Installation(settings, campaign.describe_creator, self._find_limits, self._circumstances.find),
+            Installation(
+                settings, campaign.describe_creator, self._find_limits, self._installation_state.find
+            ),
         )
         self.stores = stores = self._reconciler.observed
         ns = settings.watch_namespace or None
@@ -137,14 +139,14 @@ class Replica:
         ]
         self._few_kinds = [
             Reflector(client, TASK_FUNCTIONS, stores.functions, ns=ns),
-            Reflector(client, SCHEDULED_JOB_RUNS, stores.asked, ns=ns),
+            Reflector(client, SCHEDULED_JOB_RUNS, stores.run_requests, ns=ns),
         ]
         self._followed: list[Reflector] = []
         self._relists = Relists(
             [
                 Relist(client, TASK_FUNCTIONS, stores.functions, ns),
                 Relist(client, SCHEDULED_JOBS, stores.schedules, ns),
-                Relist(client, SCHEDULED_JOB_RUNS, stores.asked, ns),
+                Relist(client, SCHEDULED_JOB_RUNS, stores.run_requests, ns),
             ],
             metrics,
         )
@@ -176,8 +178,8 @@ class Replica:
         """Campaign once all is permitted; once elected, list again, then lead."""
         await self._await_permissions()
         self._spawn(self._membership.run())
-        await self._circumstances.learn()
-        self._spawn(self._circumstances.run())
+        await self._installation_state.learn()
+        self._spawn(self._installation_state.run())
         self._health.stage = Check(True, "standing by")
         instance = self._campaign.instance
         log.info("standing by", instance=instance, installation=self._settings.installation)
@@ -213,8 +215,8 @@ class Replica:
             log.error("not permitted, so not campaigning", missing=said)
             await asyncio.sleep(PERMISSION_SECONDS)
 
-    def _wake_all(self) -> None:
-        self._reconciler.wake_all()
+    def _enqueue_all(self) -> None:
+        self._reconciler.enqueue_all()
 
     def _find_limits(self) -> Limits:
         """Find what of the installation's limits depends on the fence; it is probed again and again."""
@@ -229,8 +231,8 @@ class Replica:
         self._health.ready |= {
             "watches": lambda: check_news(self._watches, time.monotonic()),
             "fence": self._check_fence,
-            "clock": self._circumstances.check_clock,
-            "starts": self._circumstances.check_hold,
+            "clock": self._installation_state.check_clock,
+            "starts": self._installation_state.check_hold,
         }
 
     def _check_fence(self) -> Check:
@@ -243,9 +245,9 @@ class Replica:
         watch("leader", lambda: float(self._campaign.is_elected))
         watch("term", lambda: self._campaign.term)
         watch("clock_skew_seconds", lambda: self._client.clock.skew_seconds)
-        find = self._circumstances.find
+        find = self._installation_state.find
         watch("clock_trusted", lambda: float(find().trust is not Trust.UNTRUSTED))
-        watch("held", lambda: float(bool(find().held_by)))
+        watch("held", lambda: float(bool(find().starts_held_by)))
         watch("queue_depth", lambda: len(self._writer))
         watch("slow_namespaces", lambda: self._writer.slow_namespaces)
         watch("longest_start_wait_seconds", lambda: self._writer.longest_start_wait)

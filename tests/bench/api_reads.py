@@ -24,7 +24,7 @@ from testkit.api_apps import build_parts
 from testkit.bulk_rows import TABLE, generate, job_id
 
 from sundial_api.db.engine import read_url
-from sundial_api.http.paging import DEEPEST_OFFSET
+from sundial_api.http.paging import MAX_OFFSET_ROWS
 from sundial_api.main import PREFIX
 
 SEED = 20261123
@@ -124,7 +124,7 @@ async def _ask(http: httpx.AsyncClient, asked: Asked, page: int) -> tuple[float,
 def choose_pages(total: int, size: int, rounds: int) -> list[int]:
     """Choose pages that may be asked for: the deepest from either end in one half, any in the other."""
     dice = random.Random(SEED)
-    last, reach = max(1, -(-total // size)), DEEPEST_OFFSET // size
+    last, reach = max(1, -(-total // size)), MAX_OFFSET_ROWS // size
     deepest = [min(last, 1 + reach), max(1, last - reach)]
     near = range(1, deepest[0] + 1)
     far = range(deepest[1], last + 1)

@@ -43,7 +43,6 @@ class Life:
     started: float
     memory: list[int] = field(default_factory=list)
     instance: str = ""
-    leading_terms: int = 0
 
 
 class Member:
@@ -127,8 +126,6 @@ class Member:
         for line in lines:
             if b'"event": "standing by"' in line:
                 self.lives[-1].instance = str(json.loads(line)["instance"])
-            elif b'"event": "leading"' in line:
-                self.lives[-1].leading_terms += 1
 
 
 class Crew(Background):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -33,8 +34,15 @@ from chaos.workload import (
 
 from sundial_devcluster.polling import until
 
-GONE_SECONDS = 90.0
-LONGEST_SECONDS = 6.0
+# Kubernetes deletes the Pods of a namespace first and waits for the Job controller to let go of them, which
+# makes 20 requests a second for all namespaces: that takes minutes while Jobs keep it busy.
+GONE_SECONDS = 300.0
+LEFT_BEHIND = (
+    ("/api/v1", "pods"),
+    ("/apis/batch/v1", "jobs"),
+    ("/apis/sundial.dev/v1alpha1", "scheduledjobs"),
+)
+MAX_SECONDS = 6.0
 RUN = "sundial.dev/run"
 ROUNDS = itertools.count(1)
 
@@ -122,7 +130,7 @@ def weather_at(proxies: list[Proxy], weather: Weather) -> Iterator[None]:
             if proxy.weather is weather:  # a fault may have set another one since
                 proxy.weather = CLEAR
 
-    timer = threading.Timer(LONGEST_SECONDS, clear)
+    timer = threading.Timer(MAX_SECONDS, clear)
     for proxy in proxies:
         proxy.weather = weather
     timer.start()
@@ -134,10 +142,21 @@ def weather_at(proxies: list[Proxy], weather: Weather) -> Iterator[None]:
 
 
 def _describe_rest(scene: Scene) -> str:
-    """Say what keeps the namespace, in the words of the namespace controller."""
+    """Say what keeps the namespace: the namespace controller's words, and what is left with its finalizers.
+
+    The controller sets no condition while it waits for Pods.
+    """
     namespace = scene.arena.read(f"/api/v1/namespaces/{FLEETING}") or {}
     conditions = (namespace.get("status") or {}).get("conditions") or []
-    return "; ".join(one["message"] for one in conditions if one["status"] == "True") or "nobody says why"
+    left = {
+        plural: Counter(
+            ", ".join(item["metadata"].get("finalizers", ())) or "no finalizer"
+            for item in (scene.arena.read(f"{api}/namespaces/{FLEETING}/{plural}") or {}).get("items", ())
+        )
+        for api, plural in LEFT_BEHIND
+    }
+    said = [one["message"] for one in conditions if one["status"] == "True"]
+    return "; ".join([*said, *(f"{plural}: {dict(counts)}" for plural, counts in left.items())])
 
 
 def _has_namespace(scene: Scene) -> bool:

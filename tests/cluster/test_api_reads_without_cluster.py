@@ -13,10 +13,11 @@ from testkit.api_apps import serve_reads
 from testkit.processes.apis import READER, make_user
 
 from sundial_api.auth import access
-from sundial_api.auth.access import ClusterRoles
+from sundial_api.auth.access import SubjectAccessReviews
 from sundial_api.auth.cluster_tokens import ClusterTokens, has_expired
 from sundial_devcluster.cluster import Cluster
 from sundial_kube.client import KubeClient
+from sundial_kube.resources import Resource
 
 
 class Wire:
@@ -25,8 +26,8 @@ class Wire:
     def __init__(self, near: KubeClient, nowhere: KubeClient) -> None:
         self.near, self.nowhere, self.is_cut = near, nowhere, False
 
-    async def review(self, path: str, review: dict[str, Any]) -> dict[str, Any]:
-        return await (self.nowhere if self.is_cut else self.near).review(path, review)
+    async def review(self, resource: Resource, spec: dict[str, Any]) -> dict[str, Any]:
+        return await (self.nowhere if self.is_cut else self.near).review(resource, spec)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ async def test_who_was_known_reads_on(
 ) -> None:
     monkeypatch.setattr(access, "KEPT_SECONDS", 0.0)
     known, new = (make_user(cluster, namespace, name, READER, "ClusterRole") for name in ("known", "new"))
-    how = {"authenticator": ClusterTokens(wire), "access": ClusterRoles(wire), "client": wire}
+    how = {"authenticator": ClusterTokens(wire), "access": SubjectAccessReviews(wire), "client": wire}
 
     async with serve_reads(fresh_database, **how) as api:
 

@@ -18,7 +18,7 @@ from testkit.api_apps import serve
 from testkit.rows import NOON, execution_row, instance_row
 
 from sundial_api.db.tables import ScheduledJobExecution, SchedulerInstance
-from sundial_api.mirror.projection.batches import Kind
+from sundial_api.mirror.projection.batches import ObjectKind
 from sundial_api.mirror.storage.own_writes import take_answers
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.folders import locked
@@ -58,7 +58,7 @@ async def api(
         yield caller
 
 
-def make_function(cluster: Cluster, ns: str, name: str, handler: Any) -> tuple[Kind, dict[str, Any]]:
+def make_function(cluster: Cluster, ns: str, name: str, handler: Any) -> tuple[ObjectKind, dict[str, Any]]:
     spec = {"handler": handler, "template": TEMPLATE}
     made = {
         "apiVersion": "sundial.dev/v1alpha1",
@@ -68,7 +68,7 @@ def make_function(cluster: Cluster, ns: str, name: str, handler: Any) -> tuple[K
     }
     cluster.kubectl("apply", "-n", ns, "-f", "-", input=json.dumps(made))
     path = f"/apis/sundial.dev/v1alpha1/namespaces/{ns}/taskfunctions/{name}"
-    return Kind.TASK_FUNCTION, cluster.get_json(path)
+    return ObjectKind.TASK_FUNCTION, cluster.get_json(path)
 
 
 async def add_history(connection: AsyncConnection, job_id: str) -> None:

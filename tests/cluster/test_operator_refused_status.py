@@ -14,7 +14,7 @@ from testkit.processes.operators import (
     slot_of,
 )
 
-from sundial_core.decision.backlog import MOST_STARTS
+from sundial_core.decision.backlog import MAX_STARTS
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
 
@@ -94,7 +94,7 @@ def test_a_refused_status_stops_its_schedule_and_no_other(sundial: Sundial, refu
     )
     until(lambda: sundial.status("healthy")["counters"]["verdicts"]["started"] > before + 5, 30)
     assert len(sundial.jobs("refused")) == stopped
-    assert MOST_STARTS <= stopped <= MOST_STARTS + 2
+    assert MAX_STARTS <= stopped <= MAX_STARTS + 2
     assert max(map(_lateness, sundial.jobs("healthy"))) < timedelta(seconds=2)
     assert "StatusNotStored" in sundial.cluster.kubectl("describe", "-n", sundial.ns, "sj", "refused")
 

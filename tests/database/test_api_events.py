@@ -20,7 +20,7 @@ from testkit.rows import (
     running_row,
 )
 
-from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution
+from sundial_api.db.tables import ScheduledJobExecution, ScheduledJobRow
 from sundial_api.events.repository import list_changed
 from sundial_api.events.schemas import order_changes
 from sundial_devcluster.polling import until_async
@@ -78,9 +78,9 @@ async def write(engine: AsyncEngine, statement: Any) -> None:
 
 
 async def test_changes_are_numbered_in_the_order_of_their_commits(fresh_engine: AsyncEngine) -> None:
-    await write(fresh_engine, insert(ScheduledJob).values(job_row(1)))
+    await write(fresh_engine, insert(ScheduledJobRow).values(job_row(1)))
     await write(fresh_engine, insert(ScheduledJobExecution).values(running_row(1)))
-    await write(fresh_engine, update(ScheduledJob).values(active_count=1))
+    await write(fresh_engine, update(ScheduledJobRow).values(active_count=1))
     async with fresh_engine.connect() as connection:
         changes = order_changes(await list_changed(connection, 0, None))
         assert [change.event for change in changes] == ["execution", "job"]
@@ -89,7 +89,7 @@ async def test_changes_are_numbered_in_the_order_of_their_commits(fresh_engine: 
 
 
 async def test_who_comes_back_gets_what_has_changed_meanwhile(url: str, fresh_engine: AsyncEngine) -> None:
-    await write(fresh_engine, insert(ScheduledJob).values(job_row(1)))
+    await write(fresh_engine, insert(ScheduledJobRow).values(job_row(1)))
     await write(fresh_engine, insert(ScheduledJobExecution).values(execution_row(1)))
     first, second = await listen(url, 2, Last_Event_ID="0")
     assert [first[0], second[0]] == ["job", "execution"]
@@ -97,10 +97,12 @@ async def test_who_comes_back_gets_what_has_changed_meanwhile(url: str, fresh_en
 
 
 async def test_listener_hears_of_a_change(url: str, fresh_engine: AsyncEngine) -> None:
-    await write(fresh_engine, insert(ScheduledJob).values(job_row(1)))
+    await write(fresh_engine, insert(ScheduledJobRow).values(job_row(1)))
     heard = asyncio.create_task(listen(url, 1))
     while not heard.done():
-        await write(fresh_engine, update(ScheduledJob).values(active_count=ScheduledJob.active_count + 1))
+        await write(
+            fresh_engine, update(ScheduledJobRow).values(active_count=ScheduledJobRow.active_count + 1)
+        )
         await asyncio.wait([heard], timeout=0.2)
     assert [(name, key) for name, _, key in heard.result()] == [("job", str(numbered(1)))]
 

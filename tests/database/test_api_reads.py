@@ -23,7 +23,12 @@ from testkit.rows import (
 )
 
 from sundial_api.db.engine import read_url
-from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, SchedulerInstance, TaskFunction
+from sundial_api.db.tables import (
+    ScheduledJobExecution,
+    ScheduledJobRow,
+    SchedulerInstance,
+    TaskFunctionRow,
+)
 from sundial_devcluster.postgres import Postgres
 
 PAST, FUTURE = (datetime.now(UTC) + timedelta(days=days) for days in (-1, 1))
@@ -37,8 +42,8 @@ def filled(postgres: Postgres, template: str) -> Iterator[str]:
         engine = create_engine(read_url(url), poolclass=NullPool)
         with engine.begin() as connection:
             for function in (function_row(2), function_row(3, is_active=False)):
-                connection.execute(insert(TaskFunction).values(function))
-            connection.execute(insert(ScheduledJob), JOBS)
+                connection.execute(insert(TaskFunctionRow).values(function))
+            connection.execute(insert(ScheduledJobRow), JOBS)
             connection.execute(insert(ScheduledJobExecution), runs)
             connection.execute(insert(ScheduledJobExecution).values(running_row(8, job_id=numbered(2))))
             connection.execute(insert(SchedulerInstance).values(instance))

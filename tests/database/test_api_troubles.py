@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from testkit.api_apps import build_parts, serve_reads
 from testkit.rows import function_row, job_row, numbered
 
-from sundial_api.auth.access import Action, Everything
+from sundial_api.auth.access import Action, AllowAll
 from sundial_api.auth.cluster_tokens import ClusterTokens
 from sundial_api.auth.tokens import Caller
-from sundial_api.db.tables import ScheduledJob, TaskFunction
+from sundial_api.db.tables import ScheduledJobRow, TaskFunctionRow
 from sundial_api.main import PREFIX
 from sundial_kube.client import KubeClient
 
@@ -35,7 +35,7 @@ WRITES: list[tuple[str, str, Any]] = [
 SECRETS = ("secret", "127.0.0.1", "postgresql", "SELECT", "Traceback", "sqlalchemy", "psycopg", "aiohttp")
 
 
-class Broken(Everything):
+class Broken(AllowAll):
     """Fails with words that are nobody's business."""
 
     async def require(self, caller: Caller, action: Action) -> None:
@@ -51,8 +51,8 @@ async def lost_cluster() -> AsyncIterator[KubeClient]:
 @pytest.fixture
 async def stored(fresh_engine: AsyncEngine, fresh_database: str) -> str:
     async with fresh_engine.begin() as connection:
-        await connection.execute(insert(TaskFunction).values(function_row(2)))
-        await connection.execute(insert(ScheduledJob).values(job_row(1, task_function_id=2)))
+        await connection.execute(insert(TaskFunctionRow).values(function_row(2)))
+        await connection.execute(insert(ScheduledJobRow).values(job_row(1, task_function_id=2)))
     return fresh_database
 
 
@@ -112,7 +112,7 @@ async def test_job_of_a_function_that_never_was_is_shown(
     fresh_engine: AsyncEngine, fresh_database: str
 ) -> None:
     async with fresh_engine.begin() as connection:
-        await connection.execute(insert(ScheduledJob).values(job_row(1, task_function_id=77)))
+        await connection.execute(insert(ScheduledJobRow).values(job_row(1, task_function_id=77)))
     async with serve_reads(fresh_database) as api:
         answer = (await api.get(PLACE)).json()
     assert (answer["taskFunction"]["id"], answer["taskFunction"]["isActive"]) == (77, False)
@@ -164,7 +164,7 @@ async def test_function_outside_the_default_namespace_is_named_with_its_own(
 ) -> None:
     async with fresh_engine.begin() as connection:
         for number, ns in ((2, "default"), (3, "reports")):
-            await connection.execute(insert(TaskFunction).values(function_row(number, namespace=ns)))
+            await connection.execute(insert(TaskFunctionRow).values(function_row(number, namespace=ns)))
     async with serve_reads(fresh_database) as api:
         answer = (await api.get("/task-functions")).json()
     assert {one["name"] for one in answer["taskFunctions"]} == {"function_2", "reports/function_3"}

@@ -21,8 +21,13 @@ from testkit.rows import (
 
 from sundial_api.db.columns import Base
 from sundial_api.db.mirror_tables import ExecutionCount, QuarantinedObject
-from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot, SchedulerInstance
-from sundial_api.mirror.storage.retention import Keep, choose_keep, delete_batch
+from sundial_api.db.tables import (
+    ScheduledJobExecution,
+    ScheduledJobRow,
+    ScheduledJobSlot,
+    SchedulerInstance,
+)
+from sundial_api.mirror.storage.retention import RetentionPolicy, choose_keep, delete_batch
 from sundial_api.settings import DatabaseSettings
 
 LONG_AGO = NOON - timedelta(days=1)
@@ -46,15 +51,17 @@ async def started(connection: AsyncConnection) -> list[int]:
 @pytest.mark.parametrize(
     ("keep", "left"),
     [
-        pytest.param(Keep(LONG_AGO, 100), [1, 2, 3, 4, 5], id="nothing-is-old"),
-        pytest.param(Keep(at(3), 100), [4, 5], id="by-age-bound-included"),
-        pytest.param(Keep(at(99), 100), [], id="all-are-old"),
-        pytest.param(Keep(LONG_AGO, 2), [4, 5], id="by-number"),
-        pytest.param(Keep(at(1), 3), [3, 4, 5], id="whichever-is-stricter"),
+        pytest.param(RetentionPolicy(LONG_AGO, 100), [1, 2, 3, 4, 5], id="nothing-is-old"),
+        pytest.param(RetentionPolicy(at(3), 100), [4, 5], id="by-age-bound-included"),
+        pytest.param(RetentionPolicy(at(99), 100), [], id="all-are-old"),
+        pytest.param(RetentionPolicy(LONG_AGO, 2), [4, 5], id="by-number"),
+        pytest.param(RetentionPolicy(at(1), 3), [3, 4, 5], id="whichever-is-stricter"),
     ],
 )
-async def test_what_is_kept(async_connection: AsyncConnection, keep: Keep, left: list[int]) -> None:
-    await add(async_connection, ScheduledJob, job_row())
+async def test_what_is_kept(
+    async_connection: AsyncConnection, keep: RetentionPolicy, left: list[int]
+) -> None:
+    await add(async_connection, ScheduledJobRow, job_row())
     await add(async_connection, ScheduledJobExecution, *(execution_row(minute) for minute in range(1, 6)))
     while await delete_batch(async_connection, keep):
         pass
@@ -65,14 +72,14 @@ async def test_what_is_kept(async_connection: AsyncConnection, keep: Keep, left:
 async def test_what_has_not_ended_stays_however_old(async_connection: AsyncConnection, status: str) -> None:
     rows = [running_row(1, status=status), execution_row(2), execution_row(3)]
     await add(async_connection, ScheduledJobExecution, *rows)
-    assert await delete_batch(async_connection, Keep(at(99), 1)) == 2
+    assert await delete_batch(async_connection, RetentionPolicy(at(99), 1)) == 2
     assert await started(async_connection) == [1]
 
 
 async def test_the_number_is_of_each_job(async_connection: AsyncConnection) -> None:
     rows = [execution_row(minute, job_id=numbered(minute % 2)) for minute in range(1, 9)]
     await add(async_connection, ScheduledJobExecution, *rows)
-    while await delete_batch(async_connection, Keep(LONG_AGO, 3)):
+    while await delete_batch(async_connection, RetentionPolicy(LONG_AGO, 3)):
         pass
     assert await started(async_connection) == [3, 4, 5, 6, 7, 8]
 
@@ -81,37 +88,37 @@ async def test_a_batch_is_no_larger_than_asked_and_takes_the_oldest(
     async_connection: AsyncConnection,
 ) -> None:
     await add(async_connection, ScheduledJobExecution, *(execution_row(minute) for minute in range(1, 6)))
-    assert await delete_batch(async_connection, Keep(at(99), 100), 2) == 2
+    assert await delete_batch(async_connection, RetentionPolicy(at(99), 100), 2) == 2
     assert await started(async_connection) == [3, 4, 5]
 
 
 async def test_a_job_remembers_up_to_when_its_history_is_gone(async_connection: AsyncConnection) -> None:
-    await add(async_connection, ScheduledJob, job_row(1), job_row(2))
+    await add(async_connection, ScheduledJobRow, job_row(1), job_row(2))
     await add(async_connection, ScheduledJobExecution, *(execution_row(minute) for minute in range(1, 6)))
-    await delete_batch(async_connection, Keep(at(3), 100))
-    floors = select(ScheduledJob.name, ScheduledJob.history_floor).order_by(ScheduledJob.name)
+    await delete_batch(async_connection, RetentionPolicy(at(3), 100))
+    floors = select(ScheduledJobRow.name, ScheduledJobRow.history_floor).order_by(ScheduledJobRow.name)
     assert (await async_connection.execute(floors)).all() == [("Job 1", at(3)), ("Job 2", None)]
 
 
 async def test_a_floor_is_never_lowered(async_connection: AsyncConnection) -> None:
-    await add(async_connection, ScheduledJob, job_row(history_floor=at(50)))
+    await add(async_connection, ScheduledJobRow, job_row(history_floor=at(50)))
     await add(async_connection, ScheduledJobExecution, execution_row(1))
-    await delete_batch(async_connection, Keep(at(3), 100))
-    assert await async_connection.scalar(select(ScheduledJob.history_floor)) == at(50)
+    await delete_batch(async_connection, RetentionPolicy(at(3), 100))
+    assert await async_connection.scalar(select(ScheduledJobRow.history_floor)) == at(50)
 
 
 async def test_old_slots_go_and_raise_the_floor(async_connection: AsyncConnection) -> None:
-    await add(async_connection, ScheduledJob, job_row())
+    await add(async_connection, ScheduledJobRow, job_row())
     await add(async_connection, ScheduledJobSlot, slot_row(1), slot_row(2, last_slot=at(9)))
-    assert await delete_batch(async_connection, Keep(at(5), 100)) == 1
+    assert await delete_batch(async_connection, RetentionPolicy(at(5), 100)) == 1
     assert list(await async_connection.scalars(select(ScheduledJobSlot.first_slot))) == [at(2)]
-    assert await async_connection.scalar(select(ScheduledJob.history_floor)) == at(1)
+    assert await async_connection.scalar(select(ScheduledJobRow.history_floor)) == at(1)
 
 
 async def test_slots_go_with_the_surplus_that_they_are_older_than(async_connection: AsyncConnection) -> None:
     await add(async_connection, ScheduledJobExecution, *(execution_row(minute) for minute in range(1, 6)))
     await add(async_connection, ScheduledJobSlot, slot_row(1), slot_row(2), slot_row(4))
-    await delete_batch(async_connection, Keep(LONG_AGO, 3))
+    await delete_batch(async_connection, RetentionPolicy(LONG_AGO, 3))
     assert list(await async_connection.scalars(select(ScheduledJobSlot.first_slot))) == [at(4)]
 
 
@@ -127,18 +134,22 @@ async def test_a_deleted_job_goes_after_its_history(
     async_connection: AsyncConnection, table: type[Base], row: dict[str, Any], left: list[int]
 ) -> None:
     await add(
-        async_connection, ScheduledJob, job_row(1, deleted_at=at(1)), job_row(2, deleted_at=at(9)), job_row(3)
+        async_connection,
+        ScheduledJobRow,
+        job_row(1, deleted_at=at(1)),
+        job_row(2, deleted_at=at(9)),
+        job_row(3),
     )
     await add(async_connection, table, row)
-    await delete_batch(async_connection, Keep(at(5), 100))
-    names = await async_connection.scalars(select(ScheduledJob.name).order_by(ScheduledJob.name))
+    await delete_batch(async_connection, RetentionPolicy(at(5), 100))
+    names = await async_connection.scalars(select(ScheduledJobRow.name).order_by(ScheduledJobRow.name))
     assert list(names) == [f"Job {number}" for number in left]
 
 
 async def test_the_totals_of_a_forgotten_job_go_too(async_connection: AsyncConnection) -> None:
-    await add(async_connection, ScheduledJob, job_row(deleted_at=at(1)))
+    await add(async_connection, ScheduledJobRow, job_row(deleted_at=at(1)))
     await add(async_connection, ScheduledJobExecution, execution_row(1))
-    while await delete_batch(async_connection, Keep(at(5), 100)):
+    while await delete_batch(async_connection, RetentionPolicy(at(5), 100)):
         pass
     assert list(await async_connection.scalars(select(ExecutionCount.job_id))) == []
 
@@ -147,11 +158,11 @@ async def test_gone_processes_and_old_quarantine_go(async_connection: AsyncConne
     gone = [instance_row(1, deleted_at=at(1)), instance_row(2, deleted_at=at(9)), instance_row(3)]
     await add(async_connection, SchedulerInstance, *gone)
     await add(async_connection, QuarantinedObject, quarantine_row(1), quarantine_row(2, last_seen=at(9)))
-    assert await delete_batch(async_connection, Keep(at(5), 100)) == 2
+    assert await delete_batch(async_connection, RetentionPolicy(at(5), 100)) == 2
     left = set(await async_connection.scalars(select(SchedulerInstance.id)))
     assert left == {numbered(2), numbered(3)}
 
 
 def test_the_settings_say_what_is_kept() -> None:
     settings = DatabaseSettings(database_url="postgresql://db", history_days=30, history_runs=7)
-    assert choose_keep(settings, NOON) == Keep(NOON - timedelta(days=30), 7)
+    assert choose_keep(settings, NOON) == RetentionPolicy(NOON - timedelta(days=30), 7)

@@ -29,8 +29,8 @@ from sundial_api.settings import DatabaseSettings
 from sundial_devcluster.polling import until
 
 ROWS: list[tuple[type[Base], dict[str, Any]]] = [
-    (tables.TaskFunction, function_row()),
-    (tables.ScheduledJob, job_row()),
+    (tables.TaskFunctionRow, function_row()),
+    (tables.ScheduledJobRow, job_row()),
     (tables.ScheduledJobExecution, execution_row()),
     (tables.ScheduledJobSlot, slot_row()),
     (tables.SchedulerInstance, instance_row()),
@@ -205,7 +205,7 @@ def test_a_missing_database_is_told_from_a_missing_server(empty_database: str, m
     ("column", "rows"),
     [
         pytest.param(tables.SchedulerJobType.name, ["interval", "cron", "once"], id="job-types"),
-        pytest.param(tables.TaskFunction.name, ["inline"], id="inline-function"),
+        pytest.param(tables.TaskFunctionRow.name, ["inline"], id="inline-function"),
         pytest.param(mirror_tables.TaskFunctionId.resource_name, ["inline"], id="inline-id"),
         pytest.param(mirror_tables.MirrorState.epoch, [1], id="mirror-state"),
     ],

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from sundial_api.mirror.leader import LONGEST_SILENCE_SECONDS, hold_leadership
+from sundial_api.mirror.leader import MAX_SILENCE_SECONDS, hold_leadership
 from sundial_devcluster.polling import until_async
 
 
@@ -75,5 +75,5 @@ async def test_who_loses_the_session_can_write_no_more(
 
 async def test_a_session_that_is_silent_is_ended_by_the_server(rivals: tuple[Campaign, Campaign]) -> None:
     seconds = "SELECT extract(epoch FROM CAST(current_setting('idle_session_timeout') AS interval))"
-    assert await ask(rivals[0].connection, seconds) == LONGEST_SILENCE_SECONDS
+    assert await ask(rivals[0].connection, seconds) == MAX_SILENCE_SECONDS
     assert await ask(rivals[0].connection, "SHOW idle_in_transaction_session_timeout") == "5s"

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from testkit.mirror_facts import build_schedule_item
 from testkit.scheduled_jobs import build_job_item
 
-from sundial_api.mirror.maintenance import Chores
+from sundial_api.mirror.maintenance import Maintenance
 from sundial_api.mirror.metrics import MirrorMetrics
-from sundial_api.mirror.projection.batches import Kind, read_object, sort_values
+from sundial_api.mirror.projection.batches import ObjectKind, read_object, sort_values
 from sundial_api.mirror.storage import apply
 from sundial_api.settings import DatabaseSettings
 
@@ -30,8 +30,8 @@ def chores_settings(fresh_database: str) -> DatabaseSettings:
 
 async def mirror_one(connection: AsyncConnection) -> None:
     values = [
-        read_object(Kind.SCHEDULED_JOB, build_schedule_item(10), 1),
-        read_object(Kind.JOB, build_job_item(10), 1),
+        read_object(ObjectKind.SCHEDULED_JOB, build_schedule_item(10), 1),
+        read_object(ObjectKind.JOB, build_job_item(10), 1),
     ]
     async with connection.begin():
         await apply.apply_batch(connection, sort_values(values), NOW)
@@ -61,7 +61,7 @@ async def test_wrong_totals_are_corrected(
         await mirror_one(connection)
         await change(connection, spoil)
         registry = CollectorRegistry()
-        chores = Chores(connection, chores_settings, MirrorMetrics(registry))
+        chores = Maintenance(connection, chores_settings, MirrorMetrics(registry))
         assert [await chores.run(NOW) for _ in range(3)] == [False] * 3
         assert await change(connection, COUNTS) == [("pending", 1)]
     assert registry.get_sample_value("sundial_mirror_corrected_totals_total") == 1
@@ -73,6 +73,6 @@ async def test_old_history_goes(fresh_engine: AsyncEngine, fresh_database: str) 
         await mirror_one(connection)
         ended = "UPDATE scheduled_job_executions SET status = 'success', started_at = :at, completed_at = :at"
         await change(connection, ended, at=NOW - timedelta(days=2))
-        chores = Chores(connection, settings, MirrorMetrics(CollectorRegistry()))
+        chores = Maintenance(connection, settings, MirrorMetrics(CollectorRegistry()))
         assert [await chores.run(NOW) for _ in range(2)] == [True, False]
         assert await change(connection, "SELECT id FROM scheduled_job_executions") == []

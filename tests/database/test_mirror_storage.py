@@ -26,7 +26,7 @@ from testkit.scheduled_jobs import (
 
 from sundial_api.mirror.projection.batches import (
     Absence,
-    Kind,
+    ObjectKind,
     read_object,
     sort_values,
 )
@@ -35,9 +35,9 @@ from sundial_api.mirror.storage import apply
 from sundial_api.mirror.storage.own_writes import take_answers, take_deletion
 from sundial_api.mirror.storage.tombstones import (
     Missing,
-    bury,
     find_missing,
     needs_second_list,
+    write_tombstones,
 )
 from sundial_clock.instants import format_instant
 from sundial_core.resources import names
@@ -53,7 +53,9 @@ def connection(async_connection: AsyncConnection) -> AsyncConnection:
     return async_connection
 
 
-async def mirror(connection: AsyncConnection, *objects: tuple[Kind, JsonObject], epoch: int = 1) -> None:
+async def mirror(
+    connection: AsyncConnection, *objects: tuple[ObjectKind, JsonObject], epoch: int = 1
+) -> None:
     """Write objects together, as a batch of the mirror."""
     values = [read_object(kind, item, epoch) for kind, item in objects]
     await apply.apply_batch(connection, sort_values(values), NOW)
@@ -64,19 +66,19 @@ async def read(connection: AsyncConnection, table: str, columns: str, where: str
     return [tuple(row) if len(row) > 1 else row[0] for row in rows]
 
 
-def schedule(version: int = 10, **how: Any) -> tuple[Kind, JsonObject]:
-    return Kind.SCHEDULED_JOB, build_schedule_item(version=version, **how)
+def schedule(version: int = 10, **how: Any) -> tuple[ObjectKind, JsonObject]:
+    return ObjectKind.SCHEDULED_JOB, build_schedule_item(version=version, **how)
 
 
-def function(version: int = 5, name: str = "reports", **spec: Any) -> tuple[Kind, JsonObject]:
+def function(version: int = 5, name: str = "reports", **spec: Any) -> tuple[ObjectKind, JsonObject]:
     item = build_item({"handler": {"container": {}}} | spec)
     uid = {"reports": UID}.get(name, OTHER)
     item["metadata"] |= {"uid": uid, "name": name, "resourceVersion": str(version)}
-    return Kind.TASK_FUNCTION, item
+    return ObjectKind.TASK_FUNCTION, item
 
 
-def job(*arguments: Any, **how: Any) -> tuple[Kind, JsonObject]:
-    return Kind.JOB, build_job_item(10, *arguments, **how)
+def job(*arguments: Any, **how: Any) -> tuple[ObjectKind, JsonObject]:
+    return ObjectKind.JOB, build_job_item(10, *arguments, **how)
 
 
 def entry(second: float, **more: Any) -> JsonObject:
@@ -177,10 +179,10 @@ ENDED = {
 RUN_STORY = [
     job(),
     job(ready=True, version=21),
-    (Kind.POD, build_pod_item(build_job_item(10), version=22, **RUNNING)),
+    (ObjectKind.POD, build_pod_item(build_job_item(10), version=22, **RUNNING)),
     job("Failed", reason="BackoffLimitExceeded", version=24),
     (
-        Kind.POD,
+        ObjectKind.POD,
         build_pod_item(build_job_item(10), version=23, terminated=build_termination(3, {"error": "no"})),
     ),
     schedule(
@@ -218,9 +220,9 @@ async def test_a_run_between_two_attempts_is_running(connection: AsyncConnection
 
 async def test_a_run_whose_job_went_unseen(connection: AsyncConnection) -> None:
     await mirror(connection, schedule(10), job(ready=True))
-    absence = Absence(Kind.JOB, Version(1, 50), frozenset())
+    absence = Absence(ObjectKind.JOB, Version(1, 50), frozenset())
     missing = await find_missing(connection, absence)
-    await bury(connection, absence, missing.uids, NOW)
+    await write_tombstones(connection, absence, missing.uids, NOW)
     assert await read(connection, "scheduled_job_executions", "status") == ["running"]
     await mirror(connection, schedule(60, status={"cursor": format_instant(at(10))}))
     shown = await read(connection, "scheduled_job_executions", "status, reason, completed_at")
@@ -238,13 +240,13 @@ async def test_deleting_a_schedule_ends_its_open_runs(connection: AsyncConnectio
 async def test_a_trigger_is_read_at_once(connection: AsyncConnection) -> None:
     await mirror(connection, schedule(10))
     asked = build_run_item({"scheduledJobUid": None})
-    await take_answers(connection, [(Kind.SCHEDULED_JOB_RUN, asked)], NOW)
+    await take_answers(connection, [(ObjectKind.SCHEDULED_JOB_RUN, asked)], NOW)
     rows = await read(connection, "scheduled_job_executions", "id, job_id, status, triggered_by")
     assert [tuple(map(str, row)) for row in rows] == [(ASKED_ID, UID, "pending", "manual")]
 
 
 async def test_a_request_for_a_job_that_is_not_there_waits(connection: AsyncConnection) -> None:
-    await mirror(connection, (Kind.SCHEDULED_JOB_RUN, build_run_item({"scheduledJobUid": None})))
+    await mirror(connection, (ObjectKind.SCHEDULED_JOB_RUN, build_run_item({"scheduledJobUid": None})))
     assert await read(connection, "scheduled_job_executions", "id") == []
 
 
@@ -302,11 +304,11 @@ async def test_jobs_that_are_still_there_are_no_gap(connection: AsyncConnection)
 
 async def test_what_a_list_does_not_name_is_gone(connection: AsyncConnection) -> None:
     await mirror(connection, schedule(10), schedule(60, uid=OTHER, name="young"), function(7))
-    for kind, gone in ((Kind.SCHEDULED_JOB, {UID}), (Kind.TASK_FUNCTION, {UID})):
+    for kind, gone in ((ObjectKind.SCHEDULED_JOB, {UID}), (ObjectKind.TASK_FUNCTION, {UID})):
         absence = Absence(kind, Version(1, 50), frozenset())
         missing = await find_missing(connection, absence)
         assert missing.uids == gone
-        await bury(connection, absence, missing.uids, NOW)
+        await write_tombstones(connection, absence, missing.uids, NOW)
     assert await read(connection, "scheduled_jobs", "resource_name", "deleted_at IS NULL") == ["young"]
     assert await read(connection, "task_functions", "name", "deleted_at IS NULL") == ["inline"]
 
@@ -326,8 +328,8 @@ def test_a_list_that_misses_many_is_doubted(missing: int, total: int, expected: 
 async def test_what_cannot_be_read_is_quarantined_until_it_can(connection: AsyncConnection) -> None:
     bad = build_schedule_item(version=10)
     bad["spec"]["schedule"] = {"moon": "full\x00"}
-    await mirror(connection, (Kind.SCHEDULED_JOB, bad))
-    await mirror(connection, (Kind.SCHEDULED_JOB, bad))
+    await mirror(connection, (ObjectKind.SCHEDULED_JOB, bad))
+    await mirror(connection, (ObjectKind.SCHEDULED_JOB, bad))
     assert await read(connection, "scheduler_quarantine", "kind, key, seen_count") == [
         ("ScheduledJob", UID, 2)
     ]

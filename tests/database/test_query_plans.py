@@ -15,11 +15,11 @@ from testkit.rows import NOON
 
 from sundial_api.db.engine import read_url
 from sundial_api.db.mirror_tables import ExecutionCount
-from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot
+from sundial_api.db.tables import ScheduledJobExecution, ScheduledJobRow, ScheduledJobSlot
 from sundial_api.executions.repository import NEWEST, OLDEST, ExecutionFilter, Order, select_page
 from sundial_devcluster.postgres import Postgres
 
-Job, Execution, Count = ScheduledJob, ScheduledJobExecution, ExecutionCount
+Job, Execution, Count = ScheduledJobRow, ScheduledJobExecution, ExecutionCount
 EXECUTIONS, JOBS = 200_000, 1_000
 PREFIX = "ix_scheduled_job_executions_"
 DEEP = NOON - timedelta(seconds=150_000)

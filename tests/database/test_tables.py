@@ -20,9 +20,14 @@ from testkit.rows import (
 
 from sundial_api.db.columns import OPEN_ENDED, Base
 from sundial_api.db.mirror_tables import MirrorState, TaskFunctionId
-from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot, TaskFunction
+from sundial_api.db.tables import (
+    ScheduledJobExecution,
+    ScheduledJobRow,
+    ScheduledJobSlot,
+    TaskFunctionRow,
+)
 
-Job, Execution, Slot = ScheduledJob, ScheduledJobExecution, ScheduledJobSlot
+Job, Execution, Slot = ScheduledJobRow, ScheduledJobExecution, ScheduledJobSlot
 LATER = NOON + timedelta(hours=1)
 EARLIER = NOON - timedelta(hours=1)
 
@@ -35,7 +40,7 @@ EARLIER = NOON - timedelta(hours=1)
         pytest.param(Execution, execution_row(triggered_by="cron"), id="unknown-trigger"),
         pytest.param(Execution, execution_row(started_at=None), id="never-started"),
         pytest.param(Job, job_row(last_status="timeout"), id="unknown-last-status"),
-        pytest.param(TaskFunction, function_row(handler_type="shell"), id="unknown-handler"),
+        pytest.param(TaskFunctionRow, function_row(handler_type="shell"), id="unknown-handler"),
         pytest.param(Slot, slot_row(last_slot=EARLIER), id="slots-in-the-wrong-order"),
         pytest.param(Slot, slot_row(count=0), id="no-slot"),
         pytest.param(MirrorState, {"id": 2}, id="second-mirror-state"),
@@ -120,7 +125,7 @@ def test_the_duration_follows_from_the_times(
 
 
 @pytest.mark.parametrize(
-    ("table", "build"), [(Job, job_row), (TaskFunction, function_row)], ids=["job", "function"]
+    ("table", "build"), [(Job, job_row), (TaskFunctionRow, function_row)], ids=["job", "function"]
 )
 def test_only_one_live_row_has_a_name(connection: Connection, table: type[Base], build: Any) -> None:
     connection.execute(insert(table).values(build(2, resource_name="same")))

@@ -14,7 +14,7 @@ from testkit.mirror_facts import build_pod_item, build_schedule_item, build_term
 from testkit.scheduled_jobs import UID, at, build_job_item
 
 from sundial_api.mirror.projection.batches import (
-    Kind,
+    ObjectKind,
     Value,
     read_deleted,
     read_object,
@@ -53,7 +53,9 @@ def tell_story() -> list[Value]:
             }
         recent.insert(0, said)
         status = {"recentSlots": list(recent), "cursor": said["slot"]}
-        story.append(read_object(Kind.SCHEDULED_JOB, build_schedule_item(version + 9, status=status), 1))
+        story.append(
+            read_object(ObjectKind.SCHEDULED_JOB, build_schedule_item(version + 9, status=status), 1)
+        )
     return [value for value in story if value is not None]
 
 
@@ -68,12 +70,12 @@ def _run(slot: int, version: int) -> list[Value | None]:
     pod = {"terminated": build_termination(3 if has_failed else 0)}
     name = f"pod-{slot}"
     return [
-        read_object(Kind.JOB, job, 1),
-        read_object(Kind.POD, build_pod_item(job, version=version + 1, name=name, running={}), 1),
-        read_object(Kind.POD, build_pod_item(job, version=version + 2, name=name, **pod), 1),
-        read_object(Kind.JOB, ended, 1),
+        read_object(ObjectKind.JOB, job, 1),
+        read_object(ObjectKind.POD, build_pod_item(job, version=version + 1, name=name, running={}), 1),
+        read_object(ObjectKind.POD, build_pod_item(job, version=version + 2, name=name, **pod), 1),
+        read_object(ObjectKind.JOB, ended, 1),
         read_deleted(
-            Kind.JOB, ended | {"metadata": ended["metadata"] | {"resourceVersion": str(version + 8)}}, 1
+            ObjectKind.JOB, ended | {"metadata": ended["metadata"] | {"resourceVersion": str(version + 8)}}, 1
         ),
     ]
 

@@ -54,7 +54,7 @@ class Client:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    async def create_for_metadata(self, _resource: object, _ns: str, manifest: Any) -> dict[str, Any]:
+    async def create_metadata_only(self, _resource: object, _ns: str, manifest: Any) -> dict[str, Any]:
         return self._cluster.create(manifest)
 
     async def get(self, _resource: object, _ns: str, name: str) -> dict[str, Any]:
@@ -63,29 +63,29 @@ class Client:
 
 def operate(patch: pytest.MonkeyPatch) -> None:
     """The operator starts a slot whose create got no answer but landed, and skips one that is rejected."""
-    cluster, track = Cluster(SPEC), ScheduleMemory(UID)
+    cluster, memory = Cluster(SPEC), ScheduleMemory(UID)
     client: Any = Client(cluster)
     creator = JobCreator(client, lambda: CREATOR)
     patch.setattr("sundial_operator.outputs.job_creates.read_clock", lambda: cluster.now)
     for mode, tries in (("land", 2), ("reject", 1)):
         cluster.create_mode = mode
         cluster.pass_to(cluster.now + 10 * SECOND)
-        (create,) = begin_slot(cluster, track)
+        (create,) = begin_slot(cluster, memory)
         for _ in range(tries):
-            asyncio.run(creator.create(track, create))
-    assert [describe_verdict(one) for one in track.verdicts] == ["20 Skipped Rejected"]
-    assert track.creates == {}
+            asyncio.run(creator.create(memory, create))
+    assert [describe_verdict(one) for one in memory.verdicts] == ["20 Skipped Rejected"]
+    assert memory.creates == {}
 
 
-def begin_slot(cluster: Cluster, track: ScheduleMemory) -> list[PendingCreate]:
+def begin_slot(cluster: Cluster, memory: ScheduleMemory) -> list[PendingCreate]:
     """Decide as the reconciler does, by what no watch has told yet; give the creates that this orders."""
     job = parse_scheduled_job(cluster.item)
-    track.observe(job, ())
-    track.adopt_plan((1, "", 0), build_plan(job))
-    plan = track.plan
+    memory.observe(job, ())
+    memory.adopt_plan((1, "", 0), build_plan(job))
+    plan = memory.plan
     assert plan is not None
-    decision = decide(Snapshot(job, plan, (), track.recall()), cluster.now, LIMITS)
-    return [track.creates[run_id] for run_id in track.remember(job, decision, cluster.now).creates]
+    decision = decide(Snapshot(job, plan, (), memory.recall()), cluster.now, LIMITS)
+    return [memory.creates[run_id] for run_id in memory.remember(job, decision, cluster.now).creates]
 
 
 def simulate(patch: pytest.MonkeyPatch) -> None:
@@ -105,13 +105,15 @@ def search(patch: pytest.MonkeyPatch) -> None:
     assert not found.violation
 
 
-SETTLE, JUDGE_FOUND = ScheduleMemory._settle, PendingCreate._judge_found
+SETTLE, JUDGE_FOUND = ScheduleMemory._settle, PendingCreate._decide_found
 
 
-def settle_without_a_verdict(track: ScheduleMemory, create: PendingCreate, step: Step, now: datetime) -> Step:
+def settle_without_a_verdict(
+    memory: ScheduleMemory, create: PendingCreate, step: Step, now: datetime
+) -> Step:
     if isinstance(step, Refused):
-        del track.creates[create.attempt.run_id]
-    return SETTLE(track, create, step, now)
+        del memory.creates[create.attempt.run_id]
+    return SETTLE(memory, create, step, now)
 
 
 def take_for_anothers(create: PendingCreate, _item: object) -> Step:
@@ -125,7 +127,7 @@ RULES = [
         id="a refusal leaves a verdict",
     ),
     pytest.param(
-        "sundial_core.decision.creates.PendingCreate._judge_found",
+        "sundial_core.decision.creates.PendingCreate._decide_found",
         take_for_anothers,
         id="a Job of ours is the one we wanted",
     ),

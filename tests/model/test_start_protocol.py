@@ -123,7 +123,7 @@ def test_without_corrections_a_job_can_have_another_verdict(
     rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Corrections are the second line: with them even a leader that took 409 for a failure ends up right."""
-    monkeypatch.setattr("sundial_core.decision.creates.PendingCreate._judge_found", take_for_refusal)
+    monkeypatch.setattr("sundial_core.decision.creates.PendingCreate._decide_found", take_for_refusal)
     monkeypatch.setattr("sundial_core.status.corrections.except_started", lambda verdicts, *_: verdicts)
     for module in ("status.scheduled_jobs", "decision.retention"):
         monkeypatch.setattr(f"sundial_core.{module}.is_contradicted", lambda *_: False)

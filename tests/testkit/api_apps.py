@@ -11,10 +11,11 @@ import httpx
 from fastapi import FastAPI
 from kubernetes.aio import client, config
 
-from sundial_api.auth.access import Everything
+from sundial_api.auth.access import AllowAll
 from sundial_api.auth.tokens import Anonymous
+from sundial_api.clock import read_clock
 from sundial_api.db.engine import build_engine
-from sundial_api.deps import Parts
+from sundial_api.deps import Services
 from sundial_api.events.latest import Newest
 from sundial_api.main import PREFIX, build_application
 from sundial_api.settings import Settings
@@ -39,12 +40,13 @@ async def build_parts(database: str, **how: Any) -> AsyncIterator[FastAPI]:
     parts: dict[str, Any] = {
         "client": None,
         "authenticator": Anonymous(),
-        "access": Everything(),
+        "access": AllowAll(),
         "mirror": NoMirror(),
         "newest": newest,
         "registry": application.state.registry,
+        "read_clock": read_clock,
     }
-    application.state.parts = Parts(settings, engine, **(parts | how))
+    application.state.parts = Services(settings, engine, **(parts | how))
     looking = asyncio.create_task(newest.run())
     yield application
     looking.cancel()

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from testkit.api_apps import serve
 
-from sundial_api.mirror.projection.batches import Kind
+from sundial_api.mirror.projection.batches import ObjectKind
 from sundial_api.mirror.storage.own_writes import take_answers
 from sundial_clock.instants import parse_instant
 from sundial_devcluster.cluster import Cluster
@@ -74,7 +74,7 @@ class Api:
         """Mirror a job as it is now, and give it as shown."""
         path = f"/apis/sundial.dev/v1alpha1/namespaces/{self.ns}/scheduledjobs/{name}"
         found = self.cluster.get_json(path)
-        await self._mirror(Kind.SCHEDULED_JOB, found)
+        await self._mirror(ObjectKind.SCHEDULED_JOB, found)
         return await self.ask("GET", f"/jobs/{found['metadata']['uid']}")
 
     async def make_function(self, spec: JsonObject) -> None:
@@ -82,9 +82,9 @@ class Api:
         made = FUNCTION | {"spec": FUNCTION["spec"] | spec}
         self.cluster.kubectl("apply", "-n", self.ns, "-f", "-", input=json.dumps(made))
         path = f"/apis/sundial.dev/v1alpha1/namespaces/{self.ns}/taskfunctions/clean-up"
-        await self._mirror(Kind.TASK_FUNCTION, self.cluster.get_json(path))
+        await self._mirror(ObjectKind.TASK_FUNCTION, self.cluster.get_json(path))
 
-    async def _mirror(self, kind: Kind, found: JsonObject) -> None:
+    async def _mirror(self, kind: ObjectKind, found: JsonObject) -> None:
         async with self.engine.begin() as connection:
             await take_answers(connection, [(kind, found)], NOW)
 

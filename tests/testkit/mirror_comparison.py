@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from sundial_api.db.engine import read_url
@@ -32,13 +31,6 @@ class Rows:
         """Write beside the mirror."""
         with self._engine.begin() as connection:
             connection.execute(text(statement), values)
-
-    def is_answering(self) -> bool:
-        """Tell whether the database can be read."""
-        try:
-            return self.read("SELECT 1") == [1]
-        except OperationalError:
-            return False
 
 
 class Comparison:

@@ -14,19 +14,19 @@ from testkit.scheduled_jobs import (
 
 from sundial_api.mirror.projection.executions import (
     Execution,
-    Outcome,
-    Standing,
+    ExecutionStanding,
+    RunOutcome,
     merge,
     settle,
 )
 from sundial_api.mirror.projection.run_facts import (
-    Fact,
+    RunFact,
     read_asked,
     read_job,
     read_pod,
     read_told,
 )
-from sundial_api.mirror.projection.scheduled_jobs import Schedule, read_schedule
+from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact, read_schedule
 from sundial_api.mirror.projection.versions import Version
 from sundial_clock.instants import format_instant
 from sundial_core.resources import names
@@ -79,19 +79,19 @@ def build_run_item(status: JsonObject | None = None, *, version: int = 15, **spe
     }
 
 
-def job_fact(condition: str = "", epoch: int = 1, **how: Any) -> Fact:
+def job_fact(condition: str = "", epoch: int = 1, **how: Any) -> RunFact:
     """Build what the Job of an attempt of the slot at 10 s says."""
     return read_job(build_job_item(10, condition, **how), epoch)
 
 
-def pod_fact(version: int = 30, name: str = "pod-a", attempt: int = 1, **state: Any) -> Fact:
+def pod_fact(version: int = 30, name: str = "pod-a", attempt: int = 1, **state: Any) -> RunFact:
     """Build what a Pod of an attempt of the slot at 10 s says."""
     return read_pod(
         build_pod_item(build_job_item(10, attempt=attempt), version=version, name=name, **state), 1
     )
 
 
-def told_fact(result: str = "", version: int = 40, epoch: int = 1, **entry: Any) -> Fact:
+def told_fact(result: str = "", version: int = 40, epoch: int = 1, **entry: Any) -> RunFact:
     """Build what the status of the schedule tells of the run of the slot at 10 s."""
     slot = format_instant(at(10))
     said: JsonObject = {"slot": slot, "verdict": "Started", "runId": RUN_ID, "startedAt": slot, **entry}
@@ -100,7 +100,7 @@ def told_fact(result: str = "", version: int = 40, epoch: int = 1, **entry: Any)
     return read_told(said, UID, "team", Version(epoch, version))
 
 
-def asked_fact(**status: Any) -> Fact:
+def asked_fact(**status: Any) -> RunFact:
     """Build what a ScheduledJobRun says."""
     version = status.pop("version", 15)
     return read_asked(build_run_item(status, version=version), 1)
@@ -119,17 +119,17 @@ def build_schedule_item(
     return item
 
 
-def build_schedule(status: JsonObject | None = None, version: int = 10, **how: Any) -> Schedule:
+def build_schedule(status: JsonObject | None = None, version: int = 10, **how: Any) -> ScheduleFact:
     """Build a ScheduledJob as the mirror sees it."""
     item = build_item(status=status, **how)
     item["metadata"]["resourceVersion"] = str(version)
     return read_schedule(item, 1)
 
 
-def stand(cursor: float | None = None, *active: str, version: int = 40, **how: Any) -> Standing:
+def stand(cursor: float | None = None, *active: str, version: int = 40, **how: Any) -> ExecutionStanding:
     """Build what a schedule says of its runs; it tells of all slots after 10 s."""
     how = {"horizon": format_instant(at(11))} | how
-    return Standing(
+    return ExecutionStanding(
         Version(1, version),
         format_instant(at(cursor)) if cursor is not None else None,
         frozenset(active),
@@ -137,7 +137,7 @@ def stand(cursor: float | None = None, *active: str, version: int = 40, **how: A
     )
 
 
-def tell(*facts: Fact) -> Execution:
+def tell(*facts: RunFact) -> Execution:
     """Merge facts in the order in which they came."""
     execution = None
     for fact in facts:
@@ -146,6 +146,6 @@ def tell(*facts: Fact) -> Execution:
     return execution
 
 
-def settle_facts(facts: list[Fact], standing: Standing) -> Outcome:
+def settle_facts(facts: list[RunFact], standing: ExecutionStanding) -> RunOutcome:
     """Settle what becomes of a run."""
     return settle(tell(*facts), standing)

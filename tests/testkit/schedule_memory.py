@@ -41,7 +41,7 @@ PLAN = build_plan(JOB)
 PROBLEM = build_plan(build_scheduled_job(build_spec(template=None)))
 OWNER = Owner("team", "tick", UID, 1)
 SLOT, LATER = look(JOB, 10).starts[0], look(JOB, 20).starts[0]
-ASKED = ask(build_request()).asked.starts[0]
+ASKED = ask(build_request()).run_requests.starts[0]
 FAILED = build_observed(10, "Failed")
 FOLLOWING = NextAttempt(FAILED, 2, at(20), 1, 0)
 RETRY = Attempt(
@@ -60,7 +60,7 @@ REJECTED = Denied(422, "Invalid", "no")
 NOT_FOUND = Denied(404, "NotFound", "")
 
 
-def build_track(*creates: PendingCreate, **fields: Any) -> ScheduleMemory:
+def build_memory(*creates: PendingCreate, **fields: Any) -> ScheduleMemory:
     """Build the track of a schedule that was seen and whose spec is compiled."""
     by_run = {create.attempt.run_id: create for create in creates}
     return ScheduleMemory(UID, plan_key=KEY, plan=PLAN, parent=OWNER, creates=by_run, **fields)

@@ -65,7 +65,7 @@ def ask(
     """Decide about a schedule with these ScheduledJobRuns."""
     job = job or build_parent()
     memory = memory or Remembered()
-    return decide(Snapshot(job, build_plan(job), jobs, memory, asked=requests), at(now), LIMITS)
+    return decide(Snapshot(job, build_plan(job), jobs, memory, run_requests=requests), at(now), LIMITS)
 
 
 def build_parent(
@@ -78,16 +78,16 @@ def build_parent(
 
 def follow(request: ScheduledJobRun, decision: Decision) -> ScheduledJobRun:
     """Store what was decided to be said of one."""
-    return replace(request, status=decision.asked.statuses.get(request.uid, request.status))
+    return replace(request, status=decision.run_requests.statuses.get(request.uid, request.status))
 
 
 def tell(decision: Decision, uid: str = RUN_UID) -> str:
     """Write the answer to one in a line."""
-    if any(attempt.run_id == uid for attempt in decision.asked.starts):
+    if any(attempt.run_id == uid for attempt in decision.run_requests.starts):
         return "starts"
-    status = decision.asked.statuses.get(uid)
+    status = decision.run_requests.statuses.get(uid)
     if status is None:
-        return "deleted" if uid in [one.uid for one in decision.asked.deletes] else "-"
+        return "deleted" if uid in [one.uid for one in decision.run_requests.deletes] else "-"
     return tell_status(status)
 
 

@@ -140,9 +140,9 @@ def decide_and_tell(snapshot: Snapshot, now: float) -> Decision:
     if not first.is_told_later:
         return first
     creating = snapshot.memory.creating | {attempt.slot for attempt in first.starts if attempt.slot}
-    memory = replace(snapshot.memory, creating=creating, judged_until=first.judged_until)
+    memory = replace(snapshot.memory, creating=creating, decided_until=first.decided_until)
     told = decide(replace(snapshot, memory=memory), at(now), LIMITS)
-    return replace(first, status=told.status, urgency=told.urgency, wake_at=told.wake_at)
+    return replace(first, status=told.status, urgency=told.urgency, requeue_at=told.requeue_at)
 
 
 def read_verdicts(status: dict[str, Any] | None) -> list[str]:
@@ -176,7 +176,7 @@ def list_starts(decision: Decision) -> list[int | float]:
     return [read_seconds(format_instant(attempt.slot)) for attempt in decision.starts if attempt.slot]
 
 
-def list_judgements(decision: Decision) -> list[str]:
+def list_verdicts(decision: Decision) -> list[str]:
     """Write the judgements of a decision, in a line each."""
     return [describe_verdict(record) for record in decision.verdicts]
 

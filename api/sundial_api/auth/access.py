@@ -6,17 +6,17 @@ import time
 from dataclasses import dataclass, field
 
 from sundial_api.auth.tokens import Caller
-from sundial_api.http.errors import Problem
-from sundial_kube.client import ACCESS_REVIEWS, KubeClient
+from sundial_api.http.errors import HTTPProblem
+from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
-from sundial_kube.resources import Resource
+from sundial_kube.resources import ACCESS_REVIEWS, Resource
 
 KEPT_SECONDS = 10.0
 """How long an answer is believed: a role that is taken away works for this much longer."""
 OUTAGE_SECONDS = 3600.0
 """How long it is believed, for reading only, while the API server cannot be asked: history still reads."""
 READS = ("get", "list")
-MOST_KEPT = 10_000
+MAX_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Action:
         return f"{self.verb} {self.resource.plural} {where}"
 
 
-class Everything:
+class AllowAll:
     """Permits everything: where nobody is identified, there is nobody to tell apart."""
 
     async def require(self, caller: Caller, action: Action) -> None:
@@ -40,7 +40,7 @@ class Everything:
 
 
 @dataclass(slots=True)
-class ClusterRoles:
+class SubjectAccessReviews:
     """Asks the API server what a caller may do."""
 
     client: KubeClient
@@ -49,7 +49,7 @@ class ClusterRoles:
     async def require(self, caller: Caller, action: Action) -> None:
         """Check that a caller may do something; raises Problem 403 with what is missing."""
         if not await self._is_allowed(caller, action):
-            raise Problem(403, f"{caller.name} may not {action}")
+            raise HTTPProblem(403, f"{caller.name} may not {action}")
 
     async def _is_allowed(self, caller: Caller, action: Action) -> bool:
         key = (caller.name, caller.groups, action)
@@ -58,32 +58,32 @@ class ClusterRoles:
         if age < KEPT_SECONDS:
             return known
         try:
-            answer = await self.client.review(ACCESS_REVIEWS, _build_review(caller, action))
+            answer = await self.client.review(ACCESS_REVIEWS, _build_spec(caller, action))
         except (ApiError, ApiUnreachable):
             if action.verb in READS and age < OUTAGE_SECONDS:
                 return known
             raise
-        allowed = bool((answer.get("status") or {}).get("allowed"))
-        if len(self._kept) >= MOST_KEPT:
+        allowed = bool(answer.get("allowed"))
+        if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
         self._kept[key] = (time.monotonic(), allowed)
         return allowed
 
 
-Access = Everything | ClusterRoles
+Access = AllowAll | SubjectAccessReviews
 
 
-def _build_review(caller: Caller, action: Action) -> dict[str, object]:
+def _build_spec(caller: Caller, action: Action) -> dict[str, object]:
     attributes = {
         "verb": action.verb,
         "group": action.resource.group,
         "resource": action.resource.plural,
         "namespace": action.ns,
     }
-    spec = {"user": caller.name, "groups": list(caller.groups), "resourceAttributes": attributes}
-    known = {"uid": caller.cluster_uid, "extra": dict(caller.extra)}
-    return {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": spec | {name: value for name, value in known.items() if value},
+    spec: dict[str, object] = {
+        "user": caller.name,
+        "groups": list(caller.groups),
+        "resourceAttributes": attributes,
     }
+    known = {"uid": caller.cluster_uid, "extra": dict(caller.extra)}
+    return spec | {name: value for name, value in known.items() if value}

@@ -10,14 +10,15 @@ from contextlib import suppress
 import orjson
 
 from sundial_api.auth.tokens import Caller, name_uuid, refuse, required
-from sundial_api.http.errors import Problem
-from sundial_kube.client import TOKEN_REVIEWS, KubeClient
+from sundial_api.http.errors import HTTPProblem
+from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.resources import TOKEN_REVIEWS
 
 OUTAGE_SECONDS = 3600.0
 """How long a token of the cluster that was good is believed while the API server cannot be asked."""
 
-MOST_KNOWN = 10_000
+MAX_KNOWN = 10_000
 
 
 class ClusterTokens:
@@ -39,21 +40,16 @@ class ClusterTokens:
             if known is None or time.monotonic() - seen_at > OUTAGE_SECONDS or has_expired(text, time.time()):
                 raise
             return known
-        except Problem:
+        except HTTPProblem:
             self._known.pop(key, None)
             raise
-        if len(self._known) >= MOST_KNOWN:
+        if len(self._known) >= MAX_KNOWN:
             self._known.clear()
         self._known[key] = (time.monotonic(), caller)
         return caller
 
     async def _review(self, token: str) -> Caller:
-        review = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenReview",
-            "spec": self._spec | {"token": token},
-        }
-        answer = (await self._client.review(TOKEN_REVIEWS, review)).get("status") or {}
+        answer = await self._client.review(TOKEN_REVIEWS, self._spec | {"token": token})
         if not answer.get("authenticated"):
             raise refuse("the token is not valid in this cluster")
         user = answer["user"]

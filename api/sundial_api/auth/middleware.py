@@ -13,15 +13,15 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sundial_api.auth.tokens import Authenticator, read_token
-from sundial_api.http.errors import CLUSTER_AWAY, Problem
+from sundial_api.http.errors import CLUSTER_AWAY, HTTPProblem
 from sundial_kube.errors import ApiError, ApiUnreachable
 
-LARGEST_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 """What probes and Prometheus read; it says nothing of any job."""
 
 
-class Gate:
+class AuthMiddleware:
     """ASGI middleware; puts the caller into `request.state.caller`."""
 
     def __init__(self, application: ASGIApp, find_authenticator: Callable[[], Authenticator]) -> None:
@@ -37,7 +37,7 @@ class Gate:
             token = read_token(Headers(scope=scope).get("authorization"))
             caller = await self._find_authenticator().identify(token)
             body = await _read_body(scope, receive)
-        except Problem as problem:
+        except HTTPProblem as problem:
             answer = JSONResponse({"detail": problem.detail}, problem.status, problem.headers)
             await answer(scope, receive, send)
         except (ApiError, ApiUnreachable):
@@ -62,20 +62,20 @@ class _Replayed:
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
     """Read the body; raises Problem when it is too large or breaks off."""
     declared = Headers(scope=scope).get("content-length", "0")
-    if not declared.isdigit() or int(declared) > LARGEST_BODY:
+    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
         raise _too_large()
     body: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Problem(HTTPStatus.BAD_REQUEST, "the request ended before its body")
+            raise HTTPProblem(HTTPStatus.BAD_REQUEST, "the request ended before its body")
         body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
+        if len(body) > MAX_BODY_BYTES:
             raise _too_large()
         if not message.get("more_body", False):
             return body
 
 
-def _too_large() -> Problem:
-    detail = f"a request may have at most {LARGEST_BODY} bytes"
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+def _too_large() -> HTTPProblem:
+    detail = f"a request may have at most {MAX_BODY_BYTES} bytes"
+    return HTTPProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)

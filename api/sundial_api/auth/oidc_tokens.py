@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, KeySet
 
 from sundial_api.auth.tokens import Caller, name_uuid, refuse, required
-from sundial_api.http.errors import Problem
+from sundial_api.http.errors import HTTPProblem
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Public-key signatures only: a shared secret would let any holder make tokens."""
@@ -94,7 +94,9 @@ class ProviderTokens:
             found = await self._read(f"{issuer}/.well-known/openid-configuration")
             return await self._read(found["jwks_uri"])
         except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
-            raise Problem(503, "the OpenID provider cannot be reached, so nobody can be identified") from None
+            raise HTTPProblem(
+                503, "the OpenID provider cannot be reached, so nobody can be identified"
+            ) from None
 
     async def _read(self, url: str) -> Any:
         limit = aiohttp.ClientTimeout(total=PROVIDER_SECONDS)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sundial_api.http.errors import Problem
+from sundial_api.http.errors import HTTPProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,6 @@ def required(token: str | None) -> str:
     return token
 
 
-def refuse(detail: str) -> Problem:
+def refuse(detail: str) -> HTTPProblem:
     """Build the 401 that says what is wrong with a token."""
-    return Problem(401, detail, WWW_Authenticate='Bearer realm="sundial"')
+    return HTTPProblem(401, detail, WWW_Authenticate='Bearer realm="sundial"')

@@ -37,7 +37,7 @@ INLINE_FUNCTION = 1
 """The id of the function that jobs with a template of their own show."""
 
 
-class TaskFunction(Base):
+class TaskFunctionRow(Base):
     """A TaskFunction; `id` is that of its namespace and name, so one that is made again is the same row."""
 
     __tablename__ = "task_functions"
@@ -84,7 +84,7 @@ class SchedulerJobType(Base):
     is_active: Mapped[Yes]
 
 
-class ScheduledJob(Base):
+class ScheduledJobRow(Base):
     """A ScheduledJob; `id` is its UID.
 
     `is_enabled` and `is_paused` are what the object says without regard to time: a pause that has run out

@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from sundial_api.deps import Asking, find_parts
+from sundial_api.deps import CurrentCaller, find_parts
 from sundial_api.events.repository import find_newest, list_changed
 from sundial_api.events.schemas import ChangeQuery, order_changes
 from sundial_kube.resources import SCHEDULED_JOBS
@@ -22,7 +22,7 @@ router = APIRouter(tags=["events"])
 
 async def find_beginning(
     request: Request,
-    visitor: Asking,
+    visitor: CurrentCaller,
     query: Annotated[ChangeQuery, Query()],
     last_event_id: Annotated[
         int | None, Header(ge=0, lt=2**63, description="The last event that was seen.")

@@ -9,13 +9,13 @@ from sqlalchemy import RowMapping, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.db.fetch import fetch_all
-from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution
+from sundial_api.db.tables import ScheduledJobExecution, ScheduledJobRow
 from sundial_api.jobs.repository import select_jobs
 
-JOBS = ScheduledJob.__table__
+JOBS = ScheduledJobRow.__table__
 EXECUTIONS = ScheduledJobExecution.__table__
 
-MOST_AT_ONCE = 500
+MAX_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ async def list_changed(connection: AsyncConnection, after: int, ns: str | None) 
     found: list[Sequence[RowMapping]] = []
     for query, table in ((select_jobs(), JOBS), (select(EXECUTIONS), EXECUTIONS)):
         where = table.c.namespace == ns if ns is not None else true()
-        ordered = query.where(table.c.change > after, where).order_by(table.c.change).limit(MOST_AT_ONCE)
+        ordered = query.where(table.c.change > after, where).order_by(table.c.change).limit(MAX_AT_ONCE)
         found.append(await fetch_all(connection, ordered))
     limit = min(map(_find_end, found))
     jobs, executions = ([row for row in rows if row["change"] <= limit] for rows in found)
@@ -47,4 +47,4 @@ async def list_changed(connection: AsyncConnection, after: int, ns: str | None) 
 
 def _find_end(rows: Sequence[RowMapping]) -> float:
     """Find up to which number a list is complete."""
-    return rows[-1]["change"] if len(rows) == MOST_AT_ONCE else float("inf")
+    return rows[-1]["change"] if len(rows) == MAX_AT_ONCE else float("inf")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from sundial_api.deps import Parts, Visitor
+from sundial_api.deps import CallerAccess, Services
 from sundial_api.executions import service
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
-from sundial_api.http.errors import Problem
+from sundial_api.http.errors import HTTPProblem
 from sundial_api.http.refusals import translate_refusal
 from sundial_api.mirror.projection.api_values import OPEN_STATUSES
-from sundial_api.mirror.projection.batches import Kind
-from sundial_api.mirror.storage.own_writes import after, take_deletion
+from sundial_api.mirror.projection.batches import ObjectKind
+from sundial_api.mirror.storage.own_writes import next_version, take_deletion
 from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import ConditionType
@@ -27,8 +26,8 @@ from sundial_kube.resources import JOBS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS
 class RunCanceller:
     """Ends runs for one caller."""
 
-    parts: Parts
-    visitor: Visitor
+    parts: Services
+    visitor: CallerAccess
 
     async def cancel(self, execution_id: UUID) -> ScheduledJobExecutionRead:
         """End a run: its Pods are stopped, its Job stays as the record.
@@ -40,7 +39,7 @@ class RunCanceller:
         ns: str = row["namespace"]
         await self.visitor.require("patch", SCHEDULED_JOBS, ns)
         if row["status"] not in OPEN_STATUSES:
-            raise Problem(409, f"this execution has ended: {row['status']}")
+            raise HTTPProblem(409, f"this execution has ended: {row['status']}")
         job_name = row["job_name"] or await self._withdraw(row)
         if job_name:
             await self._mark(ns, job_name)
@@ -51,7 +50,7 @@ class RunCanceller:
     async def _withdraw(self, row: RowMapping) -> str | None:
         """Withdraw a run that waits for a place; one that has started meanwhile names its Job."""
         if row["run_name"] is None:
-            raise Problem(409, "this run has no Job yet; try again in a moment")
+            raise HTTPProblem(409, "this run has no Job yet; try again in a moment")
         ns, name = row["namespace"], row["run_name"]
         try:
             run = await self.parts.client.get(SCHEDULED_JOB_RUNS, ns, name)
@@ -61,7 +60,9 @@ class RunCanceller:
         except ApiError as error:
             raise translate_refusal(error) from error
         async with self.parts.engine.begin() as connection:
-            await take_deletion(connection, Kind.SCHEDULED_JOB_RUN, after(run), datetime.now(UTC))
+            await take_deletion(
+                connection, ObjectKind.SCHEDULED_JOB_RUN, next_version(run), self.parts.read_clock()
+            )
         return None
 
     async def _mark(self, ns: str, job_name: str) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from sundial_api.deps import Asking, Connection, Running
+from sundial_api.deps import AppServices, Connection, CurrentCaller
 from sundial_api.executions import service
 from sundial_api.executions.cancel import RunCanceller
 from sundial_api.executions.repository import ExecutionFilter
@@ -26,7 +26,10 @@ router = APIRouter(tags=["executions"])
 
 @router.get("/executions", responses=document_page())
 async def list_executions(
-    response: Response, connection: Connection, visitor: Asking, query: Annotated[ExecutionQuery, Query()]
+    response: Response,
+    connection: Connection,
+    visitor: CurrentCaller,
+    query: Annotated[ExecutionQuery, Query()],
 ) -> ScheduledJobExecutionListResponse:
     """List executions of all jobs, deleted ones included, newest first."""
     await visitor.require("list", SCHEDULED_JOBS, query.namespace)
@@ -38,7 +41,7 @@ async def list_executions(
 
 @router.get("/executions/{execution_id}", responses=document_errors(404))
 async def get_execution(
-    execution_id: UUID, connection: Connection, visitor: Asking
+    execution_id: UUID, connection: Connection, visitor: CurrentCaller
 ) -> ScheduledJobExecutionDetail:
     """Get an execution with all its attempts."""
     row = await service.get_execution(connection, execution_id)
@@ -47,6 +50,8 @@ async def get_execution(
 
 
 @router.post("/executions/{execution_id}/cancel", responses=document_errors(404, 409))
-async def cancel_execution(execution_id: UUID, parts: Running, visitor: Asking) -> ScheduledJobExecutionRead:
+async def cancel_execution(
+    execution_id: UUID, parts: AppServices, visitor: CurrentCaller
+) -> ScheduledJobExecutionRead:
     """End a run: its Pods are stopped, and it ends as failed."""
     return await RunCanceller(parts, visitor).cancel(execution_id)

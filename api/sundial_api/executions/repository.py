@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.db.fetch import fetch_all, fetch_first
 from sundial_api.db.mirror_tables import ExecutionCount
-from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot
+from sundial_api.db.tables import ScheduledJobExecution, ScheduledJobRow, ScheduledJobSlot
 from sundial_api.http.paging import Page, Position
 
 EXECUTIONS = ScheduledJobExecution.__table__
 COUNTS = ExecutionCount.__table__
-JOBS = ScheduledJob.__table__
+JOBS = ScheduledJobRow.__table__
 SLOTS = ScheduledJobSlot.__table__
 Order = tuple[ColumnElement[Any], ColumnElement[Any]]
 NEWEST: Order = (EXECUTIONS.c.started_at.desc(), EXECUTIONS.c.id.desc())

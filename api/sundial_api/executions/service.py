@@ -16,7 +16,7 @@ from sundial_api.executions.schemas import (
     SlotListResponse,
     SlotRead,
 )
-from sundial_api.http.errors import Problem
+from sundial_api.http.errors import HTTPProblem
 from sundial_api.http.paging import (
     Page,
     Position,
@@ -57,5 +57,5 @@ async def get_execution(connection: AsyncConnection, execution_id: UUID) -> RowM
     """Get an execution; raises Problem 404."""
     row = await repository.find_execution(connection, execution_id)
     if row is None:
-        raise Problem(404, "there is no execution of that id")
+        raise HTTPProblem(404, "there is no execution of that id")
     return row

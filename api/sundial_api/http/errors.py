@@ -66,7 +66,7 @@ def document_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-class Problem(Exception):
+class HTTPProblem(Exception):
     """An answer with an error status; `detail` is a sentence for the caller."""
 
     def __init__(self, status: int, detail: str, **headers: str) -> None:
@@ -76,7 +76,7 @@ class Problem(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-class Invalids(Problem):
+class Invalids(HTTPProblem):
     """Values that cannot be used: 422 with a place, a message and a type for each."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
@@ -93,7 +93,7 @@ class Invalid(Invalids):
 
 def install_handlers(application: FastAPI) -> None:
     """Let every error leave in the contract's form."""
-    application.add_exception_handler(Problem, _answer_problem)
+    application.add_exception_handler(HTTPProblem, _answer_problem)
     application.add_exception_handler(RequestValidationError, _answer_invalid)
     application.add_exception_handler(StarletteHTTPException, _answer_http)
     application.add_exception_handler(ApiUnreachable, _answer_unreachable)
@@ -104,7 +104,7 @@ def install_handlers(application: FastAPI) -> None:
 
 
 async def _answer_problem(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Problem)
+    assert isinstance(error, HTTPProblem)
     detail: Any = error.errors if isinstance(error, Invalids) else error.detail
     return JSONResponse({"detail": detail}, error.status, headers=error.headers)
 

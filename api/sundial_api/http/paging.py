@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from sundial_api.http.errors import Invalid
 from sundial_clock.instants import format_instant, parse_instant
 
-DEEPEST_OFFSET = 100_000
+MAX_OFFSET_ROWS = 100_000
 """OFFSET reads all that it skips: at most so many rows from either end, a cursor beyond."""
 
 
@@ -82,8 +82,8 @@ def document_page() -> dict[int | str, dict[str, Any]]:
 
 def check_depth(page: Page, total: int) -> None:
     """Refuse a page that neither end of the list is near to; raises Invalid."""
-    if min(page.offset, max(total - page.offset - page.size, 0)) > DEEPEST_OFFSET:
-        message = f"the page is more than {DEEPEST_OFFSET} rows from either end; use cursor instead of page"
+    if min(page.offset, max(total - page.offset - page.size, 0)) > MAX_OFFSET_ROWS:
+        message = f"the page is more than {MAX_OFFSET_ROWS} rows from either end; use cursor instead of page"
         raise Invalid(("query", "page"), message)
 
 

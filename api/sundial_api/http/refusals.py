@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sundial_api.http.errors import Invalids, Problem
+from sundial_api.http.errors import HTTPProblem, Invalids
 from sundial_kube.errors import ApiError
 
 PLACES = {
@@ -27,13 +27,13 @@ CAUSE = re.compile(
 def translate_refusal(error: ApiError) -> Exception:
     """Translate a refusal; what is none of the caller's business stays the error that it is."""
     if error.status == 404:
-        return Problem(404, "there is no such object in the cluster any more")
+        return HTTPProblem(404, "there is no such object in the cluster any more")
     if error.status == 409:
-        return Problem(409, "somebody else changes it at the same time; try again")
+        return HTTPProblem(409, "somebody else changes it at the same time; try again")
     if error.status in (400, 422):
         return _locate(error.message)
     if error.status == 403 and "cannot" not in error.message:
-        return Problem(409, f"the cluster's rules refuse it: {error.message[:500]}")
+        return HTTPProblem(409, f"the cluster's rules refuse it: {error.message[:500]}")
     return error
 
 

@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from sundial_core.resources.nesting import MAX_LEVELS
 
-LARGEST = 2**63
+INT64_END = 2**63
 PLAIN = r"^[^\x00]*$"
 """Text without the NUL character, which neither a Pod's environment nor Postgres takes."""
 
@@ -60,7 +60,7 @@ def _open(value: object) -> list[Any]:
         raise ValueError("has text with a NUL character or half of a surrogate pair")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("has a number that JSON does not know")
-    if isinstance(value, int) and not -LARGEST <= value < LARGEST:
+    if isinstance(value, int) and not -INT64_END <= value < INT64_END:
         raise ValueError("has a whole number of more than 64 bits")
     return []
 

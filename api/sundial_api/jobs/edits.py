@@ -20,27 +20,18 @@ from sundial_api.http.schedule_config import (
     show_schedule_config,
 )
 from sundial_api.jobs import manifests
-from sundial_api.jobs.schemas import JobLimits, ScheduledJobCreate, ScheduledJobUpdate
+from sundial_api.jobs.schemas import LIMITS, ScheduledJobCreate, ScheduledJobUpdate
+from sundial_api.mirror.projection.job_fields import JOB_FIELDS
 from sundial_clock.schedule import CompiledSchedule
-from sundial_core.resources.plans import LONGEST_ARGS_BYTES
+from sundial_core.resources.plans import MAX_ARGS_BYTES
 from sundial_core.resources.raw import JsonObject
-
-PLAIN = tuple(manifests.FIELDS)
-DEFAULTS: Mapping[str, Any] = {
-    "max_instances": 1,
-    "timeout_seconds": 300,
-    "retry_count": 3,
-    "retry_delay_seconds": 60,
-    "time_zone": "UTC",
-}
-"""What a field is that a resource leaves out."""
 
 
 def build_spec(body: ScheduledJobCreate, function: RowMapping, zone: str, now: datetime) -> JsonObject:
     """Build the spec of a new job; raises Invalid."""
     check_namespace(body.namespace, function)
     check_function_is_offered(function)
-    values = {field: getattr(body, field) for field in PLAIN} | {"time_zone": body.time_zone or zone}
+    values = {field: getattr(body, field) for field in JOB_FIELDS} | {"time_zone": body.time_zone or zone}
     check_args(body.task_args)
     spec: JsonObject = {"schedule": {}, "taskFunctionRef": {"name": function["resource_name"]}}
     spec = manifests.write_fields(spec, values)
@@ -99,8 +90,8 @@ def check_function_is_offered(function: RowMapping) -> None:
 
 def check_args(args: JsonObject | None) -> None:
     """Check the size of arguments; the operator refuses larger ones too."""
-    if args and len(orjson.dumps(args)) > LONGEST_ARGS_BYTES:
-        message = f"may have at most {LONGEST_ARGS_BYTES} bytes; pass large data by reference"
+    if args and len(orjson.dumps(args)) > MAX_ARGS_BYTES:
+        message = f"may have at most {MAX_ARGS_BYTES} bytes; pass large data by reference"
         raise Invalid(("body", "taskArgs"), message)
 
 
@@ -120,24 +111,15 @@ def check_timing(spec: JsonObject, name: str, now: datetime) -> CompiledSchedule
         raise _locate(error) from error
 
 
-def show_field(spec: JsonObject, field: str) -> Any:
-    """Show a field of the contract as a spec has it."""
-    value: Any = spec
-    for name in manifests.FIELDS[field]:
-        value = (value or {}).get(name)
-    return DEFAULTS.get(field) if value is None else value
-
-
 def _find_changed(item: JsonObject, body: ScheduledJobUpdate) -> dict[str, Any]:
     """Find the plain fields that differ from the stored ones; null empties what may be empty."""
-    given = {field: getattr(body, field) for field in PLAIN if field in body.model_fields_set}
-    may_be_empty = ("description", "task_args")
+    given = {field: getattr(body, field) for field in JOB_FIELDS if field in body.model_fields_set}
     name = item["metadata"]["name"]
     return {
         field: value
         for field, value in given.items()
-        if (value is not None or field in may_be_empty)
-        and value != (show_field(item["spec"], field) or (name if field == "name" else None))
+        if (value is not None or JOB_FIELDS[field].is_optional)
+        and value != (JOB_FIELDS[field].read(item["spec"]) or (name if field == "name" else None))
     }
 
 
@@ -160,12 +142,24 @@ def _find_schedule(schedule: JsonObject, body: ScheduledJobUpdate) -> JsonObject
 
 
 def _check_limits(changed: Mapping[str, Any]) -> None:
+    errors = [error for field, value in changed.items() for error in _find_errors(field, value)]
+    if errors:
+        raise Invalids(errors)
+
+
+def _find_errors(field: str, value: Any) -> list[dict[str, Any]]:
+    """Find what is wrong with a value, in the form of a 422 answer."""
+    if value is None:
+        return []
     try:
-        JobLimits.model_validate({to_camel(field): value for field, value in changed.items()})
+        LIMITS[field].validate_python(value)
     except ValidationError as error:
-        raise Invalids(
-            [{"loc": ["body", *one["loc"]], "msg": one["msg"], "type": one["type"]} for one in error.errors()]
-        ) from error
+        location = ["body", to_camel(field)]
+        return [
+            {"loc": [*location, *found["loc"]], "msg": found["msg"], "type": found["type"]}
+            for found in error.errors()
+        ]
+    return []
 
 
 def _locate(error: ConfigError) -> Invalid:

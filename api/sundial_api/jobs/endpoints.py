@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Query, Response
 
-from sundial_api.deps import Asking, Connection, Running
+from sundial_api.deps import AppServices, Connection, CurrentCaller
 from sundial_api.executions import service as executions
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import (
@@ -32,7 +31,7 @@ from sundial_api.jobs.schemas import (
     ScheduledJobUpdate,
 )
 from sundial_api.jobs.trigger import RunStarter
-from sundial_api.jobs.writer import JobWriter, WrittenJob
+from sundial_api.jobs.writer import ScheduledJobWriter, WrittenJob
 from sundial_kube.resources import SCHEDULED_JOBS
 
 PAGE = document_page()
@@ -58,7 +57,7 @@ IdempotencyKey = Annotated[
 
 @router.get("", responses=PAGE)
 async def list_jobs(
-    response: Response, connection: Connection, visitor: Asking, query: Annotated[JobQuery, Query()]
+    response: Response, connection: Connection, visitor: CurrentCaller, query: Annotated[JobQuery, Query()]
 ) -> ScheduledJobListResponse:
     """List jobs, newest first."""
     await visitor.require("list", SCHEDULED_JOBS, query.namespace)
@@ -70,7 +69,7 @@ async def list_jobs(
 
 @router.get("/{job_id}", responses=TAGGED | NOT_FOUND)
 async def get_job(
-    job_id: UUID, response: Response, connection: Connection, visitor: Asking, parts: Running
+    job_id: UUID, response: Response, connection: Connection, visitor: CurrentCaller, parts: AppServices
 ) -> ScheduledJobDetail:
     """Get a job with its task function and newest executions."""
     row = await service.find_job(connection, job_id)
@@ -84,7 +83,7 @@ async def list_job_executions(
     job_id: UUID,
     response: Response,
     connection: Connection,
-    visitor: Asking,
+    visitor: CurrentCaller,
     query: Annotated[JobExecutionQuery, Query()],
 ) -> ScheduledJobExecutionListResponse:
     """List the executions of a job, newest first."""
@@ -100,7 +99,7 @@ async def list_job_slots(
     job_id: UUID,
     response: Response,
     connection: Connection,
-    visitor: Asking,
+    visitor: CurrentCaller,
     query: Annotated[PageQuery, Query()],
 ) -> SlotListResponse:
     """List the slots of a job that started no run, newest first."""
@@ -115,12 +114,12 @@ async def list_job_slots(
 async def create_job(
     body: Annotated[ScheduledJobCreate, Body()],
     response: Response,
-    parts: Running,
-    visitor: Asking,
+    parts: AppServices,
+    visitor: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
 ) -> ScheduledJobRead:
     """Create a job."""
-    return _tagged(response, await JobWriter(parts, visitor).create(body, idempotency_key))
+    return _tagged(response, await ScheduledJobWriter(parts, visitor).create(body, idempotency_key))
 
 
 @router.put("/{job_id}", responses=TAGGED | CHANGE)
@@ -128,12 +127,12 @@ async def update_job(
     job_id: UUID,
     body: Annotated[ScheduledJobUpdate, Body()],
     response: Response,
-    parts: Running,
-    visitor: Asking,
+    parts: AppServices,
+    visitor: CurrentCaller,
     if_match: IfMatch = None,
 ) -> ScheduledJobRead:
     """Change any part of a job; what is left out stays."""
-    return _tagged(response, await JobWriter(parts, visitor).update(job_id, body, if_match))
+    return _tagged(response, await ScheduledJobWriter(parts, visitor).update(job_id, body, if_match))
 
 
 @router.put("/{job_id}/status", responses=TAGGED | CHANGE)
@@ -141,32 +140,36 @@ async def toggle_job(
     job_id: UUID,
     body: Annotated[ScheduledJobToggle, Body()],
     response: Response,
-    parts: Running,
-    visitor: Asking,
+    parts: AppServices,
+    visitor: CurrentCaller,
     if_match: IfMatch = None,
 ) -> ScheduledJobRead:
     """Enable or disable a job."""
-    return _tagged(response, await JobWriter(parts, visitor).toggle(job_id, body.is_enabled, if_match))
+    return _tagged(
+        response, await ScheduledJobWriter(parts, visitor).toggle(job_id, body.is_enabled, if_match)
+    )
 
 
 @router.delete("/{job_id}", status_code=204, responses=document_errors(404, 409, 412))
-async def delete_job(job_id: UUID, parts: Running, visitor: Asking, if_match: IfMatch = None) -> None:
+async def delete_job(
+    job_id: UUID, parts: AppServices, visitor: CurrentCaller, if_match: IfMatch = None
+) -> None:
     """Delete a job; its executions stay listed."""
-    await JobWriter(parts, visitor).delete(job_id, if_match)
+    await ScheduledJobWriter(parts, visitor).delete(job_id, if_match)
 
 
 @router.post("/{job_id}/trigger", responses=document_errors(404, 409))
 async def trigger_job(
-    job_id: UUID, parts: Running, visitor: Asking, idempotency_key: IdempotencyKey = None
+    job_id: UUID, parts: AppServices, visitor: CurrentCaller, idempotency_key: IdempotencyKey = None
 ) -> ScheduledJobTriggered:
     """Start a run now."""
     return await RunStarter(parts, visitor).trigger(job_id, idempotency_key)
 
 
 @previews.post("/preview", responses=document_errors(400, 413))
-async def preview_schedule(body: Annotated[PreviewRequest, Body()], parts: Running) -> PreviewResponse:
+async def preview_schedule(body: Annotated[PreviewRequest, Body()], parts: AppServices) -> PreviewResponse:
     """Tell what a schedule would do: in words, its next slots, and what is odd about it."""
-    return preview(body, parts.settings.time_zone, datetime.now(UTC))
+    return preview(body, parts.settings.time_zone, parts.read_clock())
 
 
 def _tagged(response: Response, written: WrittenJob) -> ScheduledJobRead:

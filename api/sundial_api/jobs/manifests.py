@@ -18,6 +18,7 @@ from uuid import UUID
 import jsonpatch
 
 from sundial_api.http.schedule_config import KINDS
+from sundial_api.mirror.projection.job_fields import JOB_FIELDS
 from sundial_clock.instants import format_instant
 from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
@@ -28,7 +29,7 @@ UPDATED_BY = "sundial.dev/updated-by"
 UPDATED_AT = "sundial.dev/updated-at"
 PAUSE_MARKS = (names.PAUSED, names.PAUSED_BY, names.PAUSED_REASON)
 
-LONGEST_SLUG = 41
+MAX_SLUG_CHARS = 41
 RUN_SECONDS = 3600
 """How long a ScheduledJobRun of the API stays after its end; with an Idempotency-Key:"""
 REPEATABLE_SECONDS = 24 * 3600
@@ -80,7 +81,7 @@ def build_run(job: JsonObject, name: str, author: Author, seconds: int) -> JsonO
 def build_slug(text: str) -> str:
     """Build the readable part of a resource's name: ASCII letters, digits and dashes, else `job`."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:LONGEST_SLUG].strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:MAX_SLUG_CHARS].strip("-")
     return slug or "job"
 
 
@@ -90,31 +91,11 @@ def build_keyed_name(prefix: str, *parts: str) -> str:
     return f"{prefix}-{digest[:32]}"
 
 
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "name": ("displayName",),
-    "description": ("description",),
-    "task_args": ("args",),
-    "max_instances": ("concurrency", "maxInstances"),
-    "timeout_seconds": ("timeoutSeconds",),
-    "retry_count": ("retry", "count"),
-    "retry_delay_seconds": ("retry", "delaySeconds"),
-    "time_zone": ("schedule", "timeZone"),
-}
-"""Where the contract's fields are in a spec."""
-
-
 def write_fields(spec: JsonObject, values: Mapping[str, Any]) -> JsonObject:
     """Write the contract's fields into a copy of a spec; None removes one."""
     written: JsonObject = copy.deepcopy(spec)
     for field, value in values.items():
-        *outer, last = FIELDS[field]
-        place = written
-        for name in outer:
-            place = place.setdefault(name, {})
-        if value is None:
-            place.pop(last, None)
-        else:
-            place[last] = value
+        JOB_FIELDS[field].put(written, value)
     return written
 
 

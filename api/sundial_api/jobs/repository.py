@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, select, tu
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.db.fetch import fetch_all, fetch_first
-from sundial_api.db.tables import ScheduledJob
+from sundial_api.db.tables import ScheduledJobRow
 from sundial_api.http.paging import Page, Position
 
-JOBS = ScheduledJob.__table__
+JOBS = ScheduledJobRow.__table__
 PAUSED = func.coalesce(JOBS.c.paused_until > func.now(), False)
 ENABLED = ~JOBS.c.suspended & ~PAUSED
 RUNNING = JOBS.c.active_count > 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Field, TypeAdapter
+from pydantic.fields import FieldInfo
 
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
 from sundial_api.http.paging import CursorQuery, NamespaceName
@@ -17,6 +19,7 @@ from sundial_api.http.wire import (
     WireModel,
     WireRequest,
 )
+from sundial_api.mirror.projection.job_fields import JOB_FIELDS
 from sundial_api.task_functions.schemas import SchedulerJobTypeRead, TaskFunctionRead
 
 Name = Annotated[Text, Field(min_length=2, max_length=200)]
@@ -68,7 +71,7 @@ class ScheduledJobCreate(WireRequest):
 class ScheduledJobUpdate(WireRequest):
     """What is to be changed of a job: any part of it.
 
-    The limits hold for values that differ from the stored ones; `JobLimits` has them.
+    The limits of a new job hold for the values that differ from the stored ones.
     """
 
     name: Text | None = None
@@ -86,18 +89,16 @@ class ScheduledJobUpdate(WireRequest):
     namespace: Namespace | None = None
 
 
-class JobLimits(WireModel):
-    """The limits of values that are changed."""
+def build_check(field: FieldInfo) -> TypeAdapter[Any]:
+    """Build what checks one value as a model's field would."""
+    checked: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return TypeAdapter(checked)
 
-    model_config = ConfigDict(extra="ignore")
 
-    name: Name | None = None
-    description: Description | None = None
-    max_instances: MaxInstances | None = None
-    timeout_seconds: TimeoutSeconds | None = None
-    retry_count: RetryCount | None = None
-    retry_delay_seconds: RetryDelaySeconds | None = None
-    time_zone: ZoneName | None = None
+LIMITS: Mapping[str, TypeAdapter[Any]] = {
+    name: build_check(field) for name, field in ScheduledJobCreate.model_fields.items() if name in JOB_FIELDS
+}
+"""The limits of a new job, by field, for values that an edit changes."""
 
 
 class ScheduledJobToggle(WireRequest):

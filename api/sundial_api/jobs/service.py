@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sundial_api.executions import repository as executions
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
-from sundial_api.http.errors import Problem
+from sundial_api.http.errors import HTTPProblem
 from sundial_api.http.paging import (
     Page,
     Position,
@@ -61,7 +61,7 @@ async def find_job(connection: AsyncConnection, job_id: UUID) -> RowMapping:
     """Find a live job; raises Problem 404."""
     row = await repository.find_job(connection, job_id)
     if row is None:
-        raise Problem(404, "there is no job of that id")
+        raise HTTPProblem(404, "there is no job of that id")
     return row
 
 

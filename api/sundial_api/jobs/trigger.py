@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 from sqlalchemy import RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 
-from sundial_api.deps import Parts, Visitor
+from sundial_api.deps import CallerAccess, Services
 from sundial_api.executions import repository as executions
 from sundial_api.executions import service as execution_service
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
-from sundial_api.http.errors import Problem
+from sundial_api.http.errors import HTTPProblem
 from sundial_api.http.refusals import translate_refusal
 from sundial_api.jobs import manifests, repository, service
 from sundial_api.jobs.manifests import Author
@@ -24,7 +24,7 @@ from sundial_api.jobs.schemas import ScheduledJobRead, ScheduledJobTriggered
 from sundial_api.jobs.unsaved import describe_unstored, describe_unstored_run
 from sundial_api.jobs.writer import check_repeat
 from sundial_api.mirror.projection.api_values import OPEN_STATUSES
-from sundial_api.mirror.projection.batches import Kind
+from sundial_api.mirror.projection.batches import ObjectKind
 from sundial_api.mirror.storage.own_writes import take_answers
 from sundial_core.decision.concurrency import Admission, decide_admission
 from sundial_core.resources.raw import JsonObject
@@ -39,8 +39,8 @@ log = structlog.get_logger()
 class RunStarter:
     """Starts runs for one caller."""
 
-    parts: Parts
-    visitor: Visitor
+    parts: Services
+    visitor: CallerAccess
 
     async def trigger(self, job_id: UUID, key: str | None) -> ScheduledJobTriggered:
         """Ask for a run now; a repeat with the same key gives the one that is there.
@@ -54,7 +54,7 @@ class RunStarter:
         ns: str = row["namespace"]
         await self.visitor.require("create", SCHEDULED_JOB_RUNS, ns)
         job = await self._read_job(row)
-        author = Author(self.visitor.caller.uid, self.visitor.caller.name, datetime.now(UTC))
+        author = Author(self.visitor.caller.uid, self.visitor.caller.name, self.parts.read_clock())
         name = self._name_run(row, key)
         known = await self._find_known(ns, name, author.now) if key is not None else None
         if known is None:
@@ -69,7 +69,7 @@ class RunStarter:
         except ApiError as error:
             raise translate_refusal(error) from error
         if job["metadata"]["uid"] != str(row["id"]):
-            raise Problem(404, "there is no job of that id any more")
+            raise HTTPProblem(404, "there is no job of that id any more")
         return job
 
     def _name_run(self, row: RowMapping, key: str | None) -> str:
@@ -82,12 +82,11 @@ class RunStarter:
 
     async def _find_known(self, ns: str, name: str, now: datetime) -> JsonObject | None:
         try:
-            known = await self.parts.client.get(SCHEDULED_JOB_RUNS, ns, name)
+            known = await self.parts.client.get_or_none(SCHEDULED_JOB_RUNS, ns, name)
         except ApiError as error:
-            if error.status == 404:
-                return None
             raise translate_refusal(error) from error
-        check_repeat(known, now)
+        if known is not None:
+            check_repeat(known, now)
         return known
 
     async def _create(self, ns: str, manifest: JsonObject) -> JsonObject:
@@ -101,8 +100,8 @@ class RunStarter:
 
     async def _describe(self, row: RowMapping, job: JsonObject, run: JsonObject) -> ScheduledJobTriggered:
         """Let the caller read the run; the answer is the objects' even if that fails."""
-        answers = [(Kind.SCHEDULED_JOB, job), (Kind.SCHEDULED_JOB_RUN, run)]
-        now = datetime.now(UTC)
+        answers = [(ObjectKind.SCHEDULED_JOB, job), (ObjectKind.SCHEDULED_JOB_RUN, run)]
+        now = self.parts.read_clock()
         try:
             async with self.parts.engine.begin() as connection:
                 await take_answers(connection, answers, now)
@@ -113,7 +112,7 @@ class RunStarter:
             shown = describe_unstored(job, row["task_function_id"], now)
             return _describe_trigger(shown, describe_unstored_run(run, row["id"]))
         if found is None:
-            raise Problem(404, "there is no job of that id any more")
+            raise HTTPProblem(404, "there is no job of that id any more")
         shown = ScheduledJobRead.model_validate(found)
         return _describe_trigger(shown, ScheduledJobExecutionRead.model_validate(execution))
 
@@ -132,10 +131,10 @@ def _describe_trigger(job: ScheduledJobRead, execution: ScheduledJobExecutionRea
 def check_may_start(row: RowMapping, active: int) -> None:
     """Check that the concurrency rule would start one more run; raises Problem 409."""
     if not row["is_enabled"]:
-        raise Problem(409, "the job is disabled; enable it first")
+        raise HTTPProblem(409, "the job is disabled; enable it first")
     rule = Concurrency(
         policy=row["concurrency_policy"], max_instances=row["max_instances"], max_queued=row["max_queued"]
     )
     waiting = max(0, active + row["queued_count"] - rule.max_instances)
     if decide_admission(rule, active + row["queued_count"] - waiting, waiting) is Admission.SKIP:
-        raise Problem(409, f"already running: {active} active, {rule.max_instances} allowed")
+        raise HTTPProblem(409, f"already running: {active} active, {rule.max_instances} allowed")

@@ -9,8 +9,9 @@ from uuid import UUID
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
 from sundial_api.jobs.schemas import ScheduledJobRead
 from sundial_api.mirror.projection.api_values import build_celery_task_id, name_trigger
+from sundial_api.mirror.projection.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.mirror.projection.sanitize import read_uuid
-from sundial_api.mirror.projection.scheduled_jobs import DEFAULT_TIMEOUT_SECONDS, read_schedule
+from sundial_api.mirror.projection.scheduled_jobs import read_schedule
 from sundial_clock.instants import parse_instant
 from sundial_core.resources.names import CREATED_BY
 from sundial_core.resources.raw import JsonObject

@@ -9,23 +9,23 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 from sqlalchemy import RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 
-from sundial_api.deps import Parts, Visitor
-from sundial_api.http.errors import Invalid, Problem
+from sundial_api.deps import CallerAccess, Services
+from sundial_api.http.errors import HTTPProblem, Invalid
 from sundial_api.http.refusals import translate_refusal
 from sundial_api.jobs import edits, manifests, repository, service
 from sundial_api.jobs.manifests import Author
 from sundial_api.jobs.schemas import ScheduledJobCreate, ScheduledJobRead, ScheduledJobUpdate
 from sundial_api.jobs.unsaved import describe_unstored
-from sundial_api.mirror.projection.batches import Kind
+from sundial_api.mirror.projection.batches import ObjectKind
 from sundial_api.mirror.projection.scheduled_jobs import build_etag
-from sundial_api.mirror.storage.own_writes import after, take_answers, take_deletion
+from sundial_api.mirror.storage.own_writes import next_version, take_answers, take_deletion
 from sundial_api.task_functions import repository as functions
 from sundial_core.resources import names
 from sundial_core.resources.gitops import find_keeper
@@ -39,7 +39,7 @@ TRIES = 3
 REPEAT_WITHIN = timedelta(hours=24)
 """How long an Idempotency-Key stands for what was made with it."""
 
-Change = Callable[[JsonObject], JsonObject]
+JobChange = Callable[[JsonObject], JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class WrittenJob:
 
 
 @dataclass(frozen=True, slots=True)
-class JobWriter:
+class ScheduledJobWriter:
     """Writes jobs for one caller."""
 
-    parts: Parts
-    visitor: Visitor
+    parts: Services
+    visitor: CallerAccess
 
     async def create(self, body: ScheduledJobCreate, key: str | None) -> WrittenJob:
         """Create a job; a repeat with the same key gives the one that is there."""
@@ -110,7 +110,7 @@ class JobWriter:
         row = await self._find(job_id, "delete")
         function = await self._find_function(row["task_function_id"], None)
         if function is not None and function["is_system"]:
-            raise Problem(409, f"{function['name']} is a task function of the system; its jobs stay")
+            raise HTTPProblem(409, f"{function['name']} is a task function of the system; its jobs stay")
         item = await self._read(row)
         check_match(item, if_match)
         check_owner(item)
@@ -122,7 +122,9 @@ class JobWriter:
                 raise translate_refusal(error) from error
         try:
             async with self.parts.engine.begin() as connection:
-                await take_deletion(connection, Kind.SCHEDULED_JOB, after(item), datetime.now(UTC))
+                await take_deletion(
+                    connection, ObjectKind.SCHEDULED_JOB, next_version(item), self.parts.read_clock()
+                )
         except SQLAlchemyError as error:
             log.warning("a deletion is not in the database yet", kind=type(error).__name__)
 
@@ -148,11 +150,11 @@ class JobWriter:
         except ApiError as error:
             raise translate_refusal(error) from error
         if item["metadata"]["uid"] != str(row["id"]) or "deletionTimestamp" in item["metadata"]:
-            raise Problem(404, "there is no job of that id any more")
+            raise HTTPProblem(404, "there is no job of that id any more")
         return item
 
     async def _edit(
-        self, row: RowMapping, change: Change, if_match: str | None, author: Author
+        self, row: RowMapping, change: JobChange, if_match: str | None, author: Author
     ) -> JsonObject:
         """Change an object as it is now; where somebody else was faster, as it is then."""
         for left in reversed(range(TRIES)):
@@ -175,13 +177,13 @@ class JobWriter:
         """Let the caller read what was written; the answer is the object's even if that fails."""
         try:
             async with self.parts.engine.begin() as connection:
-                await take_answers(connection, [(Kind.SCHEDULED_JOB, item)], datetime.now(UTC))
+                await take_answers(connection, [(ObjectKind.SCHEDULED_JOB, item)], self.parts.read_clock())
                 row = await repository.find_job(connection, UUID(item["metadata"]["uid"]))
             if row is not None:
                 return WrittenJob(ScheduledJobRead.model_validate(row), row["etag"])
         except SQLAlchemyError as error:
             log.warning("a job that was written is not in the database yet", kind=type(error).__name__)
-        answer = describe_unstored(item, function_id, datetime.now(UTC))
+        answer = describe_unstored(item, function_id, self.parts.read_clock())
         return WrittenJob(answer, build_etag(item["metadata"]))
 
     async def _find_repeated(self, ns: str, name: str, now: datetime) -> JsonObject:
@@ -190,7 +192,7 @@ class JobWriter:
         return item
 
     def _author(self) -> Author:
-        return Author(self.visitor.caller.uid, self.visitor.caller.name, datetime.now(UTC))
+        return Author(self.visitor.caller.uid, self.visitor.caller.name, self.parts.read_clock())
 
     def _name_job(self, shown: str, ns: str, key: str | None) -> str:
         if key is not None:
@@ -205,7 +207,7 @@ def switch(item: JsonObject, enabled: bool, author: Author) -> JsonObject:  # no
     """
     keeper = _find_keeper(item)
     if enabled and keeper and item["spec"].get("suspend"):
-        raise Problem(409, f"{keeper} keeps this job suspended; change spec.suspend in its source")
+        raise HTTPProblem(409, f"{keeper} keeps this job suspended; change spec.suspend in its source")
     if enabled:
         return manifests.enable(item) if is_off(item) else item
     return manifests.pause(item, author) if keeper else manifests.suspend(item)
@@ -221,7 +223,7 @@ def check_owner(item: JsonObject) -> None:
     """Check that no tool would undo a change; raises Problem 409 with its name."""
     keeper = _find_keeper(item)
     if keeper:
-        raise Problem(409, f"this job is managed by {keeper}; change it in its source")
+        raise HTTPProblem(409, f"this job is managed by {keeper}; change it in its source")
 
 
 def check_match(item: JsonObject, if_match: str | None) -> None:
@@ -230,14 +232,14 @@ def check_match(item: JsonObject, if_match: str | None) -> None:
         return
     wanted = {tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")}
     if build_etag(item["metadata"]) not in wanted:
-        raise Problem(412, "the job was changed meanwhile; read it again")
+        raise HTTPProblem(412, "the job was changed meanwhile; read it again")
 
 
 def check_repeat(item: JsonObject, now: datetime) -> None:
     """Check that an Idempotency-Key still stands for an object; raises Problem 409."""
     created_at = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
     if now - created_at > REPEAT_WITHIN:
-        raise Problem(409, "this Idempotency-Key was used more than 24 hours ago; use another one")
+        raise HTTPProblem(409, "this Idempotency-Key was used more than 24 hours ago; use another one")
 
 
 def _find_keeper(item: JsonObject) -> str | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sundial_api.mirror.projection.batches import (
     Absence,
-    Kind,
+    ObjectKind,
     Reject,
     Value,
     read_deleted,
@@ -36,26 +36,26 @@ from sundial_kube.resources import (
     Resource,
 )
 
-LARGEST_BATCH = 500
-LONGEST_WAIT_SECONDS = 0.1
+MAX_BATCH = 500
+MAX_WAIT_SECONDS = 0.1
 """How long a change waits for others to go with it."""
 
-RESOURCES: Mapping[Kind, Resource] = {
-    Kind.TASK_FUNCTION: TASK_FUNCTIONS,
-    Kind.SCHEDULED_JOB: SCHEDULED_JOBS,
-    Kind.SCHEDULED_JOB_RUN: SCHEDULED_JOB_RUNS,
-    Kind.JOB: JOBS,
-    Kind.POD: PODS,
-    Kind.LEASE: LEASES,
+RESOURCES: Mapping[ObjectKind, Resource] = {
+    ObjectKind.TASK_FUNCTION: TASK_FUNCTIONS,
+    ObjectKind.SCHEDULED_JOB: SCHEDULED_JOBS,
+    ObjectKind.SCHEDULED_JOB_RUN: SCHEDULED_JOB_RUNS,
+    ObjectKind.JOB: JOBS,
+    ObjectKind.POD: PODS,
+    ObjectKind.LEASE: LEASES,
 }
-OWN_KINDS = (Kind.TASK_FUNCTION, Kind.SCHEDULED_JOB, Kind.SCHEDULED_JOB_RUN)
+OWN_KINDS = (ObjectKind.TASK_FUNCTION, ObjectKind.SCHEDULED_JOB, ObjectKind.SCHEDULED_JOB_RUN)
 """Listed first: what they say of runs is there when the Jobs come."""
 
-Key = tuple[Kind, str]
+Key = tuple[ObjectKind, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class WatchScope:
     """What is mirrored: one namespace or all (empty), and the installation whose replicas are shown."""
 
     watched_ns: str
@@ -64,7 +64,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FeedChange:
     """The newest state of an object; `number` counts changes, `seen_at` is when the oldest of it came."""
 
     key: Key
@@ -74,25 +74,25 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class FeedBatch:
     """What is to be written together; `marks` are the versions up to which all is then written."""
 
-    changes: tuple[Change, ...]
-    marks: Mapping[Kind, int]
+    changes: tuple[FeedChange, ...]
+    marks: Mapping[ObjectKind, int]
 
 
 class Feed:
     """Follows the cluster from one epoch on; `run` runs its reflectors."""
 
-    def __init__(self, client: KubeClient, scope: Scope, epoch: int) -> None:
+    def __init__(self, client: KubeClient, scope: WatchScope, epoch: int) -> None:
         self.epoch = epoch
         self._scope = scope
-        self._waiting: dict[Key, Change] = {}
+        self._waiting: dict[Key, FeedChange] = {}
         self._lists: deque[tuple[int, Absence]] = deque()
         self._numbered = 0
         self._work = asyncio.Event()
-        self.sinks = {kind: FeedSink(self, kind, self._is_ours) for kind in Kind}
-        self.reflectors = {kind: self._build_reflector(client, kind) for kind in Kind}
+        self.sinks = {kind: FeedSink(self, kind, self._is_ours) for kind in ObjectKind}
+        self.reflectors = {kind: self._build_reflector(client, kind) for kind in ObjectKind}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -104,7 +104,7 @@ class Feed:
                 group.create_task(self.reflectors[kind].run())
             for kind in OWN_KINDS:
                 await self.reflectors[kind].synced.wait()
-            for kind in (Kind.JOB, Kind.POD, Kind.LEASE):
+            for kind in (ObjectKind.JOB, ObjectKind.POD, ObjectKind.LEASE):
                 group.create_task(self.reflectors[kind].run())
 
     async def wait(self, timeout: float) -> None:
@@ -114,17 +114,17 @@ class Feed:
                 await self._work.wait()
         except TimeoutError:
             return
-        if len(self._waiting) < LARGEST_BATCH and self._waiting:
+        if len(self._waiting) < MAX_BATCH and self._waiting:
             oldest = next(iter(self._waiting.values())).seen_at
-            await asyncio.sleep(max(0.0, oldest + LONGEST_WAIT_SECONDS - time.monotonic()))
+            await asyncio.sleep(max(0.0, oldest + MAX_WAIT_SECONDS - time.monotonic()))
 
-    def cut(self) -> Cut:
+    def cut(self) -> FeedBatch:
         """Take the oldest changes; what they leave behind goes with the next."""
-        keys = list(self._waiting)[:LARGEST_BATCH]
+        keys = list(self._waiting)[:MAX_BATCH]
         changes = tuple(self._waiting.pop(key) for key in keys)
         marks = {} if self._waiting else self._find_marks()
         self._rest()
-        return Cut(changes, marks)
+        return FeedBatch(changes, marks)
 
     def take_lists(self) -> list[Absence]:
         """Take the complete lists of which all objects have been cut."""
@@ -135,7 +135,7 @@ class Feed:
         self._rest()
         return taken
 
-    def _find_marks(self) -> dict[Kind, int]:
+    def _find_marks(self) -> dict[ObjectKind, int]:
         versions = {kind: reflector.resource_version for kind, reflector in self.reflectors.items()}
         return {kind: version for kind, version in versions.items() if version is not None}
 
@@ -143,18 +143,18 @@ class Feed:
         if not self._waiting and not self._lists:
             self._work.clear()
 
-    def _build_reflector(self, client: KubeClient, kind: Kind) -> Reflector:
-        is_lease = kind is Kind.LEASE
-        selector = names.SCHEDULED_JOB_UID if kind in (Kind.JOB, Kind.POD) else ""
+    def _build_reflector(self, client: KubeClient, kind: ObjectKind) -> Reflector:
+        is_lease = kind is ObjectKind.LEASE
+        selector = names.SCHEDULED_JOB_UID if kind in (ObjectKind.JOB, ObjectKind.POD) else ""
         ns = self._scope.installation_ns if is_lease else self._scope.watched_ns or None
         return Reflector(client, RESOURCES[kind], self.sinks[kind], selector=selector, ns=ns)
 
-    def _is_ours(self, kind: Kind, item: JsonObject) -> bool:
+    def _is_ours(self, kind: ObjectKind, item: JsonObject) -> bool:
         """Tell whether an object is to be taken: of the Leases the leader's and the replicas' are."""
         is_leader = item["metadata"].get("name") == self._scope.release
-        return kind is not Kind.LEASE or is_leader or is_member(item)
+        return kind is not ObjectKind.LEASE or is_leader or is_member(item)
 
-    def put(self, kind: Kind, item: JsonObject, value: Value | None) -> None:
+    def put(self, kind: ObjectKind, item: JsonObject, value: Value | None) -> None:
         """Note what an object says now, in the place of what it said before."""
         if value is None:
             return
@@ -163,10 +163,10 @@ class Feed:
         known = self._waiting.get(key)
         seen_at = known.seen_at if known is not None else time.monotonic()
         number = known.number if known is not None else self._numbered
-        self._waiting[key] = Change(key, value, number, seen_at)
+        self._waiting[key] = FeedChange(key, value, number, seen_at)
         self._work.set()
 
-    def end_list(self, kind: Kind, listed: set[str], resource_version: int) -> None:
+    def end_list(self, kind: ObjectKind, listed: set[str], resource_version: int) -> None:
         """Note that a list is complete."""
         absence = Absence(kind, Version(self.epoch, resource_version), frozenset(listed))
         self._lists.append((self._numbered, absence))
@@ -176,7 +176,7 @@ class Feed:
 class FeedSink:
     """Takes what a reflector brings of one kind."""
 
-    def __init__(self, feed: Feed, kind: Kind, takes: Callable[[Kind, JsonObject], bool]) -> None:
+    def __init__(self, feed: Feed, kind: ObjectKind, takes: Callable[[ObjectKind, JsonObject], bool]) -> None:
         self._feed = feed
         self._kind = kind
         self._takes = takes
@@ -196,6 +196,6 @@ class FeedSink:
         self._feed.end_list(self._kind, listed, resource_version)
 
 
-def is_reject(change: Change) -> bool:
+def is_reject(change: FeedChange) -> bool:
     """Tell whether a change could not be read."""
     return isinstance(change.value, Reject)

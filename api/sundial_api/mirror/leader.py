@@ -17,13 +17,13 @@ ACTIVE_LOCK = 0x53_75_6E_4D_69_72_61
 """The advisory lock of the session that mirrors."""
 
 RETRY_SECONDS = 1.0
-LONGEST_SILENCE_SECONDS = 60
+MAX_SILENCE_SECONDS = 60
 """After so long without a statement Postgres ends the session of a mirror that hangs."""
 
 _LIMITS = (
     "SET lock_timeout = '30s'",
     "SET statement_timeout = '60s'",
-    f"SET idle_session_timeout = '{LONGEST_SILENCE_SECONDS}s'",
+    f"SET idle_session_timeout = '{MAX_SILENCE_SECONDS}s'",
     "SET idle_in_transaction_session_timeout = '5s'",
     "SET tcp_keepalives_idle = 10",
     "SET tcp_keepalives_interval = 5",

@@ -19,7 +19,7 @@ FIRST_JOB = "00000000-0000-0000-0000-000000000000"
 COUNTED_AT_ONCE = 20
 
 
-class Chores:
+class Maintenance:
     """Small pieces of work, one transaction each; `run` does one round."""
 
     def __init__(

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import uuid
-from datetime import UTC, datetime
 
 import structlog
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sundial_api.mirror.feed import Scope
+from sundial_api.clock import read_clock
+from sundial_api.mirror.feed import WatchScope
 from sundial_api.mirror.leader import hold_leadership
 from sundial_api.mirror.metrics import MirrorMetrics
-from sundial_api.mirror.session import Role, Session
+from sundial_api.mirror.session import ActiveMirror, MirrorConfig
 from sundial_api.settings import DatabaseSettings
+from sundial_core.coordination.backoff import Backoff
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
+from sundial_kube.jitter import with_jitter
 from sundial_kube.reflector import ClusterRestored
 
 log = structlog.get_logger()
 
-FIRST_BACKOFF_SECONDS = 0.2
-LONGEST_BACKOFF_SECONDS = 5.0
+BACKOFF = Backoff(first_seconds=0.2, max_seconds=5.0)
 
 TROUBLE = (SQLAlchemyError, ApiError, ApiUnreachable, OSError, TimeoutError)
 """What ends a session and is waited out."""
-
-
-def read_clock() -> datetime:
-    """Read the wall clock."""
-    return datetime.now(UTC)
 
 
 class Mirror:
@@ -42,17 +37,17 @@ class Mirror:
         self,
         engine: AsyncEngine,
         client: KubeClient,
-        scope: Scope,
+        scope: WatchScope,
         settings: DatabaseSettings,
         registry: CollectorRegistry,
     ) -> None:
         self.instance = str(uuid.uuid4())
         self._engine = engine
         self._client = client
-        self._role = Role(scope, settings, self.instance, read_clock)
+        self._role = MirrorConfig(scope, settings, self.instance, read_clock)
         self._metrics = MirrorMetrics(registry)
         self._task: asyncio.Task[None] | None = None
-        self._session: Session | None = None
+        self._session: ActiveMirror | None = None
 
     def start(self) -> None:
         """Begin; needs a running event loop."""
@@ -75,7 +70,7 @@ class Mirror:
         return self._session is not None and self._session.synced.is_set()
 
     async def _run(self) -> None:
-        backoff = FIRST_BACKOFF_SECONDS
+        failures = 0
         while True:
             try:
                 await self._be_active()
@@ -87,13 +82,13 @@ class Mirror:
                     log.warning("the mirror begins anew", error=repr(went_back))
                 else:
                     log.exception("the mirror begins anew", error=repr(others))
-            backoff = FIRST_BACKOFF_SECONDS if self.is_synced else min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+            failures = 1 if self.is_synced else failures + 1
             self._session = None
-            await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
+            await asyncio.sleep(with_jitter(BACKOFF.after(failures)))
 
     async def _be_active(self) -> None:
         async with hold_leadership(self._engine) as connection:
             self._metrics.sessions.inc()
             log.info("mirroring", instance=self.instance)
-            self._session = Session(connection, self._client, self._role, self._metrics)
+            self._session = ActiveMirror(connection, self._client, self._role, self._metrics)
             await self._session.run()

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import orjson
 import structlog
 from sqlalchemy.exc import DataError, IntegrityError, InternalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.mirror.feed import RESOURCES, Change, Cut, Feed, Scope, is_reject
+from sundial_api.clock import Clock
+from sundial_api.mirror.feed import (
+    RESOURCES,
+    Feed,
+    FeedBatch,
+    FeedChange,
+    WatchScope,
+    is_reject,
+)
 from sundial_api.mirror.lease import FreshnessLease
-from sundial_api.mirror.maintenance import Chores
+from sundial_api.mirror.maintenance import Maintenance
 from sundial_api.mirror.metrics import MirrorMetrics
 from sundial_api.mirror.projection.batches import (
     READ_ERRORS,
     Absence,
-    Kind,
+    ObjectKind,
     Value,
     reject_value,
     sort_values,
@@ -33,7 +40,7 @@ from sundial_api.mirror.storage import statements as sql
 from sundial_api.settings import DatabaseSettings
 from sundial_core.resources import names
 from sundial_core.resources.reasons import Reason
-from sundial_kube.client import KubeClient
+from sundial_kube.client import METADATA_LIST, KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.resources import SCHEDULED_JOBS
 
@@ -47,27 +54,25 @@ CHORES_SECONDS = 60.0
 REFUSALS = (DataError, IntegrityError, InternalError, ProgrammingError, *READ_ERRORS)
 """What comes of rows that cannot be written or are not taken; anything else ends the session."""
 
-Clock = Callable[[], datetime]
-
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class MirrorConfig:
     """What a mirror is told once: what to mirror, what to keep, who it is, and the time."""
 
-    scope: Scope
+    scope: WatchScope
     settings: DatabaseSettings
     instance: str
     read_clock: Clock
 
 
-class Session:
+class ActiveMirror:
     """One time of being the active mirror."""
 
     def __init__(
         self,
         connection: AsyncConnection,
         client: KubeClient,
-        role: Role,
+        role: MirrorConfig,
         metrics: MirrorMetrics,
     ) -> None:
         self._connection = connection
@@ -77,11 +82,11 @@ class Session:
         self._read_clock = role.read_clock
         self._instance = role.instance
         self._lease = FreshnessLease(client, role.scope.installation_ns, role.instance)
-        self._chores = Chores(connection, role.settings, metrics)
+        self._chores = Maintenance(connection, role.settings, metrics)
         self._chores_at = 0.0
-        self._unlisted = set(Kind)
+        self._unlisted = set(ObjectKind)
         self._quarantined: set[str] = set()
-        self._marks: dict[Kind, int] = {}
+        self._marks: dict[ObjectKind, int] = {}
         self._started_at = time.monotonic()
         self._beat_at = 0.0
         self._renewal: asyncio.Task[None] | None = None
@@ -118,7 +123,7 @@ class Session:
         if time.monotonic() - self._beat_at >= BEAT_SECONDS:
             await self._beat()
 
-    async def _write(self, cut: Cut) -> None:
+    async def _write(self, cut: FeedBatch) -> None:
         began = time.monotonic()
         await self._write_changes(cut.changes)
         now = time.monotonic()
@@ -127,7 +132,7 @@ class Session:
             self._metrics.lag.observe(now - change.seen_at)
             self._metrics.changes.labels(change.key[0].value).inc()
 
-    async def _write_changes(self, changes: Sequence[Change]) -> None:
+    async def _write_changes(self, changes: Sequence[FeedChange]) -> None:
         """Write changes together; where the database refuses that, find out which ones are to blame."""
         readable = [change.key[1] for change in changes if not is_reject(change)]
         released = [uid for uid in readable if uid in self._quarantined]
@@ -153,7 +158,7 @@ class Session:
         unknown = [row for row in written if row.reason == Reason.OUTCOME_UNKNOWN]
         self._metrics.unknown_outcomes.inc(len(unknown))
 
-    async def _quarantine(self, change: Change, error: Exception) -> None:
+    async def _quarantine(self, change: FeedChange, error: Exception) -> None:
         log.warning("the database refused an object", kind=change.key[0], uid=change.key[1])
         reject = reject_value(change.key, change.value, error)
         async with self._connection.begin():
@@ -170,7 +175,7 @@ class Session:
             uids -= await self._list_again(absence.kind)
         if uids:
             async with self._connection.begin():
-                await tombstones.bury(self._connection, absence, uids, self._read_clock())
+                await tombstones.write_tombstones(self._connection, absence, uids, self._read_clock())
         self._unlisted.discard(absence.kind)
         if not self._unlisted and not self.synced.is_set():
             await self._note_synced()
@@ -187,17 +192,13 @@ class Session:
         async with self._connection.begin():
             self._metrics.gaps.inc(await apply.close_gaps(self._connection))
 
-    async def _list_again(self, kind: Kind) -> frozenset[str]:
+    async def _list_again(self, kind: ObjectKind) -> frozenset[str]:
         """List a kind once more, consistently; returns the UIDs."""
-        is_marked = kind in (Kind.JOB, Kind.POD)
-        query = {"limit": "500"} | ({"labelSelector": names.SCHEDULED_JOB_UID} if is_marked else {})
-        path, uids = RESOURCES[kind].path(self._scope.watched_ns or None), set()
-        while True:
-            page = await self._client.list_page(path, query)
-            uids |= {item["metadata"]["uid"] for item in page["items"]}
-            query["continue"] = page["metadata"].get("continue", "")
-            if not query["continue"]:
-                return frozenset(uids)
+        is_marked = kind in (ObjectKind.JOB, ObjectKind.POD)
+        query = {"labelSelector": names.SCHEDULED_JOB_UID} if is_marked else {}
+        path = RESOURCES[kind].path(self._scope.watched_ns or None)
+        pages = [page async for page in self._client.list_pages(path, query, METADATA_LIST)]
+        return frozenset(item["metadata"]["uid"] for page in pages for item in page["items"])
 
     async def _find_epoch(self) -> int:
         """Find the epoch; a consistent list that is older than what is stored begins another."""
@@ -241,8 +242,10 @@ class Session:
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renew(dict(self._marks)))
 
-    async def _renew(self, marks: dict[Kind, int]) -> None:
+    async def _renew(self, marks: dict[ObjectKind, int]) -> None:
         try:
-            await self._lease.renew(marks.get(Kind.JOB, 0), marks.get(Kind.POD, 0), self._read_clock())
+            await self._lease.renew(
+                marks.get(ObjectKind.JOB, 0), marks.get(ObjectKind.POD, 0), self._read_clock()
+            )
         except (ApiError, ApiUnreachable) as error:
             log.warning("renewing the Lease of the mirror failed", error=str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sundial_api.mirror.feed import Scope
+from sundial_api.mirror.feed import WatchScope
 
 
 class MirrorSettings(BaseSettings):
@@ -18,6 +18,6 @@ class MirrorSettings(BaseSettings):
     watch_namespace: str = Field("", description="The only namespace to look after; empty means all.")
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> WatchScope:
         """What is mirrored."""
-        return Scope(self.watch_namespace, self.namespace, self.release)
+        return WatchScope(self.watch_namespace, self.namespace, self.release)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from sundial_api.deps import Asking, Connection, Running
+from sundial_api.deps import AppServices, Connection, CurrentCaller
 from sundial_api.jobs import repository as jobs
 from sundial_api.jobs.schemas import ScheduledJobRead
 from sundial_api.status import repository
@@ -20,13 +20,13 @@ router = APIRouter(tags=["status"])
 @router.get("/status")
 async def get_status(
     connection: Connection,
-    visitor: Asking,
-    parts: Running,
+    visitor: CurrentCaller,
+    parts: AppServices,
     query: Annotated[StatusQuery, Query()],
 ) -> SchedulerStatusResponse:
     """Tell how the installation stands."""
     await visitor.require("list", SCHEDULED_JOBS, query.namespace)
-    since = datetime.now(UTC) - timedelta(seconds=parts.settings.instance_seconds)
+    since = parts.read_clock() - timedelta(seconds=parts.settings.instance_seconds)
     found = await repository.list_instances(connection, since)
     instances = [SchedulerInstanceRead.model_validate(row) for row in found]
     leader = next((one for one in instances if one.is_leader), None)

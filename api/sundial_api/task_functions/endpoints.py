@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from sundial_api.deps import Asking, Connection, Running
+from sundial_api.deps import AppServices, Connection, CurrentCaller
 from sundial_api.http.paging import describe_page, document_page
 from sundial_api.task_functions import repository
 from sundial_api.task_functions.repository import FunctionFilter
@@ -25,8 +25,8 @@ router = APIRouter(tags=["task functions"])
 async def list_task_functions(
     response: Response,
     connection: Connection,
-    visitor: Asking,
-    parts: Running,
+    visitor: CurrentCaller,
+    parts: AppServices,
     query: Annotated[TaskFunctionQuery, Query()],
 ) -> TaskFunctionListResponse:
     """List what can be run, by name."""

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.db.fetch import fetch_all, fetch_first
 from sundial_api.db.mirror_tables import TaskFunctionId
-from sundial_api.db.tables import INLINE_FUNCTION, SchedulerJobType, TaskFunction
+from sundial_api.db.tables import INLINE_FUNCTION, SchedulerJobType, TaskFunctionRow
 from sundial_api.http.paging import Page
 
-FUNCTIONS = TaskFunction.__table__
+FUNCTIONS = TaskFunctionRow.__table__
 IDS = TaskFunctionId.__table__
 TYPES = SchedulerJobType.__table__
 

@@ -15,7 +15,7 @@ from sundial_core.resources.raw import JsonObject
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.pods import ObservedPod
 
-LONGEST_TRUST_SECONDS = 3600.0
+MAX_TRUST_SECONDS = 3600.0
 """After so long without a change of the Lease there is no mirror to wait for."""
 
 
@@ -57,7 +57,7 @@ def observe_mirror_lease(
 
 def find_mirrored(sighting: ObservedMirrorLease | None, now: float) -> Mirrored | None:
     """Find what is mirrored; None where nobody mirrors (any more), so that nothing waits for it."""
-    if sighting is None or now - sighting.seen_at > LONGEST_TRUST_SECONDS:
+    if sighting is None or now - sighting.seen_at > MAX_TRUST_SECONDS:
         return None
     return sighting.mirrored
 

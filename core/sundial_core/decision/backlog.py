@@ -22,10 +22,10 @@ from sundial_core.status.verdicts import VerdictRecord
 if TYPE_CHECKING:
     from sundial_core.decision.remembered import Remembered
 
-MOST_STARTS = 100
+MAX_STARTS = 100
 """So many slots of a schedule may start without a status that holds them, while its patches fail."""
 
-LONGEST = timedelta(minutes=5)
+MAX_UNSTORED_TIME = timedelta(minutes=5)
 """So long verdicts may wait for a patch that succeeds, while its patches fail."""
 
 MAX_VERDICTS = 1000
@@ -37,14 +37,14 @@ def is_full(memory: Remembered, now: datetime) -> bool:
     if len(memory.verdicts) >= MAX_VERDICTS:
         return True
     since = memory.backlog.since
-    has_waited = since is not None and now - since >= LONGEST
-    return bool(memory.refusal) and (has_waited or len(memory.backlog.starts) >= MOST_STARTS)
+    has_waited = since is not None and now - since >= MAX_UNSTORED_TIME
+    return bool(memory.refusal) and (has_waited or len(memory.backlog.starts) >= MAX_STARTS)
 
 
 def follow(memory: Remembered, stored: StoredStatus, starts: Iterable[datetime], now: datetime) -> Backlog:
     """Follow the backlog from one decision to the next; `starts` are the slots that this one starts."""
     known = {*memory.backlog.starts, *starts}
-    unstored = sorted(slot for slot in known if not _is_stored(slot, stored))[:MOST_STARTS]
+    unstored = sorted(slot for slot in known if not _is_stored(slot, stored))[:MAX_STARTS]
     if not unstored and not memory.verdicts and not memory.withheld:
         return Backlog()
     since = memory.backlog.since if memory.refusal else None

@@ -20,7 +20,7 @@ from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import CatchUp, CatchUpPolicy
 from sundial_core.status.verdicts import VerdictRecord
 
-MOST_ON_TIME = 10_000
+MAX_ON_TIME = 10_000
 """More slots than an hour of grace, its maximum, holds at one a second."""
 
 
@@ -50,7 +50,7 @@ def find_offered(due: Due, catch_up: CatchUp) -> Offered:
     if due.until <= due.after:
         return Offered()
     late_until = max(due.after, due.until - timedelta(seconds=catch_up.grace_seconds))
-    on_time = due.schedule.latest_slots(late_until, due.until, MOST_ON_TIME)
+    on_time = due.schedule.latest_slots(late_until, due.until, MAX_ON_TIME)
     late = replace(due, until=late_until)
     caught_up: list[datetime] = []
     if not (on_time and catch_up.policy is CatchUpPolicy.LATEST):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.decision.installation import (
-    LONGEST_SKEW,
+    MAX_SKEW,
     InstallationState,
     Trust,
     describe_skew,
@@ -38,9 +38,9 @@ RESET_SHOWN = timedelta(hours=1)
 def with_clock_reset(snapshot: Snapshot, now: datetime) -> Snapshot:
     """Set back what is ahead of the API server's clock; `memory.reset_at` then is the instant."""
     job, memory = snapshot.job, snapshot.memory
-    date = (now - snapshot.circumstances.skew).replace(microsecond=0)
+    date = (now - snapshot.installation.skew).replace(microsecond=0)
     stored = [_instant(job.status, name) for name in ("cursor", "effectiveFrom")]
-    written = [job.created_at, memory.judged_until, *stored]
+    written = [job.created_at, memory.decided_until, *stored]
     if memory.reset_at is None and not any(one is not None and is_future(one, date) for one in written):
         return snapshot
     is_ahead = any(one is not None and is_future(one, date) for one in stored)
@@ -54,7 +54,7 @@ def with_clock_reset(snapshot: Snapshot, now: datetime) -> Snapshot:
 
 def is_future(instant: datetime, date: datetime) -> bool:
     """Tell whether an instant is further ahead than clocks may differ."""
-    return instant > date + LONGEST_SKEW
+    return instant > date + MAX_SKEW
 
 
 def pass_on(known: datetime | None, new: datetime) -> datetime:
@@ -62,15 +62,15 @@ def pass_on(known: datetime | None, new: datetime) -> datetime:
     return new if known is None or is_future(known, new) else max(known, new)
 
 
-def judge_clock(
-    circumstances: InstallationState, stored: StoredStatus, snapshot: Snapshot, now: datetime
+def decide_clock_condition(
+    installation: InstallationState, stored: StoredStatus, snapshot: Snapshot, now: datetime
 ) -> Condition | None:
     """Tell whether the clock is trusted; None while there never was a reason to doubt."""
     kind, reset_at = ConditionType.CLOCK_TRUSTED, snapshot.memory.reset_at
     if reset_at is not None:
         return Condition(kind, False, Reason.CURSOR_AHEAD, _describe_reset(reset_at))
-    if circumstances.trust is not Trust.IN_STEP:
-        return _describe_doubt(circumstances)
+    if installation.trust is not Trust.IN_STEP:
+        return _describe_doubt(installation)
     known = stored.conditions.get(kind)
     if known is None:
         return None
@@ -86,28 +86,28 @@ def tell_frozen(snapshot: Snapshot, now: datetime) -> JsonObject:
     Only where a slot is due by the API server's clock the status says, once, why it does not start: for most
     schedules nothing is written.
     """
-    date = now - snapshot.circumstances.skew
+    date = now - snapshot.installation.skew
     status = snapshot.memory.decided or snapshot.job.status
     due_at = _instant(status, "nextRunTime")
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
     known = conditions.get(ConditionType.CLOCK_TRUSTED) or {}
     if due_at is None or due_at > date or known.get("reason") == Reason.CLOCK_UNTRUSTED:
         return status
-    aspects = [_describe_doubt(snapshot.circumstances)]
+    aspects = [_describe_doubt(snapshot.installation)]
     (told,) = build_conditions(aspects, conditions, snapshot.job.generation, date)
     return status | {"conditions": [*(conditions | {ConditionType.CLOCK_TRUSTED: told}).values()]}
 
 
-def find_frozen_wake(snapshot: Snapshot, now: datetime) -> datetime | None:
+def compute_frozen_requeue(snapshot: Snapshot, now: datetime) -> datetime | None:
     """Find when, by the local clock, a slot will be due by the API server's."""
     due_at = _instant(snapshot.job.status, "nextRunTime")
-    local = due_at + snapshot.circumstances.skew if due_at is not None else None
+    local = due_at + snapshot.installation.skew if due_at is not None else None
     return local if local is not None and local > now else None
 
 
-def _describe_doubt(circumstances: InstallationState) -> Condition:
-    kind, said = ConditionType.CLOCK_TRUSTED, describe_skew(circumstances.skew)
-    if circumstances.trust is Trust.SKEWED:
+def _describe_doubt(installation: InstallationState) -> Condition:
+    kind, said = ConditionType.CLOCK_TRUSTED, describe_skew(installation.skew)
+    if installation.trust is Trust.SKEWED:
         return Condition(kind, False, Reason.CLOCK_SKEWED, said)
     return Condition(kind, False, Reason.CLOCK_UNTRUSTED, f"{said}: nothing starts until they agree")
 
@@ -131,7 +131,7 @@ def drop_future(
     verdicts: Iterable[VerdictRecord], date: datetime, plan: Plan | Problem | None
 ) -> tuple[VerdictRecord, ...]:
     """Drop what was judged of slots that are further ahead than clocks may differ."""
-    schedule, until = plan.schedule if isinstance(plan, Plan) else None, date + LONGEST_SKEW
+    schedule, until = plan.schedule if isinstance(plan, Plan) else None, date + MAX_SKEW
     cut = (cut_verdict(one, NEVER, until, schedule) for one in verdicts)
     return tuple(one for one in cut if one is not None)
 
@@ -139,13 +139,13 @@ def drop_future(
 def _set_back_memory(
     memory: Remembered, reset_at: datetime | None, date: datetime, plan: Plan | Problem
 ) -> Remembered:
-    judged_until, decided = memory.judged_until, memory.decided
-    if judged_until is not None and is_future(judged_until, date):
-        judged_until = reset_at or date
+    decided_until, decided = memory.decided_until, memory.decided
+    if decided_until is not None and is_future(decided_until, date):
+        decided_until = reset_at or date
     if reset_at is not None and decided:
         decided = _set_back_status(decided, reset_at, date)
     verdicts = drop_future(memory.verdicts, date, plan)
-    return replace(memory, judged_until=judged_until, verdicts=verdicts, decided=decided, reset_at=reset_at)
+    return replace(memory, decided_until=decided_until, verdicts=verdicts, decided=decided, reset_at=reset_at)
 
 
 def find_started_ahead(stored: StoredStatus) -> frozenset[datetime]:

@@ -57,19 +57,19 @@ class RequestPlacement:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What became of slots that were put to the concurrency rule.
-
-    `starts` have a place now, those in `served` had waited; `waiting` are all that wait. `withheld` are
-    judgements that only a stored status makes final. `asked` is what became of those that wanted the same
-    places.
-    """
+    """What the concurrency rule decided about the slots that were put to it."""
 
     starts: tuple[datetime, ...] = ()
+    """Slots that have a place now."""
     served: frozenset[datetime] = frozenset()
+    """Those of `starts` that had waited."""
     waiting: tuple[QueueEntry, ...] = ()
+    """All slots that wait."""
     verdicts: tuple[VerdictRecord, ...] = ()
     withheld: tuple[VerdictRecord, ...] = ()
-    asked: RequestPlacement | None = None
+    """Verdicts that only a stored status makes final."""
+    requests: RequestPlacement | None = None
+    """What became of the ScheduledJobRuns that wanted the same places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _build_placed(
         served=frozenset(one.slot for one in served if not one.run_id),
         waiting=tuple(one for one in queue if not one.run_id),
         verdicts=tuple(record for one, record in skipped if not one.run_id),
-        asked=RequestPlacement(
+        requests=RequestPlacement(
             starts=frozenset(one.run_id for one in starts if one.run_id),
             waiting={one.run_id: one.reason for one in queue if one.run_id},
             skipped={one.run_id: record for one, record in skipped if one.run_id},

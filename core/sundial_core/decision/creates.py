@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from sundial_core.coordination.backoff import Backoff
 from sundial_core.decision.installation import InstallationState, Trust
 from sundial_core.resources.messages import trim_message
 from sundial_core.resources.phases import Trigger, Verdict
@@ -29,16 +30,15 @@ from sundial_core.runs.retries import NextAttempt
 from sundial_core.runs.terminations import is_ending
 from sundial_core.status.verdicts import VerdictRecord
 
-FIRST_RETRY_SECONDS = 0.5
-LONGEST_RETRY_SECONDS = 30.0
+RETRY_BACKOFF = Backoff(first_seconds=0.5, max_seconds=30.0)
 HELD_SECONDS = 5.0
 NO_ANSWER = "no answer from the API server"
 UNANSWERED_FOR = timedelta(seconds=60)
 """How long a create that got no answer may still land; only then can its slot get another verdict."""
-SHORTEST_WINDOW_SECONDS = 60
+MIN_WINDOW_SECONDS = 60
 """For how long at least a leader tries to create a retry, or a run that was asked for."""
 FIRST_ROUND = timedelta(seconds=1)
-FEWEST_TRIES = 2
+MIN_TRIES = 2
 """One refusal ends nothing, however late it is: what was decided gets a back-off round."""
 
 
@@ -135,25 +135,24 @@ Step = CreateRequest | CreateOutcome
 
 @dataclass(slots=True)
 class PendingCreate:
-    """A Job's creation under way, as it was decided: later edits do not change it.
-
-    `follows` is what a retry repeats; its template is the Job of the attempt before, read first. `begun_at`
-    is since when this leader tries, None while a hold lasts. `served_at` is when a slot that had waited, or a
-    run that was asked for, got its place. `unanswered_at` is when the newest request that got no answer was
-    given up; `refusal` is what the API server said, while every request was answered, the newest with a
-    refusal that may pass. `last_refusal` is for people: it stays while the next request is under way.
-    """
+    """The creation of one Job, as it was decided: later edits do not change it."""
 
     attempt: Attempt
     template: JsonObject
     catch_up: CatchUp
     begun_at: datetime | None = None
+    """Since when this leader tries; None while starts are held."""
     follows: NextAttempt | None = None
+    """What a retry repeats; its template is the Job of the attempt before, read first."""
     served_at: datetime | None = None
+    """When a slot that had waited, or a manual run, got its place."""
     tries: int = 0
     unanswered_at: datetime | None = None
+    """When the newest request that got no answer was given up."""
     refusal: str | None = None
+    """What the API server said, while every request was answered and the newest refusal may pass."""
     last_refusal: str = ""
+    """For people: what was said last. It stays while the next request is under way."""
 
     @property
     def is_slot(self) -> bool:
@@ -186,7 +185,7 @@ class PendingCreate:
         """
         window = self.catch_up.window_seconds
         if not self.is_slot:
-            return (self.begun_at or now) + timedelta(seconds=max(SHORTEST_WINDOW_SECONDS, window))
+            return (self.begun_at or now) + timedelta(seconds=max(MIN_WINDOW_SECONDS, window))
         if self.catch_up.policy is CatchUpPolicy.NONE:
             window = 0
         return self.due_at + timedelta(seconds=max(self.catch_up.grace_seconds, window))
@@ -196,10 +195,10 @@ class PendingCreate:
         is_first_round = self.tries == 1 and self.unanswered_at is None
         return self.find_deadline(now) + (FIRST_ROUND if is_first_round else timedelta(0))
 
-    def begin(self, creator: Creator, circumstances: InstallationState, now: datetime) -> Step:
+    def begin(self, creator: Creator, installation: InstallationState, now: datetime) -> Step:
         """Try once; past its time, only find out whether an earlier try has landed."""
-        if not circumstances.may_start:
-            return self._hold(circumstances, now)
+        if not installation.may_start:
+            return self._hold(installation, now)
         self.begun_at = self.begun_at or now
         if now >= self._find_last_turn(now):
             return self._give_up_late(now)
@@ -214,7 +213,7 @@ class PendingCreate:
         if request.purpose is Purpose.COPY:
             return self._take_previous(answer, creator)
         if isinstance(answer, Answered):
-            return self._judge_found(answer.item)
+            return self._decide_found(answer.item)
         is_absent = isinstance(answer, Denied) and answer.status == 404
         if is_absent and request.purpose is Purpose.RESEND:
             return self._send(creator)
@@ -245,7 +244,7 @@ class PendingCreate:
             seconds = request.manifest["spec"]["activeDeadlineSeconds"]
             return Created(answer.item | {"spec": {"activeDeadlineSeconds": seconds}})
         if isinstance(answer, Denied):
-            return self._judge_refusal(answer, now)
+            return self._decide_refusal(answer, now)
         if isinstance(answer, Unanswered):
             self.unanswered_at = now
         return self._postpone()
@@ -265,31 +264,31 @@ class PendingCreate:
             return Dropped()
         return self._postpone()
 
-    def _judge_refusal(self, error: Denied, now: datetime) -> Step:
+    def _decide_refusal(self, error: Denied, now: datetime) -> Step:
         refusal = classify_create_error(error.status, error.reason, error.message)
         if refusal is CreateErrorKind.EXISTS:
             return Read(self.attempt.job_name, Purpose.ADOPT)
         if refusal is CreateErrorKind.REJECTED:
             return self._give_up(Verdict.SKIPPED, Reason.REJECTED, error.message, now)
-        if now >= self.find_deadline(now) and self.tries >= FEWEST_TRIES:
+        if now >= self.find_deadline(now) and self.tries >= MIN_TRIES:
             return self._give_up(Verdict.MISSED, Reason.CREATE_FAILED, error.message, now)
         self.last_refusal = trim_message(error.message)
         self.refusal = None if self.unanswered_at else self.last_refusal
         if refusal is CreateErrorKind.NAMESPACE_GONE:
-            return Postponed(0.0, LONGEST_RETRY_SECONDS)
+            return Postponed(0.0, RETRY_BACKOFF.max_seconds)
         return self._postpone(error.retry_after)
 
-    def _judge_found(self, item: JsonObject) -> Step:
+    def _decide_found(self, item: JsonObject) -> Step:
         """Look at the Job of that name: ours with the same run and attempt is the one we wanted."""
         if is_same_attempt(item, self.attempt):
             return Created(item)
         message = f"a Job named {self.attempt.job_name} exists and is not of this run; delete or rename it"
         return Refused(self._build_record(Verdict.SKIPPED, Reason.NAME_TAKEN, message))
 
-    def _hold(self, circumstances: InstallationState, now: datetime) -> Step:
+    def _hold(self, installation: InstallationState, now: datetime) -> Step:
         """Send nothing: a slot is missed by a hold, all else waits, as does everything for the clock."""
-        if self.is_slot and circumstances.trust is not Trust.UNTRUSTED:
-            message = f"starts are held by {circumstances.held_by}"
+        if self.is_slot and installation.trust is not Trust.UNTRUSTED:
+            message = f"starts are held by {installation.starts_held_by}"
             return self._give_up(Verdict.MISSED, Reason.HELD, message, now)
         self.begun_at = None
         return Postponed(0.0, HELD_SECONDS)
@@ -320,12 +319,7 @@ class PendingCreate:
         return VerdictRecord(slot, slot, 1, verdict, reason, trim_message(message))
 
     def _postpone(self, retry_after: float | None = None) -> Postponed:
-        return Postponed(compute_back_off(self.tries), retry_after or 0.0)
-
-
-def compute_back_off(tries: int) -> float:
-    """Compute how many seconds to wait before the next try, before jitter."""
-    return min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * float(2 ** min(max(tries, 1) - 1, 10)))
+        return Postponed(RETRY_BACKOFF.after(self.tries), retry_after or 0.0)
 
 
 def is_same_attempt(item: JsonObject, attempt: Attempt) -> bool:

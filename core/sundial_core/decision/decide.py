@@ -55,7 +55,7 @@ from sundial_core.status.scheduled_jobs import (
     find_following,
 )
 from sundial_core.status.stored import parse_stored_status
-from sundial_core.status.urgency import Urgency, judge_urgency
+from sundial_core.status.urgency import Urgency, decide_urgency
 from sundial_core.status.verdicts import VerdictRecord
 
 TOLD_WITHIN = timedelta(seconds=5)
@@ -67,60 +67,62 @@ SEARCH_AGAIN_AFTER = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, and when to look again; nothing is `asked` where nothing was decided about that.
-
-    `verdicts` and `queued` are to be remembered until a status that holds them is stored; of the `starts`,
-    those in `served` had waited in the queue. `missing` are active
-    runs whose Job is not known, or overdue: read it uncached before concluding anything. `between` are the
-    ids of runs between two attempts. `withheld` are judgements that are made anew each time while too little
-    could be stored (`is_stopped`); None of a `backlog`: nothing was decided about that.
-
-    `is_told_later`: the status stays as it was decided before, until the starts are answered.
-    """
+    """What to do about one ScheduledJob, and when to reconcile it again."""
 
     starts: tuple[Attempt, ...] = ()
     retries: tuple[NextAttempt, ...] = ()
     endings: tuple[Termination, ...] = ()
     served: frozenset[datetime] = frozenset()
+    """Slots of `starts` that had waited in the queue."""
     verdicts: tuple[VerdictRecord, ...] = ()
+    """To be remembered until a status that holds them is stored, as is `queued`."""
     queued: tuple[QueueEntry, ...] = ()
-    judged_until: datetime | None = None
+    decided_until: datetime | None = None
     between: frozenset[str] = frozenset()
+    """The ids of runs between two attempts."""
     backlog: Backlog | None = None
+    """What waits to be stored; None where nothing was decided about that."""
     withheld: tuple[VerdictRecord, ...] = ()
+    """Verdicts that are decided anew each time while too little could be stored."""
     is_stopped: bool = False
+    """Nothing may start: too little of this ScheduledJob could be stored."""
     deletes: Deletions = field(default_factory=Deletions)
-    asked: RunRequestDecision | None = None
+    run_requests: RunRequestDecision | None = None
+    """None where nothing was decided about ScheduledJobRuns."""
     missing: tuple[Run, ...] = ()
+    """Active runs whose Job is not known, or overdue: read it uncached before concluding anything."""
     status: JsonObject | None = None
     urgency: Urgency = Urgency.NONE
     is_told_later: bool = False
-    wake_at: datetime | None = None
+    """The status stays as it was decided before until the starts are answered."""
+    requeue_at: datetime | None = None
     reset_at: datetime | None = None
 
 
 def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
     """Decide about one ScheduledJob at `now`."""
-    if snapshot.job.is_deleting and not snapshot.asked:
+    if snapshot.job.is_deleting and not snapshot.run_requests:
         return Decision()
     if snapshot.job.is_deleting:
         orphans = manual_runs.decide_orphaned_run_requests(
-            snapshot.asked, snapshot.memory.asked, snapshot.jobs, now
+            snapshot.run_requests, snapshot.memory.run_request_statuses, snapshot.jobs, now
         )
-        return Decision(asked=orphans, wake_at=orphans.wake_at)
-    if snapshot.circumstances.trust is Trust.UNTRUSTED:
+        return Decision(run_requests=orphans, requeue_at=orphans.requeue_at)
+    if snapshot.installation.trust is Trust.UNTRUSTED:
         return _freeze(snapshot, now)
     written, snapshot = snapshot.job.status, clock_skew.with_clock_reset(snapshot, now)
     stored = parse_stored_status(snapshot.job.status)
     context = build_context(snapshot, stored, now)
     open_ends = _find_open_ends(snapshot, context)
     known = _observe_runs(snapshot, context, open_ends)
-    candidates = manual_runs.list_candidates(snapshot.asked, _build_scene(snapshot, context, known), now)
+    candidates = manual_runs.list_candidates(
+        snapshot.run_requests, _build_scene(snapshot, context, known), now
+    )
     context = replace(context, waiting_requests=manual_runs.list_waiting_requests(candidates))
     placement = decide_slots(snapshot, context, known)
-    answers = manual_runs.decide_run_requests(candidates, placement.asked, now)
+    answers = manual_runs.decide_run_requests(candidates, placement.requests, now)
     is_told_later = _is_told_later(snapshot, context, placement)
-    unsettled = manual_runs.find_unsettled(snapshot.asked)
+    unsettled = manual_runs.find_unsettled(snapshot.run_requests)
     report = _build_report(snapshot, context, known, placement, unsettled, is_told_later=is_told_later)
     status = None if is_told_later else build_status(report, stored, now)
     watched = list(overdue.watch(context.newest, known, snapshot.memory.read_at, now))
@@ -128,7 +130,7 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
     ended = snapshot.memory.ending | {ending.job.uid for ending in ends}
     settled = [job for job in snapshot.jobs if job.run_id not in unsettled]
     choice = decide_deletions(settled, stored, snapshot.plan, limits, now, snapshot.pods)
-    others = [choice.next_at, answers.wake_at, now + TOLD_WITHIN if is_told_later else None]
+    others = [choice.next_at, answers.requeue_at, now + TOLD_WITHIN if is_told_later else None]
     return Decision(
         starts=tuple(_build_attempts(snapshot, placement.starts)),
         served=placement.served,
@@ -138,25 +140,25 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
         endings=ends,
         verdicts=placement.verdicts,
         queued=placement.waiting,
-        judged_until=_find_judged_until(snapshot, context),
+        decided_until=_compute_decided_until(snapshot, context),
         between=frozenset(one.after.run_id for one in open_ends),
         backlog=backlog.follow(snapshot.memory, stored, placement.starts, now),
         withheld=placement.withheld,
         is_stopped=context.is_stopped,
         deletes=choice,
-        asked=answers,
+        run_requests=answers,
         missing=tuple(_find_missing(known.values(), watched, now)),
         status=status,
-        urgency=_judge_urgency(snapshot, written, status),
+        urgency=_decide_urgency(snapshot, written, status),
         is_told_later=is_told_later,
-        wake_at=_find_wake(report, [*others, *_list_later(watched, now)], now),
+        requeue_at=_compute_requeue(report, [*others, *_list_later(watched, now)], now),
         reset_at=snapshot.memory.reset_at,
     )
 
 
-def _judge_urgency(snapshot: Snapshot, written: JsonObject, status: JsonObject | None) -> Urgency:
+def _decide_urgency(snapshot: Snapshot, written: JsonObject, status: JsonObject | None) -> Urgency:
     """Judge how soon the status has to be written; what cannot be read there is mended soon."""
-    urgency = judge_urgency(written, status) if status is not None else Urgency.NONE
+    urgency = decide_urgency(written, status) if status is not None else Urgency.NONE
     return max(urgency, Urgency.SOON) if snapshot.job.unreadable and status is not None else urgency
 
 
@@ -170,7 +172,7 @@ def _is_told_later(snapshot: Snapshot, context: Context, placement: Placement) -
         or placement.verdicts
         or placement.waiting
         or snapshot.memory.verdicts
-        or snapshot.asked
+        or snapshot.run_requests
     ):
         return False
     stored = context.stored
@@ -179,10 +181,10 @@ def _is_told_later(snapshot: Snapshot, context: Context, placement: Placement) -
     return is_known and stored.effective_from == context.effective_from
 
 
-def _find_judged_until(snapshot: Snapshot, context: Context) -> datetime | None:
+def _compute_decided_until(snapshot: Snapshot, context: Context) -> datetime | None:
     """Find up to where each slot is judged for good by now; None where this decision has not moved that."""
-    is_judging = isinstance(snapshot.plan, Plan) and context.hold is None and not context.is_stopped
-    return context.now if is_judging else None
+    is_deciding = isinstance(snapshot.plan, Plan) and context.hold is None and not context.is_stopped
+    return context.now if is_deciding else None
 
 
 def _build_report(
@@ -209,7 +211,7 @@ def _build_report(
         queued=placement.waiting,
         following=find_following(snapshot.plan, context.hold, low, 1 if is_told_later else UPCOMING),
         seen=context.seen,
-        clock=clock_skew.judge_clock(snapshot.circumstances, stored, snapshot, now),
+        clock=clock_skew.decide_clock_condition(snapshot.installation, stored, snapshot, now),
         refusals={slot: words for slot, words in snapshot.memory.refusals.items() if slot not in given_up},
         lost=frozenset(snapshot.memory.lost),
         unsettled=unsettled,
@@ -233,14 +235,16 @@ def _freeze(snapshot: Snapshot, now: datetime) -> Decision:
         queued=snapshot.memory.queued,
         status=status,
         urgency=Urgency.NONE if status == snapshot.job.status else Urgency.LAZY,
-        wake_at=clock_skew.find_frozen_wake(snapshot, now),
+        requeue_at=clock_skew.compute_frozen_requeue(snapshot, now),
         reset_at=snapshot.memory.reset_at,
     )
 
 
 def _observe_runs(snapshot: Snapshot, context: Context, open_ends: Iterable[NextAttempt]) -> KnownRuns:
     """Find each run that has a Job, had one, or is shown as active by the stored status."""
-    started = manual_runs.read_started(snapshot.asked, snapshot.memory.asked, snapshot.job.uid)
+    started = manual_runs.read_started(
+        snapshot.run_requests, snapshot.memory.run_request_statuses, snapshot.job.uid
+    )
     known = KnownRuns(
         {run_id: run for run_id, run in started.items() if run_id not in context.stored.results}
     )
@@ -275,13 +279,13 @@ def _find_open_ends(snapshot: Snapshot, context: Context) -> list[NextAttempt]:
 def _is_due(following: NextAttempt, snapshot: Snapshot, context: Context) -> bool:
     run_id = following.after.run_id
     is_open = run_id not in snapshot.memory.retrying and run_id not in snapshot.memory.failed
-    is_open = is_open and snapshot.circumstances.may_start
+    is_open = is_open and snapshot.installation.may_start
     return is_open and following.due_at <= context.now and not is_stopped(following.after, context.hold)
 
 
 def _build_scene(snapshot: Snapshot, context: Context, known: Mapping[str, Run]) -> ParentState:
     """Show what the ScheduledJobRuns are judged by."""
-    if not snapshot.asked:
+    if not snapshot.run_requests:
         return ParentState()
     memory = snapshot.memory
     return ParentState(
@@ -291,9 +295,9 @@ def _build_scene(snapshot: Snapshot, context: Context, known: Mapping[str, Run])
         ended={entry["runId"]: entry for entry in context.stored.find_ended()},
         refused=memory.rejected,
         postponed=memory.postponed,
-        decided=memory.asked,
+        decided=memory.run_request_statuses,
         starting=memory.retrying,
-        held_by=snapshot.circumstances.held_by,
+        starts_held_by=snapshot.installation.starts_held_by,
         is_stopped=context.is_stopped,
     )
 
@@ -327,7 +331,7 @@ def _list_later(watched: Iterable[Overdue], now: datetime) -> list[datetime]:
     return [one.at for one in watched if one.at > now]
 
 
-def _find_wake(report: Report, others: Iterable[datetime | None], now: datetime) -> datetime | None:
+def _compute_requeue(report: Report, others: Iterable[datetime | None], now: datetime) -> datetime | None:
     """Find when time alone will change the decision: a slot, the end of a pause, a Job that may go."""
     times = [*others]
     if report.hold is not None:
@@ -337,7 +341,7 @@ def _find_wake(report: Report, others: Iterable[datetime | None], now: datetime)
     for run in report.runs.values():
         times += [at for at in (run.start_by, run.retry_at, run.overdue_at) if at is not None and at > now]
     times += [
-        run.completed_at + state.LONGEST_RELEASE
+        run.completed_at + state.MAX_RELEASE_AGE
         for run in report.runs.holding
         if run.completed_at is not None
     ]

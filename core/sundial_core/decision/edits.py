@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sundial_core.resources.objects import ScheduledJob
 
 
-MOST_FIELDS = 40
+MAX_FIELDS = 40
 """How many fields of a schedule are told apart; the CRD has fewer."""
 
 
@@ -73,7 +73,7 @@ def read_fields(job: ScheduledJob) -> dict[str, str]:
     """Read the fields that decide which slots count: a fingerprint of each value, by the field's path."""
     schedule = job.spec.get("schedule")
     fields = dict(_list_values(schedule, SCHEDULE, LEVELS))
-    if len(fields) > MOST_FIELDS:
+    if len(fields) > MAX_FIELDS:
         fields = {SCHEDULE: schedule}
     if "suspend" in job.spec:
         fields[SUSPEND] = job.spec["suspend"]

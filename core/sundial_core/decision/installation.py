@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-LONGEST_SMALL_SKEW = timedelta(seconds=5)
-LONGEST_SKEW = timedelta(seconds=60)
+MAX_SMALL_SKEW = timedelta(seconds=5)
+MAX_SKEW = timedelta(seconds=60)
 """A clock that is further off starts nothing, and a stored instant that is further ahead is reset."""
 
 
@@ -26,24 +26,24 @@ class Trust(StrEnum):
 class InstallationState:
     """`skew` is by how much the local clock is at least ahead of the API server's; behind it is negative.
 
-    `held_by` says what holds all starts, for people; it is empty while nothing does.
+    `starts_held_by` says what holds all starts, for people; it is empty while nothing does.
     """
 
     skew: timedelta = timedelta(0)
-    held_by: str = ""
+    starts_held_by: str = ""
 
     @property
     def trust(self) -> Trust:
         """How far the local clock is to be trusted."""
         distance = abs(self.skew)
-        if distance <= LONGEST_SMALL_SKEW:
+        if distance <= MAX_SMALL_SKEW:
             return Trust.IN_STEP
-        return Trust.SKEWED if distance <= LONGEST_SKEW else Trust.UNTRUSTED
+        return Trust.SKEWED if distance <= MAX_SKEW else Trust.UNTRUSTED
 
     @property
     def may_start(self) -> bool:
         """Tell whether anything may start now."""
-        return not self.held_by and self.trust is not Trust.UNTRUSTED
+        return not self.starts_held_by and self.trust is not Trust.UNTRUSTED
 
 
 def describe_skew(skew: timedelta) -> str:

@@ -43,26 +43,27 @@ MAX_QUEUE_WAIT = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class ParentState:
-    """What the ScheduledJobRuns of one name are judged by.
-
-    `job` is None where there is no ScheduledJob of that name, or one that is being deleted. By run id,
-    `runs` are those known by their Jobs, `ended` the entries of the schedule's status with a result,
-    `refused` those whose Job could not be created, `postponed` what the API server says to creates that it
-    refuses for now, and `decided` the newest statuses, stored or not. `starting` are the ids of the runs
-    whose Jobs are being created. `held_by` says what holds all starts of the installation; `is_stopped`:
-    nothing of the schedule may start, too little of it could be stored.
-    """
+    """What is known of the ScheduledJob that ScheduledJobRuns name; mappings are by run id."""
 
     job: ScheduledJob | None = None
+    """None where there is no ScheduledJob of that name, or one that is being deleted."""
     plan: Plan | Problem | None = None
     runs: Mapping[str, Run] = field(default_factory=dict)
+    """Runs that are known by their Jobs."""
     ended: Mapping[str, JsonObject] = field(default_factory=dict)
+    """The entries with a result in the schedule's status."""
     refused: Mapping[str, VerdictRecord] = field(default_factory=dict)
+    """Verdicts on runs whose Job could not be created."""
     postponed: Mapping[str, str] = field(default_factory=dict)
+    """What the API server says to creates that it refuses for now."""
     decided: Mapping[str, JsonObject] = field(default_factory=dict)
+    """The newest statuses, stored or not."""
     starting: frozenset[str] = frozenset()
-    held_by: str = ""
+    """The ids of the runs whose Jobs are being created."""
+    starts_held_by: str = ""
+    """What holds all starts of the installation; empty where nothing does."""
     is_stopped: bool = False
+    """Nothing of the schedule may start: too little of it could be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class RunRequestDecision:
     starts: tuple[Attempt, ...] = ()
     statuses: Mapping[str, JsonObject] = field(default_factory=dict)
     deletes: tuple[ScheduledJobRun, ...] = ()
-    wake_at: datetime | None = None
+    requeue_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def decide_run_requests(
     starts: list[Attempt] = []
     statuses: dict[str, JsonObject] = {}
     deletes: list[ScheduledJobRun] = []
-    wakes: list[datetime] = []
+    enqueues: list[datetime] = []
     for candidate in candidates:
         stored, status = candidate.stored, candidate.request.status
         outcome = _take_turn(candidate, turns or RequestPlacement())
@@ -135,13 +136,13 @@ def decide_run_requests(
             starts.append(outcome)
         elif outcome is not None:
             status = scheduled_job_runs.build_status(candidate.request, outcome, now)
-            wakes += [outcome.until] if outcome.until else []
+            enqueues += [outcome.until] if outcome.until else []
         if status != stored.status or stored.unreadable:
             statuses[stored.uid] = status
         elif (end := find_end_of_life(stored)) is not None:
             deletes += [stored] if end <= now else []
-            wakes += [end] if end > now else []
-    return RunRequestDecision(tuple(starts), statuses, tuple(deletes), min(wakes, default=None))
+            enqueues += [end] if end > now else []
+    return RunRequestDecision(tuple(starts), statuses, tuple(deletes), min(enqueues, default=None))
 
 
 def decide_orphaned_run_requests(
@@ -247,8 +248,8 @@ def _admit(request: ScheduledJobRun, scene: ParentState, now: datetime) -> Attem
     problem = check_args(spec.args)
     if refusal is not None or problem is not None:
         return refusal or _refuse(problem.reason, problem.message)  # type: ignore[union-attr]
-    if scene.held_by:
-        words = f"starts are held by {scene.held_by}"
+    if scene.starts_held_by:
+        words = f"starts are held by {scene.starts_held_by}"
         return (
             _wait_in_line(request, words) if has_waited else RunRequestOutcome(None, None, Reason.HELD, words)
         )

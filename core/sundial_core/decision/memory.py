@@ -65,18 +65,16 @@ MAX_READS = 8
 
 @dataclass(slots=True)
 class StatusWrite:
-    """The mutable companion of one object with a status: the newest that was decided, and its writing.
-
-    `wanted_from` is the resourceVersion that the wanted status was computed from. `refusal` is what became
-    of the newest patch that failed, until one succeeds.
-    """
+    """The newest status that was decided for one object, and how far it is written; mutable."""
 
     uid: str
     wanted_status: JsonObject | None = None
     wanted_from: int = 0
+    """The resourceVersion that the wanted status was computed from."""
     is_patching: bool = False
     patch_failures: int = 0
     refusal: str = ""
+    """What became of the newest patch that failed; empty once one succeeds."""
 
     def want(self, item: Reported, status: JsonObject | None, urgency: Urgency) -> None:
         """Take the status that was decided for an object as it was seen."""
@@ -110,35 +108,51 @@ class Finding(Enum):
 
 @dataclass(slots=True)
 class ScheduleMemory(StatusWrite):
-    """The mutable companion of one ScheduledJob; `creates` are by run id, so each run has one at most.
-
-    `asked_runs` are those that somebody asked for and that have Jobs, `sent` those whose Job may exist and
-    has not been seen. `read_at` is when an attempt that is overdue was last read uncached, by run id.
-    """
+    """What one process knows of one ScheduledJob; mutable. `Remembered` is what it shows of it."""
 
     plan_key: PlanKey | None = None
     plan: Plan | Problem | None = None
-    judged_until: datetime | None = None
+    decided_until: datetime | None = None
+    """Each slot up to there has a Job, a verdict, a create under way, or waits."""
     reset_at: datetime | None = None
+    """To which instant a stored one of the future was set back."""
     verdicts: list[VerdictRecord] = field(default_factory=list)
+    """Not stored yet."""
     queued: tuple[QueueEntry, ...] = ()
+    """Slots that wait for a place, not stored yet."""
     creates: dict[str, PendingCreate] = field(default_factory=dict)
+    """By run id: each run has one at most."""
     failed: dict[str, Run] = field(default_factory=dict)
+    """Runs whose next attempt could not be created, by run id."""
     ending: set[str] = field(default_factory=set)
+    """The UIDs of Jobs that are being ended."""
     lost: dict[str, Run] = field(default_factory=dict)
+    """Runs whose newest Job is known to be gone, as they were then, by run id."""
     rejected: dict[str, VerdictRecord] = field(default_factory=dict)
+    """Manual runs whose Job could not be created, by run id."""
     reading: set[str] = field(default_factory=set)
+    """Runs whose Job is being read uncached."""
     times_read: Counter[str] = field(default_factory=Counter)
+    """How often that was done, by run id."""
     deleting: set[str] = field(default_factory=set)
+    """The UIDs of Jobs that are being deleted."""
     stored_status: JsonObject = field(default_factory=dict)
+    """The status as last seen."""
     between: frozenset[str] = frozenset()
+    """The ids of runs between two attempts."""
     backlog: Backlog = field(default_factory=Backlog)
+    """What waits for a status to be stored."""
     withheld: tuple[VerdictRecord, ...] = ()
+    """Verdicts that only a stored status makes final."""
     is_stopped: bool = False
+    """Nothing may start: too little could be stored."""
     parent: Owner | None = None
-    asked_runs: frozenset[str] = frozenset()
+    manual_runs: frozenset[str] = frozenset()
+    """The ids of runs that somebody asked for and that have Jobs."""
     sent: set[str] = field(default_factory=set)
+    """The ids of manual runs whose Job may exist and has not been seen."""
     read_at: dict[str, datetime] = field(default_factory=dict)
+    """When an overdue attempt was last read uncached, by run id."""
 
     def observe(
         self,
@@ -161,24 +175,24 @@ class ScheduleMemory(StatusWrite):
     ) -> Custody:
         """Sort the Jobs; a run that was asked for stays one when its ScheduledJobRun is deleted."""
         known = self._list_asked().intersection(one.run_id for one in jobs)
-        self.asked_runs = known | list_asked(jobs, job, job.status, requests)
-        self.sent -= self.asked_runs
+        self.manual_runs = known | list_asked(jobs, job, job.status, requests)
+        self.sent -= self.manual_runs
         if self.read_at:
             present = {one.run_id for one in jobs}
             self.read_at = {run_id: at for run_id, at in self.read_at.items() if run_id in present}
-        return sort_jobs(jobs, job, self.asked_runs)
+        return sort_jobs(jobs, job, self.manual_runs)
 
     def _list_asked(self) -> frozenset[str]:
         """List the runs that this process knows to be asked for, by their Jobs or by what it has sent."""
         creating = (run_id for run_id, one in self.creates.items() if one.attempt.trigger != Trigger.SCHEDULE)
-        return self.asked_runs.union(self.sent, creating)
+        return self.manual_runs.union(self.sent, creating)
 
     def recall(self) -> Remembered:
         """Show what is remembered, for a decision."""
         slots = {one.attempt.slot: one for one in self.creates.values() if one.is_slot and one.attempt.slot}
         others = {run_id: one for run_id, one in self.creates.items() if not one.is_slot}
         return Remembered(
-            judged_until=self.judged_until,
+            decided_until=self.decided_until,
             verdicts=tuple(self.verdicts),
             creating=frozenset(slots),
             refused=frozenset(slot for slot, create in slots.items() if create.is_refused),
@@ -209,13 +223,13 @@ class ScheduleMemory(StatusWrite):
         """Take a compiled spec; of another schedule nothing is judged yet but what has a judgement."""
         self._settle_withheld()
         if self.plan is not None and self.plan.schedule_hash != plan.schedule_hash:
-            judged = [record.last for record in self.verdicts]
-            self.judged_until = max([*judged, *(one.slot for one in self.queued)], default=None)
+            decided_slots = [record.last for record in self.verdicts]
+            self.decided_until = max([*decided_slots, *(one.slot for one in self.queued)], default=None)
         self.plan_key, self.plan = key, plan
 
     def remember(self, job: ScheduledJob, decision: Decision, now: datetime) -> Orders:
         """Keep what was decided until it is stored; tell what of it is to be done now."""
-        self._remember_judgements(decision)
+        self._remember_verdicts(decision)
         self.queued = decision.queued
         if not decision.is_told_later:
             self.want(job, decision.status, decision.urgency)
@@ -231,12 +245,12 @@ class ScheduleMemory(StatusWrite):
         return Orders(tuple(creates), tuple(endings), tuple(deletes), tuple(reads))
 
     def begin(
-        self, create: PendingCreate, creator: Creator, circumstances: InstallationState, now: datetime
+        self, create: PendingCreate, creator: Creator, installation: InstallationState, now: datetime
     ) -> Step:
         """Begin to create a run's Job, once more if need be."""
         if self.creates.get(create.attempt.run_id) is not create:
             return Dropped()
-        return self._settle(create, create.begin(creator, circumstances, now), now)
+        return self._settle(create, create.begin(creator, installation, now), now)
 
     def take(
         self, create: PendingCreate, request: CreateRequest, answer: Answer, creator: Creator, now: datetime
@@ -288,21 +302,21 @@ class ScheduleMemory(StatusWrite):
             self.rejected[run_id] = step.record
         return step
 
-    def _remember_judgements(self, decision: Decision) -> None:
+    def _remember_verdicts(self, decision: Decision) -> None:
         """Keep verdicts; what was decided instead ends a create."""
         self._judge(decision.verdicts, {one.slot for one in self.queued})
         self._follow(decision)
-        judged = {record.first for record in decision.verdicts}
-        if judged and self.creates:
+        decided_slots = {record.first for record in decision.verdicts}
+        if decided_slots and self.creates:
             self.creates = {
                 run_id: create
                 for run_id, create in self.creates.items()
-                if not (create.is_slot and create.attempt.slot in judged)
+                if not (create.is_slot and create.attempt.slot in decided_slots)
             }
         self.reset_at = decision.reset_at
-        if decision.judged_until is not None:
-            self.judged_until = pass_on(self.judged_until, decision.judged_until)
-            self.verdicts = list(drop_future(self.verdicts, self.judged_until, self.plan))
+        if decision.decided_until is not None:
+            self.decided_until = pass_on(self.decided_until, decision.decided_until)
+            self.verdicts = list(drop_future(self.verdicts, self.decided_until, self.plan))
 
     def _judge(self, verdicts: Iterable[VerdictRecord], apart: Collection[datetime] = ()) -> None:
         """Keep judgements with those that are known, merged but for slots that had waited."""
@@ -318,7 +332,7 @@ class ScheduleMemory(StatusWrite):
         """Make the judgements final that would be made anew: by another spec they would be lost."""
         if self.withheld:
             self._judge(self.withheld)
-            self.judged_until, self.withheld = self.withheld[-1].last, ()
+            self.decided_until, self.withheld = self.withheld[-1].last, ()
 
     def _build_creates(self, job: ScheduledJob, decision: Decision, now: datetime) -> Iterator[PendingCreate]:
         """Note the Jobs that are to be created as they were decided: of slots, of retries, and asked for."""
@@ -330,7 +344,7 @@ class ScheduleMemory(StatusWrite):
             for attempt in decision.starts:
                 served_at = now if attempt.slot in decision.served else None
                 yield PendingCreate(attempt, plan.template, catch_up, now, served_at=served_at)
-            for attempt in decision.asked.starts if decision.asked else ():
+            for attempt in decision.run_requests.starts if decision.run_requests else ():
                 yield PendingCreate(attempt, plan.template, catch_up, now, served_at=now)
 
     def _begin_ending(self, ending: Termination) -> None:
@@ -348,7 +362,7 @@ class ScheduleMemory(StatusWrite):
             reason=record.reason.value,
             message=record.message,
             completed_at=now,
-            holds_place=False,
+            counts_as_active=False,
         )
 
     def lose(

@@ -26,41 +26,46 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What one process knows of a schedule and has not stored yet; lost in a crash, and then found anew.
+    """What one process knows of a schedule and has not stored yet; lost in a crash, and then found anew."""
 
-    `judged_until`: each slot up to there has a Job, a judgement here, a create under way (`creating`), or
-    waits (`queued`). `refused`: the creates of which nothing can land, `yielding` those of them that a newer
-    slot makes Missed, `refusals`: what creates of slots were told. `retrying`: the ids of runs whose next
-    attempt, or first one if somebody asked for them, is being created, `landing` those of them where it may
-    exist by now; `ending`: the UIDs of Jobs that are being ended. By run id, `failed`: runs whose next
-    attempt could not be created; `lost`: runs whose newest Job is known to be gone, as they were then;
-    `rejected`: runs that were asked for and whose Job could not be created; `postponed`: what the API server
-    says to creates that it refuses for now.
-    `decided`: the newest status, not stored yet; `asked`: those of ScheduledJobRuns, by UID.
-    `read_at`: when an attempt that is overdue was last read uncached, by run id.
-    `reset_at`: to which instant a stored one of the future was set back. `refusal`: what the API server said
-    to the newest patch of the status, until one succeeds; `backlog`: what waits for that, and `withheld` the
-    judgements that only a status that is stored makes final.
-    """
-
-    judged_until: datetime | None = None
+    decided_until: datetime | None = None
+    """Each slot up to there has a Job, a verdict, a create under way, or waits."""
     verdicts: tuple[VerdictRecord, ...] = ()
     creating: frozenset[datetime] = frozenset()
+    """Slots whose Jobs are being created."""
     refused: frozenset[datetime] = frozenset()
+    """Slots of creates of which nothing can land."""
     refusals: Mapping[datetime, str] = field(default_factory=dict)
+    """What creates of slots were told."""
     yielding: frozenset[datetime] = frozenset()
+    """Those of `refused` that a newer slot makes Missed."""
     queued: tuple[QueueEntry, ...] = ()
+    """Slots that wait for a place."""
     retrying: frozenset[str] = frozenset()
+    """The ids of runs whose next attempt is being created, or the first of a manual run."""
     landing: frozenset[str] = frozenset()
+    """Those of `retrying` whose Job may exist by now."""
     ending: frozenset[str] = frozenset()
+    """The UIDs of Jobs that are being ended."""
     failed: Mapping[str, Run] = field(default_factory=dict)
+    """Runs whose next attempt could not be created, by run id."""
     lost: Mapping[str, Run] = field(default_factory=dict)
+    """Runs whose newest Job is known to be gone, as they were then, by run id."""
     rejected: Mapping[str, VerdictRecord] = field(default_factory=dict)
+    """Manual runs whose Job could not be created, by run id."""
     postponed: Mapping[str, str] = field(default_factory=dict)
+    """What the API server says to creates that it refuses for now, by run id."""
     decided: JsonObject = field(default_factory=dict)
-    asked: Mapping[str, JsonObject] = field(default_factory=dict)
+    """The newest status, not stored yet."""
+    run_request_statuses: Mapping[str, JsonObject] = field(default_factory=dict)
+    """Those of ScheduledJobRuns, by UID."""
     read_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When an overdue attempt was last read uncached, by run id."""
     reset_at: datetime | None = None
+    """To which instant a stored one of the future was set back."""
     refusal: str = ""
+    """What the API server said to the newest patch of the status; empty once one succeeds."""
     backlog: Backlog = field(default_factory=Backlog)
+    """What waits for a status to be stored."""
     withheld: tuple[VerdictRecord, ...] = ()
+    """Verdicts that only a stored status makes final."""

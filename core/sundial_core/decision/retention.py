@@ -29,18 +29,18 @@ class Cap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """An installation's limits: how many finished Jobs there are, and for how long each stays at least.
-
-    `tombstone` is the floor: so long a finished Job keeps its name from being used again; `capped_tombstone`
-    is that of Jobs beyond a cap. A schedule keeps `most_finished`; `excess` are the UIDs of those of its Jobs
-    that are beyond the installation's cap. What is not `mirrored` stays, but for a cap; None: nobody mirrors.
-    """
+    """How many finished Jobs an installation keeps, and for how long each stays at least."""
 
     tombstone: timedelta
+    """For how long a finished Job keeps its name from being used again."""
     capped_tombstone: timedelta = timedelta(seconds=180)
+    """The same for Jobs beyond a cap."""
     most_finished: int = 100
+    """How many finished Jobs a schedule keeps."""
     excess: frozenset[str] = frozenset()
+    """The UIDs of those of the schedule's Jobs that are beyond the installation's cap."""
     mirrored: Mirrored | None = None
+    """How far the mirror has read: Jobs beyond that stay, but for a cap. None: nobody mirrors."""
 
 
 def find_floors(fence: FenceState, chosen_seconds: int) -> tuple[timedelta, timedelta]:

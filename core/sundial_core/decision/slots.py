@@ -19,7 +19,7 @@ from sundial_core.resources.plans import Plan, Problem
 from sundial_core.resources.reasons import Reason
 from sundial_core.runs.run import KnownRuns
 from sundial_core.status.queued import QueueEntry
-from sundial_core.status.unstored_verdicts import list_judged_slots
+from sundial_core.status.unstored_verdicts import list_decided_slots
 from sundial_core.status.verdicts import VerdictRecord
 
 
@@ -28,7 +28,7 @@ def decide_slots(snapshot: Snapshot, context: Context, known: KnownRuns) -> Plac
     memory = snapshot.memory
     started = known.started_slots
     waiting = (one.slot for one in (*context.stored.queued, *memory.queued))
-    done = started | list_judged_slots(waiting, memory.verdicts)
+    done = started | list_decided_slots(waiting, memory.verdicts)
     queue = concurrency.find_queue(context.stored.queued, memory.queued, context.stored.cursor, done)
     unsure = memory.creating - memory.refused
     unwanted = concurrency.cancelled_verdicts(
@@ -43,8 +43,8 @@ def decide_slots(snapshot: Snapshot, context: Context, known: KnownRuns) -> Plac
     if context.hold is not None:
         missed = catch_up.refused_verdicts(refused, "runs were held back", snapshot.memory.refusals)
     placement = _decide_new(snapshot, context, known, left)
-    if placement.asked is None and isinstance(snapshot.plan, Plan):
-        placement = replace(placement, asked=_place_asked(snapshot, snapshot.plan, context, known))
+    if placement.requests is None and isinstance(snapshot.plan, Plan):
+        placement = replace(placement, requests=_place_requests(snapshot, snapshot.plan, context, known))
     return replace(placement, verdicts=(*dropped, *missed, *placement.verdicts))
 
 
@@ -64,7 +64,7 @@ def _drop_waiting(
         return dropped
     if has_ended(plan, context.now):
         return (*dropped, *concurrency.dropped_verdicts(rest, "endsAt has passed"))
-    is_new = memory.judged_until is None or not context.decided.was_valid
+    is_new = memory.decided_until is None or not context.decided.was_valid
     if (
         is_new
         and Capacity(plan.spec.concurrency, count_active(known, memory.creating, memory.retrying)).free > 0
@@ -93,13 +93,13 @@ def _decide_new(
     until = context.now if context.hold is None else context.held_since
     if until is None:
         return Placement(waiting=queue)
-    low = max(filter(None, (context.effective_from, context.stored.cursor, snapshot.memory.judged_until)))
+    low = max(filter(None, (context.effective_from, context.stored.cursor, snapshot.memory.decided_until)))
     started = known.started_slots | clock_skew.find_started_ahead(context.stored)
     waiting = {one.slot for one in queue}
     due = Due(snapshot.plan.schedule, low, until, started | snapshot.memory.creating | waiting)
     if context.hold is None and context.is_stopped:
         return Placement(waiting=queue, withheld=backlog.withhold(due, snapshot.memory))
-    if context.hold is None and snapshot.circumstances.held_by:
+    if context.hold is None and snapshot.installation.starts_held_by:
         return Placement(waiting=queue, verdicts=catch_up.missed_verdicts(due, Reason.HELD))
     if context.hold is None:
         return _decide_due(snapshot, context, due, known, queue)
@@ -109,13 +109,13 @@ def _decide_new(
     return Placement(waiting=queue, verdicts=missed or catch_up.missed_verdicts(due, Reason.SUSPENDED))
 
 
-def _place_asked(
+def _place_requests(
     snapshot: Snapshot, plan: Plan, context: Context, known: KnownRuns
 ) -> RequestPlacement | None:
     """Put the ScheduledJobRuns to the concurrency rule while no slot is: they do not mind a suspension."""
     active = count_active(known, snapshot.memory.creating, snapshot.memory.retrying)
     places = Capacity(plan.spec.concurrency, active)
-    return concurrency.place_slots((), (), places, context.now, context.waiting_requests).asked
+    return concurrency.place_slots((), (), places, context.now, context.waiting_requests).requests
 
 
 def _decide_due(
@@ -141,8 +141,8 @@ def _decide_due(
         else ()
     )
     verdicts = (*given_up, *offered.verdicts, *placement.verdicts, *dropped)
-    judged = {record.first for record in verdicts}
-    left = {one.slot: one for one in (*queue, *placement.waiting) if one.slot not in judged}
+    decided_slots = {record.first for record in verdicts}
+    left = {one.slot: one for one in (*queue, *placement.waiting) if one.slot not in decided_slots}
     return replace(placement, waiting=tuple(left.values()), verdicts=verdicts)
 
 

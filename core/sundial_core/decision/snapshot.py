@@ -24,43 +24,45 @@ from sundial_core.status.stored import StoredStatus, parse_stored_status
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that a decision is made from; `pods` are those of each Job, by its UID.
-
-    `jobs` are ours, `strangers` those that claim to be. `asked` are the ScheduledJobRuns that name this
-    ScheduledJob.
-    """
+    """All that a decision is made from."""
 
     job: ScheduledJob
     plan: Plan | Problem
     jobs: tuple[ObservedJob, ...]
+    """The Jobs that are proved to be ours."""
     memory: Remembered
     pods: Mapping[str, tuple[ObservedPod, ...]] = field(default_factory=dict)
-    circumstances: InstallationState = field(default_factory=InstallationState)
-    asked: tuple[ScheduledJobRun, ...] = ()
+    """The Pods of each Job, by its UID."""
+    installation: InstallationState = field(default_factory=InstallationState)
+    run_requests: tuple[ScheduledJobRun, ...] = ()
+    """The ScheduledJobRuns that name this ScheduledJob."""
     strangers: tuple[ObservedJob, ...] = ()
+    """Jobs that claim to be ours and are not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where a schedule stands now; `decided` is the newest status that was decided, stored or not.
-
-    `held_since` is when a hold began that was not decided about yet, `seen` what users have written by now,
-    for the status. What waits since before `broken_at` is dropped. `newest` are the Jobs of each run's newest
-    attempt, by run id, as far as they are there; `waiting_requests` are the ScheduledJobRuns that want a
-    place. `is_stopped`: nothing may start, too little of this could be stored.
-    """
+    """Where a schedule stands now."""
 
     now: datetime
     stored: StoredStatus
     decided: StoredStatus
+    """The newest status that was decided, stored or not."""
     hold: Suspension | None
     effective_from: datetime
+    """Slots count after it."""
     held_since: datetime | None
+    """When a suspension began that was not decided about yet."""
     seen: JsonObject
+    """What users have written by now, for the status."""
     broken_at: datetime | None = None
+    """What waits since before this is dropped."""
     newest: Mapping[str, ObservedJob] = field(default_factory=dict)
+    """The Job of each run's newest attempt, by run id, as far as it is there."""
     waiting_requests: WaitingRequests = field(default_factory=WaitingRequests)
+    """The ScheduledJobRuns that want a place."""
     is_stopped: bool = False
+    """Nothing may start: too little of this ScheduledJob could be stored."""
 
 
 def find_newest_jobs(snapshot: Snapshot, stored: StoredStatus) -> dict[str, ObservedJob]:

@@ -54,13 +54,13 @@ def _count_excess(snapshot: Snapshot, context: Context, known: KnownRuns, placem
     rule = snapshot.plan.spec.concurrency if isinstance(snapshot.plan, Plan) else None
     creating = snapshot.memory.creating | set(placement.starts)
     stored = {one.slot for one in context.stored.queued} - creating
-    turns = placement.asked or RequestPlacement()
+    turns = placement.requests or RequestPlacement()
     replacing = [one for one in placement.waiting if one.slot in stored]
     replacing_runs = [reason for reason in turns.waiting.values() if reason is Reason.REPLACING]
     if rule is None or rule.policy is not ConcurrencyPolicy.REPLACE:
         return 0
     wanted = len(replacing) + len(replacing_runs)
-    if not wanted or not snapshot.circumstances.may_start or context.is_stopped:
+    if not wanted or not snapshot.installation.may_start or context.is_stopped:
         return 0
     newest = context.newest
     going = [

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-LONGEST_TEXT = 10_000
-LONGEST_MESSAGE = 300
+MAX_TEXT_CHARS = 10_000
+MAX_MESSAGE_CHARS = 300
 REDACTED = "[redacted]"
 
 _KEY = r"(?:api|access|secret|private|account)[_-]?key"
@@ -42,7 +42,7 @@ _SECRETS = tuple(
 )
 
 
-def redact(text: str, longest: int = LONGEST_TEXT) -> str:
+def redact(text: str, longest: int = MAX_TEXT_CHARS) -> str:
     """Take out what looks like a secret; of a long text only the beginning is kept."""
     text = text[:longest]
     lower = text.lower()
@@ -59,4 +59,4 @@ def clean_message(text: str) -> str:
 
 def trim_message(message: str) -> str:
     """Shorten a message for a status."""
-    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."
+    return message if len(message) <= MAX_MESSAGE_CHARS else message[: MAX_MESSAGE_CHARS - 3] + "..."

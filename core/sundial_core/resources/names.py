@@ -53,14 +53,14 @@ RUN_VARIABLE = "SUNDIAL_RUN_ID"
 OWN_PREFIXES = ("sundial.dev/", "batch.kubernetes.io/")
 """Marks under these prefixes in a user's template are overwritten."""
 
-LONGEST_LABEL = 63
+MAX_LABEL_CHARS = 63
 JOB_HASH_CHARACTERS = 10
 
 
 def build_installation(ns: str, release: str) -> str:
     """Name an installation, as a label value: `<namespace>.<release>`, shortened with a hash past 63."""
     name = f"{ns}.{release}"
-    if len(name) <= LONGEST_LABEL:
+    if len(name) <= MAX_LABEL_CHARS:
         return name
     return f"{name[:52]}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
 

@@ -15,7 +15,7 @@ from sundial_core.resources.managed_fields import Writing, read_writings
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.readable import keep_readable, keep_readable_of_function, keep_readable_of_run
 
-LONGEST_WORDS = 300
+MAX_MESSAGE_CHARS = 300
 """How much of what people write in an annotation is shown in a status."""
 
 INSTANTS = re.compile(r"\d{4}-\d\d-\d\d[Tt ][0-9:.]{5,20}(?:[Zz]|[+-]\d\d:\d\d)")
@@ -42,12 +42,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """A ScheduledJob as last seen.
-
-    `writings` are what managedFields says of users. `cancelled` are slots that a person does not want to wait
-    any longer. `pause_text` is the annotation that `pause` was read from, if there is one. `status` has
-    what can be read of the stored one; `unreadable` are the fields of which something was left out.
-    """
+    """A ScheduledJob as last seen."""
 
     uid: str
     resource_version: int
@@ -56,13 +51,18 @@ class ScheduledJob:
     generation: int
     created_at: datetime
     writings: tuple[Writing, ...]
+    """What managedFields says of users."""
     pause: Pause | None
     is_deleting: bool
     spec: JsonObject
     status: JsonObject
+    """What can be read of the stored status."""
     cancelled: frozenset[datetime] = frozenset()
+    """Slots that somebody does not want to wait any longer."""
     pause_text: str | None = None
+    """The annotation that `pause` was read from, if there is one."""
     unreadable: JsonObject = field(default_factory=dict)
+    """The fields of the status of which something was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,7 @@ class TaskFunction:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJobRun:
-    """A ScheduledJobRun as last seen.
-
-    `is_restored` when it came from a backup, `is_managed` when a tool would create it again if it were
-    deleted; `unreadable` as for a ScheduledJob.
-    """
+    """A ScheduledJobRun as last seen."""
 
     uid: str
     resource_version: int
@@ -96,10 +92,14 @@ class ScheduledJobRun:
     created_at: datetime
     is_deleting: bool
     is_restored: bool
+    """It came from a backup."""
     is_managed: bool
+    """A tool would create it again if it were deleted."""
     spec: JsonObject
     status: JsonObject
+    """What can be read of the stored status."""
     unreadable: JsonObject = field(default_factory=dict)
+    """The fields of the status of which something was left out."""
 
     @property
     def parent_name(self) -> str:
@@ -175,7 +175,7 @@ def read_pause(annotations: Mapping[str, str]) -> Pause | None:
     if pause is None:
         return None
     by, reason = (annotations.get(name, "") for name in (names.PAUSED_BY, names.PAUSED_REASON))
-    return replace(pause, by=by[:LONGEST_WORDS], reason=reason[:LONGEST_WORDS])
+    return replace(pause, by=by[:MAX_MESSAGE_CHARS], reason=reason[:MAX_MESSAGE_CHARS])
 
 
 def parse_pause(text: str | None) -> Pause | None:

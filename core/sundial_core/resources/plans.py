@@ -20,7 +20,7 @@ from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import ScheduledJobSpec
 
 DEFAULT_TIMEOUT_SECONDS = 300
-LONGEST_ARGS_BYTES = 64 * 1024
+MAX_ARGS_BYTES = 64 * 1024
 PERIOD_SAMPLE = 60
 """How many slots are looked at to find the shortest period of a schedule."""
 
@@ -130,11 +130,11 @@ def check_nesting(spec: Mapping[str, Any]) -> Problem | None:
 def check_args(args: JsonObject | None) -> Problem | None:
     """Find out whether args are too large to be passed in the environment."""
     size = len(orjson.dumps(args)) if args else 0
-    if size <= LONGEST_ARGS_BYTES:
+    if size <= MAX_ARGS_BYTES:
         return None
     return Problem(
         Reason.ARGS_TOO_LARGE,
-        f"spec.args: {size} bytes of JSON; at most {LONGEST_ARGS_BYTES} are allowed:"
+        f"spec.args: {size} bytes of JSON; at most {MAX_ARGS_BYTES} are allowed:"
         " pass large data by a ConfigMap or an object store and name it in args",
     )
 

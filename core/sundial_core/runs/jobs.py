@@ -20,17 +20,7 @@ from sundial_core.runs.run import Run
 
 @dataclass(frozen=True, slots=True)
 class ObservedJob:
-    """One of our Jobs as last seen: what deciding needs, nothing else.
-
-    `result_at` is when the result was known, `released_at` when all its Pods were gone too.
-    `retries_used` and `disruptions` count the attempts before it; `timeout_seconds` is what it was given,
-    `start_timeout_seconds` until a container must have started (0: not said). `had_pods`: a Pod was created.
-    `ended` says why it was ended early, if it was, `ended_message` more of that; `is_cut_short`: while it
-    ran, and not when it had failed by itself. `is_cancelled`: a person wants its run to end.
-    `named_for` is the ScheduledJob for whose run and attempt its name is right, empty when it is for none
-    (docs/semantics.md, "Which Jobs are ours"); `changed` are the marks that somebody has changed.
-    `started_at` is since when its deadline counts.
-    """
+    """One of our Jobs as last seen: what deciding needs, nothing else."""
 
     uid: str
     resource_version: int
@@ -46,21 +36,36 @@ class ObservedJob:
     reason: str
     message: str
     result_at: datetime | None
+    """When the result was known."""
     released_at: datetime | None
+    """When all its Pods were gone too."""
     is_deleting: bool
     ended: str = ""
+    """Why it was ended early, if it was."""
     retries_used: int = 0
+    """How many attempts before it count as retries."""
     disruptions: int = 0
+    """How many attempts before it were disrupted."""
     timeout_seconds: int = 0
+    """The active deadline that it was given."""
     start_timeout_seconds: int = 0
+    """Until when a container must have started; 0: not said."""
     had_pods: bool = False
+    """A Pod was created."""
     ended_message: str = ""
+    """More of why it was ended early."""
     is_cut_short: bool = False
+    """It was ended while it ran, and not when it had failed by itself."""
     is_cancelled: bool = False
+    """Somebody wants its run to end."""
     is_suspended: bool = False
     started_at: datetime | None = None
+    """Since when its deadline counts."""
     named_for: str = ""
+    """The UID of the ScheduledJob for whose run and attempt its name is right; empty when it is for none
+    (docs/semantics.md, "Which Jobs are ours")."""
     changed: tuple[str, ...] = ()
+    """The marks that somebody has changed."""
     _run: tuple[tuple[ObservedPod, ...], Run] | None = field(
         default=None, init=False, repr=False, compare=False
     )

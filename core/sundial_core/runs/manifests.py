@@ -40,11 +40,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One start of a run: everything about it that is not the template.
-
-    `slot` and `previous_slot` are instants; `timeout_seconds` is the Job's active deadline;
-    `start_timeout_seconds` 0 means that nothing is said of it.
-    """
+    """One start of a run: everything about it that is not the template."""
 
     owner: Owner
     run_id: str
@@ -54,7 +50,9 @@ class Attempt:
     attempt: int
     args: JsonObject | None
     timeout_seconds: int
+    """The Job's active deadline."""
     start_timeout_seconds: int = 0
+    """Until when a container must have started; 0: not said."""
 
     @property
     def job_name(self) -> str:

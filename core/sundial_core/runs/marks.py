@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
 
-MOST_ATTEMPTS = 100
+MAX_ATTEMPTS = 100
 """More than any run can have: ten retries and three disruptions beside the first."""
 
-LONGEST_SECONDS = 604_800
+MAX_SECONDS = 604_800
 """The longest deadline that a spec may ask for: a week."""
 
 UNKNOWN_SECONDS = 300
@@ -48,7 +48,7 @@ def list_fixed(item: JsonObject) -> list[Fixed]:
 def read_attempt(text: str) -> int:
     """Read the number of an attempt; raises ValueError when it is none."""
     number = int(text)
-    if not 1 <= number <= MOST_ATTEMPTS:
+    if not 1 <= number <= MAX_ATTEMPTS:
         raise ValueError(f"{text!r} is no number of an attempt")
     return number
 
@@ -75,8 +75,8 @@ def read_timeout(item: JsonObject) -> int:
     if names.TIMEOUT in annotations:
         return _read_seconds(annotations[names.TIMEOUT]) or UNKNOWN_SECONDS
     spec = item.get("spec") or {}
-    seconds = spec.get("activeDeadlineSeconds") or (LONGEST_SECONDS if "template" in spec else 0)
-    return min(int(seconds), LONGEST_SECONDS)
+    seconds = spec.get("activeDeadlineSeconds") or (MAX_SECONDS if "template" in spec else 0)
+    return min(int(seconds), MAX_SECONDS)
 
 
 def read_start_timeout(annotations: Mapping[str, str]) -> int:
@@ -103,7 +103,7 @@ def _read_seconds(text: str) -> int:
         seconds = int(text)
     except ValueError:
         return 0
-    return seconds if 1 <= seconds <= LONGEST_SECONDS else 0
+    return seconds if 1 <= seconds <= MAX_SECONDS else 0
 
 
 def _read_fixed(metadata: Mapping[str, Any] | None) -> Fixed:

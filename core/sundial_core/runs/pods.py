@@ -15,20 +15,18 @@ from sundial_core.runs import containers
 
 @dataclass(frozen=True, slots=True)
 class ObservedPod:
-    """A Pod of one of our Jobs as last seen.
-
-    `has_started`: one of the user's own containers has. `failure` is the reason and a sentence when a
-    container ended with another code than 0, theirs before all others', `wait` the reason and a message why
-    none has started.
-    """
+    """A Pod of one of our Jobs as last seen."""
 
     uid: str
     resource_version: int
     owner_uid: str
     job_uid: str
     has_started: bool
+    """One of the user's own containers has started."""
     failure: tuple[str, str] | None
+    """Reason and message when a container ended with another code than 0; the user's own before others."""
     wait: tuple[str, str] | None = None
+    """Reason and message why none has started."""
     ns: str = ""
 
 

@@ -17,9 +17,9 @@ from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import Retry
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.run import Run
-from sundial_core.runs.state import LONGEST_RELEASE
+from sundial_core.runs.state import MAX_RELEASE_AGE
 
-MOST_DISRUPTIONS = 3
+MAX_DISRUPTIONS = 3
 """How often eviction or the loss of a node is tried again without using up the count."""
 
 DISRUPTED = "PodFailurePolicy"
@@ -54,7 +54,7 @@ def find_next_attempt(job: ObservedJob, retry: Retry) -> NextAttempt | None:
     is_failure = job.phase in (Phase.FAILED, Phase.TIMED_OUT)
     if not is_failure or retry.count == 0 or job.ended not in ("", Reason.START_TIMEOUT, Reason.OVERDUE):
         return None
-    if job.reason == DISRUPTED and job.disruptions < MOST_DISRUPTIONS:
+    if job.reason == DISRUPTED and job.disruptions < MAX_DISRUPTIONS:
         return _build_next(job, retry, job.retries_used, job.disruptions + 1)
     if job.retries_used < retry.count:
         return _build_next(job, retry, job.retries_used + 1, job.disruptions)
@@ -69,7 +69,7 @@ def as_waiting(run: Run, following: NextAttempt) -> Run:
         reason=run.reason if run.reason == Reason.POD_UNREACHABLE else "",
         message="",
         completed_at=None,
-        holds_place=True,
+        counts_as_active=True,
         retry_at=following.due_at,
     )
 
@@ -77,6 +77,6 @@ def as_waiting(run: Run, following: NextAttempt) -> Run:
 def _build_next(job: ObservedJob, retry: Retry, retries_used: int, disruptions: int) -> NextAttempt:
     """Count the delay from the Failed condition, or from five minutes after a result without one."""
     assert job.result_at is not None
-    gone_at = job.released_at or job.result_at + LONGEST_RELEASE
+    gone_at = job.released_at or job.result_at + MAX_RELEASE_AGE
     due_at = gone_at + timedelta(seconds=retry.delay_seconds)
     return NextAttempt(job, job.attempt + 1, due_at, retries_used, disruptions)

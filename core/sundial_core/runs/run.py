@@ -11,11 +11,7 @@ from sundial_core.resources.phases import Phase, Trigger
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its newest attempt shows it; `holds_place` is what concurrency counts.
-
-    `start_by` is until when a container has to have started, while none has, `overdue_at` until when the
-    attempt has to have a result, while it has none.
-    """
+    """A run as its newest attempt shows it."""
 
     run_id: str
     slot: datetime | None
@@ -27,10 +23,13 @@ class Run:
     message: str
     started_at: datetime | None
     completed_at: datetime | None
-    holds_place: bool
+    counts_as_active: bool
+    """It counts as active for the concurrency rule."""
     retry_at: datetime | None = None
     start_by: datetime | None = None
+    """Until when a container has to have started, while none has."""
     overdue_at: datetime | None = None
+    """Until when the attempt has to have a result, while it has none."""
 
 
 class KnownRuns(dict[str, Run]):
@@ -46,4 +45,4 @@ class KnownRuns(dict[str, Run]):
     @cached_property
     def holding(self) -> tuple[Run, ...]:
         """The runs that hold a place."""
-        return tuple(run for run in self.values() if run.holds_place)
+        return tuple(run for run in self.values() if run.counts_as_active)

@@ -15,14 +15,14 @@ from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.pods import ObservedPod
 from sundial_core.runs.run import Run
 
-LONGEST_RELEASE = timedelta(minutes=5)
+MAX_RELEASE_AGE = timedelta(minutes=5)
 """How long a run with a result keeps its place while its Pods are not known to be gone (dead node)."""
 
 
 def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> Run:
     """Read a run from the Job of its newest attempt and that Job's Pods."""
     pods = tuple(pods)
-    is_held = job.released_at is None and (job.result_at is None or now < job.result_at + LONGEST_RELEASE)
+    is_held = job.released_at is None and (job.result_at is None or now < job.result_at + MAX_RELEASE_AGE)
     has_started = job.phase is Phase.PENDING and any(pod.has_started for pod in pods)
     reason, message = job.reason, job.message
     if job.phase is Phase.FAILED:
@@ -41,7 +41,7 @@ def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> R
         message=message if job.phase is not Phase.SUCCEEDED else "",
         started_at=job.created_at,
         completed_at=job.result_at,
-        holds_place=is_held,
+        counts_as_active=is_held,
         start_by=find_start_by(job) if job.phase is Phase.PENDING and not has_started else None,
         overdue_at=find_overdue_at(job) if job.result_at is None else None,
     )
@@ -61,7 +61,7 @@ def read_recorded_run(entry: JsonObject) -> Run:
         message="",
         started_at=parse_instant(started_at) if started_at else None,
         completed_at=None,
-        holds_place=True,
+        counts_as_active=True,
     )
 
 
@@ -83,22 +83,22 @@ OVERDUE_AFTER = timedelta(minutes=5)
 
 def find_overdue_at(job: ObservedJob) -> datetime:
     """Find when an attempt is overdue if it has no result by then."""
-    seconds = job.timeout_seconds or marks.LONGEST_SECONDS
+    seconds = job.timeout_seconds or marks.MAX_SECONDS
     return (job.started_at or job.created_at) + timedelta(seconds=seconds) + OVERDUE_AFTER
 
 
 def find_start_timeout(timeout_seconds: int) -> int:
     """Find how many seconds an attempt may take to start, where nothing else is said."""
-    return max(1, min(LONGEST_START_SECONDS, timeout_seconds * 8 // 10))
+    return max(1, min(MAX_START_SECONDS, timeout_seconds * 8 // 10))
 
 
-LONGEST_START_SECONDS = 600
+MAX_START_SECONDS = 600
 
 
 def build_lost_run(run: Run, now: datetime) -> Run:
     """Describe a run whose newest Job is gone: a result that it had stands, else it was cancelled by that."""
     if run.phase.is_result:
-        return replace(run, holds_place=False)
+        return replace(run, counts_as_active=False)
     return replace(
         run,
         overdue_at=None,
@@ -106,5 +106,5 @@ def build_lost_run(run: Run, now: datetime) -> Run:
         reason=Reason.JOB_DELETED.value,
         message=f"its Job {run.job_name} was deleted, or has lost our label",
         completed_at=now,
-        holds_place=False,
+        counts_as_active=False,
     )

@@ -14,7 +14,7 @@ from sundial_core.resources.reasons import ConditionType, Reason
 from sundial_core.resources.suspension import Suspension
 from sundial_core.runs.jobs import ObservedJob
 
-LONGEST_MESSAGE = 1000
+MAX_MESSAGE_CHARS = 1000
 """How much is shown of what is wrong with a spec: the words may be its author's."""
 
 
@@ -30,17 +30,17 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleFacts:
-    """Where a valid schedule stands: slots count after `effective_from`, those up to `cursor` are decided.
-
-    The cursor begins at the creation. `creating`: the slots whose Jobs are being created. `following`: the
-    next slot after `now`, if there is one in ten years.
-    """
+    """Where a valid schedule stands."""
 
     created_at: datetime
     effective_from: datetime
+    """Slots count after it."""
     cursor: datetime
+    """Slots up to it are decided; it begins at the creation."""
     creating: frozenset[datetime]
+    """Slots whose Jobs are being created."""
     following: datetime | None
+    """The next slot after `now`, if there is one within ten years."""
     now: datetime
 
 
@@ -117,11 +117,11 @@ def jobs_condition(ours: Iterable[ObservedJob], strangers: Collection[ObservedJo
 
 
 def _list_some(words: list[str]) -> str:
-    more = len(words) - MOST_NAMED
-    return ", ".join(words[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(words) - MAX_NAMED
+    return ", ".join(words[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-MOST_NAMED = 3
+MAX_NAMED = 3
 """How many Jobs a condition names; the log names all."""
 
 
@@ -141,7 +141,7 @@ def _build_condition(
         "type": aspect.type.value,
         "status": status,
         "reason": aspect.reason.value,
-        "message": aspect.message[:LONGEST_MESSAGE],
+        "message": aspect.message[:MAX_MESSAGE_CHARS],
         "observedGeneration": generation,
         "lastTransitionTime": stored["lastTransitionTime"]
         if stored is not None and is_same

@@ -38,7 +38,7 @@ class Tallies:
         self._move("lastScheduleTime", max(filter(None, slots), default=None))
         self._move("lastRunTime", max(filter(None, (run.started_at for run in runs)), default=None))
 
-    def count_judgement(self, record: VerdictRecord) -> None:
+    def count_verdict(self, record: VerdictRecord) -> None:
         """Count slots that were skipped or missed."""
         reasons = self._by_reason[record.verdict]
         count = reasons.get(record.reason.value, 0) + record.count

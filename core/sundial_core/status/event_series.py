@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 SERIES_FOR = timedelta(minutes=10)
 """What is said again about an object this soon makes a series of one Event, as kubectl shows it."""
 
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Announcements:
         """Tell whether another Event about this object may be written, and count it."""
         bucket = self._of_object.setdefault(uid, Bucket(10, timedelta(minutes=1), 10, now))
         self._of_object.move_to_end(uid)
-        if len(self._of_object) > MOST_REMEMBERED:
+        if len(self._of_object) > MAX_REMEMBERED:
             self._of_object.popitem(last=False)
         return bucket.take(now) and self._of_all.take(now)
 
@@ -69,7 +69,7 @@ class Announcements:
         """Remember an Event that is being created."""
         self._series[uid, reason] = Series(name, 1, now)
         self._series.move_to_end((uid, reason))
-        if len(self._series) > MOST_REMEMBERED:
+        if len(self._series) > MAX_REMEMBERED:
             self._series.popitem(last=False)
 
     def forget(self, uid: str, reason: str) -> None:

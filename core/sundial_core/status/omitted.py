@@ -20,18 +20,18 @@ from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.run import Run
 from sundial_core.status.ranges import Range, Ranges, build_ranges
 
-MOST_LISTED = 200
+MAX_LISTED = 200
 """How many active runs a status lists, with an entry of `recentSlots` each."""
 
-MOST_RESULTS = 300
+MAX_RESULTS = 300
 """How many runs that were asked for keep their result in a status: those with Jobs, of which history keeps
 at most 200. The result of one more is taken as soon as there is room."""
 
-MOST_AHEAD = 100
+MAX_AHEAD = 100
 """How many ended runs past the cursor that have no Job any more are shown: nothing else tells a new leader
 that their slots have started. The first that come stay until the cursor passes them."""
 
-MOST_RANGES = 500
+MAX_RANGES = 500
 """More ranges need 500 ended runs with Jobs between active ones; retention keeps 100 and those of the last
 two minutes. Beyond that the oldest active runs are given up: not tried again, nor counted when they end."""
 
@@ -56,11 +56,11 @@ def choose_listed(active: Sequence[Run], results: frozenset[str]) -> list[Run]:
     Before them go those that nothing else would remember: runs with a result that still hold a place, and
     runs whose Job has to be read.
     """
-    room = len(active) - MOST_LISTED
+    room = len(active) - MAX_LISTED
     if room <= 0:
         return list(active)
     first = [run.run_id for run in active if run.run_id in results or run.phase is Phase.UNKNOWN]
-    chosen = set(first[-MOST_LISTED:])
+    chosen = set(first[-MAX_LISTED:])
     rest = [run.run_id for run in active if run.run_id not in chosen]
     chosen.update(rest[room:])
     return [run for run in active if run.run_id in chosen]
@@ -82,7 +82,7 @@ def find_omitted(left_out: Iterable[Run], others: Iterable[Run], cursor: datetim
         return NOTHING
     slots = sorted(slot for slot in _list_slots(left_out) if slot <= cursor)
     ranges = _find_ranges(slots, sorted(_list_slots(others)))
-    return Omitted(len(left_out), build_ranges(ranges[-MOST_RANGES:]))
+    return Omitted(len(left_out), build_ranges(ranges[-MAX_RANGES:]))
 
 
 def read_omitted(entry: JsonObject) -> Omitted:
@@ -132,6 +132,6 @@ def list_asked(
         return claimed
     entries = (*(status.get("active") or ()), *(status.get("recentSlots") or ()))
     stored = {entry["runId"] for entry in entries if entry.get("trigger") not in (None, Trigger.SCHEDULE)}
-    if "activeOmitted" in status or len(stored) >= MOST_RESULTS:
+    if "activeOmitted" in status or len(stored) >= MAX_RESULTS:
         return claimed
     return claimed & (stored | {one.uid for one in requests if is_for(one, parent)})

@@ -17,22 +17,24 @@ from sundial_core.status.corrections import without_slot
 from sundial_core.status.verdicts import VerdictRecord
 
 KEPT = 20
-LONGEST_OLD_MESSAGE = 100
+MAX_OLD_MESSAGE_CHARS = 100
 """How much of a message the entries keep that are beyond the newest."""
 
-LONGEST_REASON = 64
+MAX_REASON_CHARS = 64
 """A reason is one word; that of a container is what its runtime says."""
 
 
 @dataclass(slots=True)
 class StartedItem:
-    """The entry of a run, as it is `stored` or of a new `run`; what is new is written when it is shown."""
+    """The entry of a run in `recentSlots`; what is new is written when it is shown."""
 
     time: datetime
     run_id: str
     is_slot: bool
     stored: JsonObject | None = None
+    """The entry as it is stored."""
     run: Run | None = None
+    """The run, where its entry is new."""
     result: Run | None = None
 
     @property
@@ -99,7 +101,7 @@ class RecentSlots:
         self._items.append(item)
         return True
 
-    def record_judgements(self, verdicts: Iterable[VerdictRecord]) -> None:
+    def record_verdicts(self, verdicts: Iterable[VerdictRecord]) -> None:
         """Add verdicts without a run, each merged with the entry before it if that says the same."""
         older = sorted(self._items, key=_time, reverse=True)
         before: Item | None = None
@@ -209,8 +211,8 @@ def _build_item(record: VerdictRecord) -> VerdictItem:
 def _shorten(entry: JsonObject) -> JsonObject:
     """Shorten the message of an entry that is not one of the newest."""
     message = entry.get("message", "")
-    is_short = len(message) <= LONGEST_OLD_MESSAGE
-    return entry if is_short else entry | {"message": message[:LONGEST_OLD_MESSAGE]}
+    is_short = len(message) <= MAX_OLD_MESSAGE_CHARS
+    return entry if is_short else entry | {"message": message[:MAX_OLD_MESSAGE_CHARS]}
 
 
 def _build_span(first: datetime, last: datetime, count: int) -> JsonObject:
@@ -234,7 +236,7 @@ def _build_result(run: Run) -> JsonObject:
     result = {
         "result": run.phase.value,
         "completedAt": format_instant(run.completed_at) if run.completed_at else None,
-        "reason": run.reason[:LONGEST_REASON],
+        "reason": run.reason[:MAX_REASON_CHARS],
         "message": trim_message(run.message) if run.message else None,
     }
     return {name: value for name, value in result.items() if value}

@@ -94,11 +94,11 @@ def build_status(request: ScheduledJobRun, fate: RunRequestOutcome, now: datetim
     """Build the whole status; fields without a value are left out."""
     old = request.status
     conditions = {condition["type"]: condition for condition in old.get("conditions") or ()}
-    judged = (_started_condition(fate), _complete_condition(fate))
+    decided_slots = (_started_condition(fate), _complete_condition(fate))
     has_started = fate.verdict is Verdict.STARTED
     status: JsonObject = {
         "observedGeneration": request.generation,
-        "conditions": build_conditions(judged, conditions, request.generation, now),
+        "conditions": build_conditions(decided_slots, conditions, request.generation, now),
         "scheduledJobUid": old.get("scheduledJobUid") or fate.parent_uid,
         "runId": request.uid if has_started else None,
         "jobName": fate.job_name or old.get("jobName"),

@@ -31,8 +31,8 @@ from sundial_core.status.conditions import (
 from sundial_core.status.corrections import is_contradicted
 from sundial_core.status.counters import Tallies
 from sundial_core.status.omitted import (
-    MOST_AHEAD,
-    MOST_RESULTS,
+    MAX_AHEAD,
+    MAX_RESULTS,
     Omitted,
     build_omitted,
     find_omitted,
@@ -47,12 +47,7 @@ UPCOMING = 5
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a status is built from, besides the stored one; `following` are the next slots after now.
-
-    `seen` is what users had written by then, `refusals` what creates of slots that are tried again were told.
-    `lost` are the runs whose Jobs are gone, `unsettled` those whose ScheduledJobRuns do not tell yet what
-    became of them.
-    """
+    """What a status is built from, besides the stored one."""
 
     job: ScheduledJob
     plan: Plan | Problem
@@ -63,12 +58,17 @@ class Report:
     creating: frozenset[datetime]
     queued: tuple[QueueEntry, ...]
     following: tuple[datetime, ...]
+    """The next slots after now."""
     seen: JsonObject
+    """What users had written by then."""
     clock: Condition | None = None
     jobs: Condition | None = None
     refusals: Mapping[datetime, str] = field(default_factory=dict)
+    """What creates of slots that are tried again were told."""
     lost: frozenset[str] = frozenset()
+    """The ids of runs whose Jobs are gone."""
     unsettled: frozenset[str] = frozenset()
+    """The ids of runs whose ScheduledJobRuns do not tell yet what became of them."""
 
 
 def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObject:
@@ -81,25 +81,25 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
     cursor = _find_cursor(report, stored, now)
     postponed = _find_postponed(report.runs.values(), stored)
     ordered = sorted(report.runs.values(), key=omitted.begin)
-    active = [run for run in ordered if run.holds_place]
+    active = [run for run in ordered if run.counts_as_active]
     listed = omitted.choose_listed(active, stored.results)
     named = {run.run_id for run in listed}
     recent = RecentSlots(stored.status.get("recentSlots") or ())
     ahead = _find_ahead(report, ordered, cursor, recent.find_ahead(cursor))
     due = [run for run in ordered if run.run_id in ahead or _is_due(run, cursor, stored, named)]
-    shown = [run for run in due if run.holds_place or run.run_id not in postponed]
+    shown = [run for run in due if run.counts_as_active or run.run_id not in postponed]
     tallies = Tallies(stored.status)
     queued = [one for one in report.queued if one.slot <= cursor]
     recent.part(one.slot for one in queued)
     schedule = report.plan.schedule if isinstance(report.plan, Plan) else None
     _correct(recent, tallies, [run for run in shown if is_contradicted(run, stored)], schedule)
-    counted = [run for run in shown if run.run_id in named or not run.holds_place]
+    counted = [run for run in shown if run.run_id in named or not run.counts_as_active]
     ended = [run for run in counted if run.phase.is_result and run.run_id not in postponed]
     _count_starts(recent, tallies, shown, stored)
     _count_verdicts_of(recent, tallies, _find_new_verdicts(report, stored, cursor))
     _count_results(recent, tallies, ended)
     asked = {run.run_id for run in ended if not _is_slot(run)}
-    named |= asked | ahead | recent.find_newest(report.unsettled - asked, MOST_RESULTS - len(asked))
+    named |= asked | ahead | recent.find_newest(report.unsettled - asked, MAX_RESULTS - len(asked))
     upcoming = _find_upcoming(report)
     standing = ScheduleFacts(
         created_at=report.job.created_at,
@@ -109,7 +109,7 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
         following=report.following[0] if report.following else None,
         now=now,
     )
-    conditions = [*_judge(report, standing, len(active)), *_judge_past(recent, tallies)]
+    conditions = [*_judge(report, standing, len(active)), *_build_past_conditions(recent, tallies)]
     conditions += [aspect for aspect in (report.clock, report.jobs) if aspect is not None]
     status: JsonObject = {
         "observedGeneration": report.job.generation,
@@ -141,7 +141,7 @@ def _judge(report: Report, standing: ScheduleFacts, active: int) -> list[Conditi
     ]
 
 
-def _judge_past(recent: RecentSlots, tallies: Tallies) -> list[Condition]:
+def _build_past_conditions(recent: RecentSlots, tallies: Tallies) -> list[Condition]:
     """Judge what has been."""
     return [
         last_run_condition(tallies.last_result),
@@ -166,9 +166,9 @@ def _count_starts(recent: RecentSlots, tallies: Tallies, shown: list[Run], store
 
 
 def _count_verdicts_of(recent: RecentSlots, tallies: Tallies, verdicts: list[VerdictRecord]) -> None:
-    recent.record_judgements(verdicts)
+    recent.record_verdicts(verdicts)
     for record in verdicts:
-        tallies.count_judgement(record)
+        tallies.count_verdict(record)
 
 
 def _count_results(recent: RecentSlots, tallies: Tallies, ended: list[Run]) -> None:
@@ -181,7 +181,7 @@ def _count_results(recent: RecentSlots, tallies: Tallies, ended: list[Run]) -> N
 def _find_omitted(report: Report, active: list[Run], named: set[str], cursor: datetime) -> Omitted:
     """Say where the active runs are that are not listed; of a run that has ended a Job may be left."""
     left_out = [run for run in active if run.run_id not in named]
-    return find_omitted(left_out, (run for run in report.runs.values() if not run.holds_place), cursor)
+    return find_omitted(left_out, (run for run in report.runs.values() if not run.counts_as_active), cursor)
 
 
 def _find_cursor(report: Report, stored: StoredStatus, now: datetime) -> datetime:
@@ -196,10 +196,10 @@ def _find_cursor(report: Report, stored: StoredStatus, now: datetime) -> datetim
 def _find_postponed(runs: Iterable[Run], stored: StoredStatus) -> set[str]:
     """Find the runs that were asked for whose results have no room yet; those that are stored go first."""
     asked = [run for run in runs if not _is_slot(run) and run.phase.is_result and run.completed_at]
-    if len(asked) <= MOST_RESULTS:
+    if len(asked) <= MAX_RESULTS:
         return set()
     asked.sort(key=lambda run: (run.run_id not in stored.results, _completed(run)))
-    return {run.run_id for run in asked[MOST_RESULTS:]}
+    return {run.run_id for run in asked[MAX_RESULTS:]}
 
 
 def _find_ahead(report: Report, ordered: list[Run], cursor: datetime, shown: set[str]) -> set[str]:
@@ -212,7 +212,7 @@ def _find_ahead(report: Report, ordered: list[Run], cursor: datetime, shown: set
     lost = [run for run in ordered if run.run_id in report.lost and run.phase.is_result]
     ahead = [run.run_id for run in lost if _is_slot(run) and run.slot and run.slot > cursor]
     new = [run_id for run_id in ahead if run_id not in shown]
-    return shown.union(new[: max(0, MOST_AHEAD - len(shown))])
+    return shown.union(new[: max(0, MAX_AHEAD - len(shown))])
 
 
 def _is_due(run: Run, cursor: datetime, stored: StoredStatus, named: set[str]) -> bool:
@@ -229,7 +229,7 @@ def _is_due(run: Run, cursor: datetime, stored: StoredStatus, named: set[str]) -
         return True
     if stored.is_queued(run.slot) or is_contradicted(run, stored):
         return True
-    if run.holds_place and run.run_id not in named:
+    if run.counts_as_active and run.run_id not in named:
         return False
     return stored.omits(run) or (run.run_id in stored.active and run.slot <= cursor)
 

@@ -23,16 +23,7 @@ READY_REASONS_OF_VALID_SPECS = frozenset({Reason.NEVER_FIRES, Reason.IN_THE_PAST
 
 @dataclass(frozen=True, slots=True)
 class StoredStatus:
-    """A stored status: instants in UTC; `active` maps run ids to their entries, `omitted` says of which
-    active runs it has none.
-
-    `runs` are the ids of the runs that it knows, `results` of those whose result it has; `without_run` are
-    the slots of its entries that say that nothing was started; `queued` are the slots that
-    wait for a place.
-
-    `hold` is the reason of Suspended=True, `paused_until` the end of a timed pause. `seen` is what users had
-    written then; a status of an older version does not tell.
-    """
+    """A stored status, read back; instants in UTC."""
 
     observed_generation: int | None
     schedule_hash: str | None
@@ -40,14 +31,23 @@ class StoredStatus:
     cursor: datetime | None
     was_valid: bool
     hold: str | None
+    """The reason of Suspended=True."""
     paused_until: datetime | None
+    """The end of a timed pause."""
     seen: JsonObject | None
+    """What users had written then; None of a status of an older version."""
     active: Mapping[str, JsonObject]
+    """The entries of active runs, by run id."""
     omitted: Omitted
+    """Which active runs have no entry."""
     runs: frozenset[str]
+    """The ids of the runs that it knows."""
     results: frozenset[str]
+    """The ids of the runs whose result it has."""
     without_run: Ranges
+    """The slots of its entries that say that nothing was started."""
     queued: tuple[QueueEntry, ...]
+    """The slots that wait for a place."""
     queued_slots: frozenset[datetime]
     conditions: Mapping[str, JsonObject]
     status: JsonObject

@@ -32,12 +32,12 @@ def build_function_status(
     stored = {condition["type"]: condition for condition in function.status.get("conditions") or ()}
     return {
         "observedGeneration": function.generation,
-        "conditions": build_conditions([_judge_ready(function, elder)], stored, function.generation, now),
+        "conditions": build_conditions([_build_ready(function, elder)], stored, function.generation, now),
         "usedBy": {"count": len(users), "names": sorted(users)[:SHOWN_USERS]},
     }
 
 
-def _judge_ready(function: TaskFunction, elder: TaskFunction | None) -> Condition:
+def _build_ready(function: TaskFunction, elder: TaskFunction | None) -> Condition:
     kind = ConditionType.READY
     if not can_run(function):
         message = "spec.handler: this release does not run it; use handler.container with a template"

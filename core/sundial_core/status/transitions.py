@@ -14,7 +14,7 @@ from sundial_core.resources.phases import Phase, Verdict
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import ConditionType, Reason
 
-LONGEST_NOTE = 300
+MAX_NOTE_CHARS = 300
 EXPECTED_SKIPS = frozenset(
     {Reason.ALREADY_ACTIVE, Reason.QUEUE_FULL, Reason.QUEUE_DROPPED, Reason.REPLACED, Reason.CANCELLED}
 )
@@ -31,13 +31,16 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One change: `event` is what the log calls it, `reason` what an Event does; `fields` are the log's."""
+    """One change of a status that people are told of."""
 
     event: str
+    """What the log calls it."""
     reason: str
+    """What an Event calls it."""
     note: str
     notice: Notice
     fields: Mapping[str, object] = field(default_factory=dict)
+    """The log's fields."""
 
 
 def find_transitions(old: JsonObject, new: JsonObject) -> list[Transition]:
@@ -51,7 +54,7 @@ def describe_stop(refusal: str) -> Transition:
     return Transition(
         event="starts stopped",
         reason=Reason.STATUS_NOT_STORED,
-        note=words[:LONGEST_NOTE],
+        note=words[:MAX_NOTE_CHARS],
         notice=Notice.WARNING,
         fields={"reason": Reason.STATUS_NOT_STORED.value, "message": refusal},
     )
@@ -81,7 +84,7 @@ def _describe_verdict(status: JsonObject, verdict: Verdict, reason: str, count: 
     return Transition(
         event=f"slot {verdict.lower()}",
         reason=f"Slot{verdict}",
-        note=f"{slots} {slot}, {verdict.lower()} as {reason}{said}"[:LONGEST_NOTE],
+        note=f"{slots} {slot}, {verdict.lower()} as {reason}{said}"[:MAX_NOTE_CHARS],
         notice=Notice.NORMAL if is_expected else Notice.WARNING,
         fields=fields,
     )
@@ -111,7 +114,7 @@ def _describe_result(entry: JsonObject, job: str) -> Transition:
     return Transition(
         event="run ended",
         reason=f"Run{result}",
-        note=f"run of {entry.get('slot') or entry['runId']} ended as {result}: {said}"[:LONGEST_NOTE],
+        note=f"run of {entry.get('slot') or entry['runId']} ended as {result}: {said}"[:MAX_NOTE_CHARS],
         notice=Notice.WARNING if is_failure else Notice.NONE,
         fields={name: value for name, value in fields.items() if value not in ("", None)},
     )
@@ -162,9 +165,9 @@ def _describe_condition(kind: ConditionType, before: JsonObject, after: JsonObje
     return Transition(
         event=f"{kind.lower()} changed",
         reason=WORDS[kind, holds],
-        note=f"{after['reason']}: {after['message']}"[:LONGEST_NOTE],
+        note=f"{after['reason']}: {after['message']}"[:MAX_NOTE_CHARS],
         notice=notice if is_news else Notice.NONE,
-        fields={kind.lower(): holds, "reason": after["reason"], "message": after["message"][:LONGEST_NOTE]},
+        fields={kind.lower(): holds, "reason": after["reason"], "message": after["message"][:MAX_NOTE_CHARS]},
     )
 
 

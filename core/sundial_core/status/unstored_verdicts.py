@@ -72,7 +72,7 @@ def cut_verdict(
     return replace(one, first=first, last=last[0], count=schedule.count_slots(low, high))
 
 
-def list_judged_slots(slots: Iterable[datetime], verdicts: Iterable[VerdictRecord]) -> set[datetime]:
+def list_decided_slots(slots: Iterable[datetime], verdicts: Iterable[VerdictRecord]) -> set[datetime]:
     """Find those of some slots that have a judgement."""
     known = sorted(verdicts, key=_first)
     firsts = [one.first for one in known]

@@ -18,7 +18,7 @@ class Urgency(IntEnum):
     NOW = 3
 
 
-def judge_urgency(old: JsonObject, new: JsonObject) -> Urgency:
+def decide_urgency(old: JsonObject, new: JsonObject) -> Urgency:
     """Judge how soon a status has to be written: users wait for acceptance, nobody for a phase.
 
     A run that is being created or has just started waits a moment, so that one write tells that it runs, or

@@ -11,11 +11,14 @@ from sundial_core.resources.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class VerdictRecord:
-    """A verdict on one slot, or on `count` slots from `first` to `last` that share it."""
+    """A verdict on one slot, or on several in a row that share it."""
 
     first: datetime
+    """The oldest of the slots."""
     last: datetime
+    """The newest of the slots."""
     count: int
+    """How many slots they are."""
     verdict: Verdict
     reason: Reason
     message: str = ""

@@ -27,19 +27,19 @@ LOOKS_PER_READ = 5
 """The ConfigMap is read at every fifth look: a hold is in effect after at most five seconds."""
 
 
-class CircumstanceWatch:
+class InstallationWatch:
     """Knows the circumstances at any moment; `on_change` is called when trust or hold have changed."""
 
     def __init__(self, client: KubeClient, settings: Settings, on_change: Callable[[], None]) -> None:
         self._client = client
         self._settings = settings
         self._on_change = on_change
-        self._held_by = "SUNDIAL_HOLD" if settings.hold else ""
+        self._starts_held_by = "SUNDIAL_HOLD" if settings.hold else ""
         self._known = (Trust.IN_STEP, "")
 
     def find(self) -> InstallationState:
         """Find what holds right now."""
-        return InstallationState(timedelta(seconds=self._client.clock.skew_seconds), self._held_by)
+        return InstallationState(timedelta(seconds=self._client.clock.skew_seconds), self._starts_held_by)
 
     async def learn(self) -> None:
         """Wait until the hold is known: before that nothing may be decided."""
@@ -65,7 +65,7 @@ class CircumstanceWatch:
 
     def check_hold(self) -> Check:
         """Tell whether starts are held; that is somebody's wish, so this never fails."""
-        return Check(True, f"held by {self._held_by}" if self._held_by else "not held")
+        return Check(True, f"held by {self._starts_held_by}" if self._starts_held_by else "not held")
 
     async def _read_hold(self) -> bool:
         """Read the ConfigMap; False when there is no telling, then what was known stays."""
@@ -82,16 +82,19 @@ class CircumstanceWatch:
                 log.warning("reading the hold failed", error=str(error))
                 return False
             data = {}
-        self._held_by = f"the ConfigMap {ns}/{name}" if read_hold(data.get("hold")) else ""
+        self._starts_held_by = f"the ConfigMap {ns}/{name}" if read_hold(data.get("hold")) else ""
         return True
 
     def _notice(self) -> None:
         """Say once what has changed, and have everything decided again."""
         now = self.find()
-        (trust, held_by), self._known = self._known, (now.trust, now.held_by)
+        (trust, starts_held_by), self._known = self._known, (now.trust, now.starts_held_by)
         if now.trust is not trust:
             log.warning("the clock", trust=now.trust.value, skew_seconds=round(now.skew.total_seconds(), 1))
-        if now.held_by != held_by:
-            log.warning("starts are held" if now.held_by else "starts are no longer held", by=now.held_by)
-        if self._known != (trust, held_by):
+        if now.starts_held_by != starts_held_by:
+            log.warning(
+                "starts are held" if now.starts_held_by else "starts are no longer held",
+                by=now.starts_held_by,
+            )
+        if self._known != (trust, starts_held_by):
             self._on_change()

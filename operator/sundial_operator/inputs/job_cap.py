@@ -20,8 +20,8 @@ SWEEP_SECONDS = 5.0
 """Below the cap a sweep compares two numbers; above it the oldest are found among all that are finished."""
 
 
-class InstallationCap:
-    """Names the oldest finished Jobs beyond the cap; `wake` is called with the UID of each owner.
+class FinishedJobCap:
+    """Names the oldest finished Jobs beyond the cap; `enqueue` is called with the UID of each owner.
 
     Only those count of which `may_be_ours` is true: others are not ours to delete.
     """
@@ -30,12 +30,12 @@ class InstallationCap:
         self,
         finished: Mapping[str, ObservedJob],
         most: int,
-        wake: Callable[[str], None],
+        enqueue: Callable[[str], None],
         may_be_ours: Callable[[ObservedJob], bool],
     ) -> None:
         self._finished = finished
         self._most = most
-        self._wake = wake
+        self._enqueue = enqueue
         self._may_be_ours = may_be_ours
         self._excess: dict[str, set[str]] = {}
 
@@ -61,7 +61,7 @@ class InstallationCap:
         if beyond and not before:
             log.warning("more finished Jobs than the cap", finished=len(ours), most=self._most)
         for owner_uid in self._excess:
-            self._wake(owner_uid)
+            self._enqueue(owner_uid)
 
 
 def _released_at(job: ObservedJob) -> tuple[datetime, str]:

@@ -14,14 +14,14 @@ from sundial_kube.resources import GROUP, SCHEDULED_JOB_RUNS, TASK_FUNCTIONS
 from sundial_kube.store import Store
 
 
-class Stores(Protocol):
+class FewKinds(Protocol):
     """Where watched objects go."""
 
     functions: Store[Any]
-    asked: Store[Any]
+    run_requests: Store[Any]
 
 
-def register_handlers(registry: kopf.OperatorRegistry, stores: Stores) -> None:
+def register_handlers(registry: kopf.OperatorRegistry, stores: FewKinds) -> None:
     """Register the watches of those of our kinds that are few; kopf writes nothing on the objects.
 
     An event costs kopf 0.45 ms and a copy of the object: ScheduledJobs come by a reflector, as Jobs do.
@@ -37,7 +37,7 @@ def register_handlers(registry: kopf.OperatorRegistry, stores: Stores) -> None:
 
     @kopf.on.event(GROUP, SCHEDULED_JOB_RUNS.version, SCHEDULED_JOB_RUNS.plural, registry=registry)
     async def scheduled_job_run_seen(event: Mapping[str, Any], **_: object) -> None:
-        take_event(stores.asked, event)
+        take_event(stores.run_requests, event)
 
 
 def build_connection_info(configuration: Configuration) -> kopf.ConnectionInfo:

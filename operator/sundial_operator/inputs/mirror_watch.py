@@ -27,12 +27,12 @@ LOOK_SECONDS = 5.0
 
 
 class MirrorWatch:
-    """Knows what is mirrored; `wake` is called for each ScheduledJob that waits for it when that changes."""
+    """Knows what is mirrored; when that changes, calls `enqueue` for each ScheduledJob that waits for it."""
 
-    def __init__(self, client: KubeClient, ns: str, wake: Callable[[str], None]) -> None:
+    def __init__(self, client: KubeClient, ns: str, enqueue: Callable[[str], None]) -> None:
         self._client = client
         self._ns = ns
-        self._wake = wake
+        self._enqueue = enqueue
         self._sighting: ObservedMirrorLease | None = None
         self._is_known = False
         self._told: Mirrored | None = NOTHING
@@ -81,5 +81,5 @@ class MirrorWatch:
         if mirrored != self._told:
             self._told = mirrored
             for uid in self._waiting:
-                self._wake(uid)
+                self._enqueue(uid)
             self._waiting.clear()

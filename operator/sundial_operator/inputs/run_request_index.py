@@ -14,14 +14,14 @@ from sundial_core.decision.manual_runs import find_end_of_life
 from sundial_core.resources.objects import ScheduledJobRun
 from sundial_core.status.scheduled_job_runs import is_complete
 
-MOST_DUE = 100
+MAX_DUE = 100
 """How many whose time is over one look deletes; each that is gone leads to the next look."""
 
 End = tuple[datetime, str]
 """When a ScheduledJobRun is to be deleted, and its UID."""
 
 
-class AskedIndex:
+class RunRequestIndex:
     """The ScheduledJobRuns that name one ScheduledJob."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class AskedIndex:
     def find(self, known: Iterable[str], now: datetime) -> tuple[ScheduledJobRun, ...]:
         """Find those that are not settled, those of `known` runs, and those whose time to live ends next."""
         due = bisect_right(self._ends, now, key=lambda end: end[0])
-        ending = self._ends[: min(due, MOST_DUE) + 1]
+        ending = self._ends[: min(due, MAX_DUE) + 1]
         uids = self._open.union((uid for uid in known if uid in self._all), (uid for _, uid in ending))
         return tuple(self._all[uid] for uid in uids)
 

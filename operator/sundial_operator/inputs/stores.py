@@ -23,33 +23,35 @@ from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.pods import ObservedPod, parse_pod
 from sundial_kube.store import Store
 from sundial_operator.inputs.function_index import FunctionIndex
-from sundial_operator.inputs.run_request_index import AskedIndex
+from sundial_operator.inputs.run_request_index import RunRequestIndex
 from sundial_operator.metrics import Metrics
 
 log = structlog.get_logger()
 
 
-class Observed:
-    """The stores; `wake` is called with the UID of each ScheduledJob that a change concerns.
+class Stores:
+    """The stores; `enqueue` is called with the UID of each ScheduledJob that a change concerns.
 
     A ScheduledJobRun without a ScheduledJob, or that is gone, is woken by its own UID.
     `lose` is called with each of our Jobs that was deleted, as it was last.
     """
 
     def __init__(
-        self, wake: Callable[[str], None], lose: Callable[[ObservedJob], None], metrics: Metrics
+        self, enqueue: Callable[[str], None], lose: Callable[[ObservedJob], None], metrics: Metrics
     ) -> None:
         self._metrics = metrics
-        self.wake = wake
+        self.enqueue = enqueue
         self._lose = lose
         self.finished: dict[str, ObservedJob] = {}
         self._jobs_of: dict[str, dict[str, ObservedJob]] = {}
         self._pods_of: dict[str, dict[str, ObservedPod]] = {}
         self._uids: dict[tuple[str, str], str] = {}
-        self._asked_of: dict[tuple[str, str], AskedIndex] = {}
+        self._run_requests_of: dict[tuple[str, str], RunRequestIndex] = {}
         self.function_index = FunctionIndex()
         self.schedules: Store[ScheduledJob] = Store(parse_scheduled_job, self._schedule_changed, self._reject)
-        self.asked: Store[ScheduledJobRun] = Store(parse_scheduled_job_run, self._asked_changed, self._reject)
+        self.run_requests: Store[ScheduledJobRun] = Store(
+            parse_scheduled_job_run, self._run_request_changed, self._reject
+        )
         self.functions: Store[TaskFunction] = Store(parse_task_function, self._function_changed, self._reject)
         self.jobs: Store[ObservedJob] = Store(parse_job, self._job_changed, self._reject)
         self.pods: Store[ObservedPod] = Store(parse_pod, self._pod_changed, self._reject)
@@ -75,14 +77,16 @@ class Observed:
         """The TaskFunction that a ScheduledJob names, if there is one."""
         return self.function_index.find_named(job)
 
-    def asked_of(self, job: ScheduledJob, known: Iterable[str], now: datetime) -> tuple[ScheduledJobRun, ...]:
-        """The ScheduledJobRuns of a ScheduledJob that a look is about; `known` are ids of runs with Jobs."""
-        index = self._asked_of.get((job.ns, job.name))
+    def run_requests_of(
+        self, job: ScheduledJob, known: Iterable[str], now: datetime
+    ) -> tuple[ScheduledJobRun, ...]:
+        """The ScheduledJobRuns of a ScheduledJob to decide about; `known` are ids of runs with Jobs."""
+        index = self._run_requests_of.get((job.ns, job.name))
         return index.find(known, now) if index else ()
 
     def settle(self, request: ScheduledJobRun) -> None:
         """Note that a ScheduledJobRun is over and that nothing is left to be said of it."""
-        index = self._asked_of.get((request.ns, request.parent_name))
+        index = self._run_requests_of.get((request.ns, request.parent_name))
         if index is not None:
             index.settle(request)
 
@@ -95,7 +99,7 @@ class Observed:
         job = new or old
         assert job is not None
         warn_of_unreadable("ScheduledJob", old, new)
-        self.wake(job.uid)
+        self.enqueue(job.uid)
         if old is None or new is None:
             self._note_schedule(job, new)
 
@@ -106,28 +110,28 @@ class Observed:
             self._uids[key] = new.uid
         elif self._uids.get(key) == job.uid:
             del self._uids[key]
-        index = self._asked_of.get(key)
+        index = self._run_requests_of.get(key)
         for request in index.list_all() if index else ():
-            self.wake(self.find_keeper(request))
+            self.enqueue(self.find_keeper(request))
 
-    def _asked_changed(self, old: ScheduledJobRun | None, new: ScheduledJobRun | None) -> None:
+    def _run_request_changed(self, old: ScheduledJobRun | None, new: ScheduledJobRun | None) -> None:
         request = new or old
         assert request is not None
         warn_of_unreadable("ScheduledJobRun", old, new)
         key = (request.ns, request.parent_name)
-        index = self._asked_of.setdefault(key, AskedIndex())
+        index = self._run_requests_of.setdefault(key, RunRequestIndex())
         if new is not None:
             index.note(old, new)
         else:
             index.drop(request)
-            self.wake(request.uid)
+            self.enqueue(request.uid)
             if not len(index):
-                del self._asked_of[key]
-        self.wake(self.find_keeper(request))
+                del self._run_requests_of[key]
+        self.enqueue(self.find_keeper(request))
 
     def _function_changed(self, old: TaskFunction | None, new: TaskFunction | None) -> None:
         for uid in self.function_index.note_function(old, new):
-            self.wake(uid)
+            self.enqueue(uid)
 
     def _job_changed(self, old: ObservedJob | None, new: ObservedJob | None) -> None:
         """Take a Job's change; one that gets another controller is lost for the one before."""
@@ -150,7 +154,7 @@ class Observed:
             if not of_owner:
                 del self._jobs_of[job.owner_uid]
         if old is None or new is None or replace(old, resource_version=new.resource_version) != new:
-            self.wake(job.owner_uid)
+            self.enqueue(job.owner_uid)
 
     def _pod_changed(self, old: ObservedPod | None, new: ObservedPod | None) -> None:
         """Take a Pod's change; most say nothing new for us, so only those that do wake the schedule.
@@ -169,7 +173,7 @@ class Observed:
         of_job[new.uid] = new
         known = (old.has_started, old.failure) if old else (False, None)
         if known != (new.has_started, new.failure):
-            self.wake(new.owner_uid)
+            self.enqueue(new.owner_uid)
 
     def _reject(self, item: JsonObject, error: Exception) -> None:
         self._metrics.rejected.labels(str(item.get("kind"))).inc()
@@ -183,10 +187,10 @@ class Observed:
         )
 
 
-Told = ScheduledJob | ScheduledJobRun
+StatusObserver = ScheduledJob | ScheduledJobRun
 
 
-def warn_of_unreadable(kind: str, old: Told | None, new: Told | None) -> None:
+def warn_of_unreadable(kind: str, old: StatusObserver | None, new: StatusObserver | None) -> None:
     """Log once which fields of a status cannot be read: somebody else has written there."""
     if new is not None and new.unreadable and (old is None or old.unreadable != new.unreadable):
         fields = sorted(new.unreadable)

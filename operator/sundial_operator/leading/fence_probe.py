@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from sundial_core.coordination.fence import FenceState, build_probe, judge_probe
+from sundial_core.coordination.fence import FenceState, build_probe, classify_probe
 from sundial_core.runs.create_errors import is_fence_refusal
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
@@ -39,7 +39,7 @@ class FenceProbe:
     async def _probe(self) -> None:
         term = self._read_term()
         try:
-            found = judge_probe(await self._passes(term), await self._passes(term - 1))
+            found = classify_probe(await self._passes(term), await self._passes(term - 1))
         except (ApiError, ApiUnreachable, NotLeading) as error:
             log.debug("the fence could not be probed", error=str(error))
             found = FenceState.UNKNOWN
@@ -50,7 +50,7 @@ class FenceProbe:
     async def _passes(self, term: int) -> bool:
         """Tell whether a Job of that term would pass; raises what is not the fence's answer."""
         try:
-            await self._client.try_create(JOBS, self._ns, build_probe(self._installation, self._ns, term))
+            await self._client.dry_run_create(JOBS, self._ns, build_probe(self._installation, self._ns, term))
         except ApiError as error:
             if is_fence_refusal(error.message):
                 return False

@@ -27,11 +27,11 @@ from sundial_operator.clock import read_clock
 
 log = structlog.get_logger()
 
-SIGNS = 12
+BEATS = 12
 """How many signs of life a replica gives before it would be taken for dead."""
 
 
-class Membership:
+class HeartbeatLease:
     """This replica's Lease: made, renewed, and removed at the end; a standby writes it too.
 
     It has a connection of its own, without the gate that only a leader passes.
@@ -39,7 +39,7 @@ class Membership:
 
     def __init__(self, configuration: Configuration, member: ReplicaRecord, ns: str, seconds: float) -> None:
         self._client = KubeClient(
-            configuration, user_agent="sundial-member", request_seconds=max(1.0, seconds / SIGNS)
+            configuration, user_agent="sundial-member", request_seconds=max(1.0, seconds / BEATS)
         )
         self._member = member
         self._ns = ns
@@ -52,7 +52,7 @@ class Membership:
             try:
                 while True:
                     await self._give_sign()
-                    await asyncio.sleep(self._seconds / SIGNS)
+                    await asyncio.sleep(self._seconds / BEATS)
             finally:
                 await self._leave()
 
@@ -94,7 +94,7 @@ class Membership:
             log.warning("removing the member Lease failed", error=str(error))
 
 
-class MemberSweep:
+class ReplicaSweep:
     """The leader's part: removes the Leases of replicas that have given no sign of life for too long."""
 
     def __init__(self, client: KubeClient, ns: str, installation: str, seconds: float) -> None:

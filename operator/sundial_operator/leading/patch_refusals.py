@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sundial_core.decision.creates import LONGEST_RETRY_SECONDS
+from sundial_core.decision.creates import RETRY_BACKOFF
 from sundial_core.runs.create_errors import is_permission_missing
 from sundial_kube.errors import ApiError
 
@@ -37,7 +37,7 @@ class PatchRefusals:
             self._timer = self._timer or loop.call_later(self._seconds, self._judge, error.message)
 
     def _judge(self, message: str) -> None:
-        is_recent = asyncio.get_running_loop().time() - self._refused_at <= LONGEST_RETRY_SECONDS
+        is_recent = asyncio.get_running_loop().time() - self._refused_at <= RETRY_BACKOFF.max_seconds
         self._forget()
         if is_recent:
             self._end(f"status patches have been refused for {self._seconds:g} s: {message}")

@@ -20,18 +20,18 @@ from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import NEW_EVENTS
 from sundial_operator.clock import read_clock
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.write_queue import Priority, Writer
+from sundial_operator.outputs.write_queue import Priority, WriteQueue
 
 log = structlog.get_logger()
 
-MOST_WAITING = 200
+MAX_WAITING = 200
 """With more writes than these waiting in a namespace, its Events are dropped."""
 
 
-class Announcer:
+class EventWriter:
     """Logs each transition, and writes an Event for those that people should see."""
 
-    def __init__(self, client: KubeClient, writer: Writer, metrics: Metrics) -> None:
+    def __init__(self, client: KubeClient, writer: WriteQueue, metrics: Metrics) -> None:
         self._client = client
         self._writer = writer
         self._metrics = metrics
@@ -52,7 +52,7 @@ class Announcer:
 
     def _announce(self, job: ScheduledJob, transition: Transition, now: datetime) -> None:
         series = self._said.count(job.uid, transition.reason, now)
-        if self._writer.count_waiting(job.ns) > MOST_WAITING:
+        if self._writer.count_waiting(job.ns) > MAX_WAITING:
             self._metrics.events_dropped.labels("behind").inc()
         elif not self._said.may_say(job.uid, now):
             self._metrics.events_dropped.labels("rate").inc()

@@ -16,7 +16,7 @@ from sundial_kube.resources import TASK_FUNCTIONS
 from sundial_kube.store import Store
 from sundial_operator.clock import read_clock
 from sundial_operator.inputs.function_index import FunctionIndex
-from sundial_operator.outputs.write_queue import Priority, Writer
+from sundial_operator.outputs.write_queue import Priority, WriteQueue
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ class FunctionReports:
     """The leader's part: writes the statuses that differ, each function's at most every few seconds."""
 
     def __init__(
-        self, client: KubeClient, writer: Writer, store: Store[TaskFunction], index: FunctionIndex
+        self, client: KubeClient, writer: WriteQueue, store: Store[TaskFunction], index: FunctionIndex
     ) -> None:
         self._client = client
         self._writer = writer

@@ -5,7 +5,6 @@ What to ask and what an answer means is told by `sundial_core.creates`.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from datetime import datetime
 
@@ -27,7 +26,6 @@ from sundial_core.decision.creates import (
     Send,
     Unanswered,
     Unsent,
-    compute_back_off,
 )
 from sundial_core.decision.installation import InstallationState
 from sundial_core.decision.memory import ScheduleMemory
@@ -35,6 +33,7 @@ from sundial_core.runs.create_errors import CreateErrorKind, classify_create_err
 from sundial_core.runs.manifests import Attempt, Creator
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
+from sundial_kube.jitter import with_jitter
 from sundial_kube.resources import JOBS
 from sundial_operator.clock import read_clock
 from sundial_operator.outputs.lanes import Reply
@@ -49,20 +48,20 @@ class JobCreator:
         self,
         client: KubeClient,
         describe_creator: Callable[[], Creator],
-        find_circumstances: Callable[[], InstallationState] = InstallationState,
+        read_installation: Callable[[], InstallationState] = InstallationState,
     ) -> None:
         self._client = client
         self._describe_creator = describe_creator
-        self._find_circumstances = find_circumstances
+        self._read_installation = read_installation
 
-    async def create(self, track: ScheduleMemory, create: PendingCreate) -> tuple[CreateOutcome, Reply]:
+    async def create(self, memory: ScheduleMemory, create: PendingCreate) -> tuple[CreateOutcome, Reply]:
         """Try once to create the Job of a run; what came of it is in the track too."""
         creator, reply = self._describe_creator(), Reply.UNSENT
-        step = track.begin(create, creator, self._find_circumstances(), read_clock())
+        step = memory.begin(create, creator, self._read_installation(), read_clock())
         while not isinstance(step, Created | Refused | Dropped | Postponed):
             answer = await self._ask(create, step)
-            reply = judge_reply(answer) if isinstance(step, Send) else reply
-            step = track.take(create, step, answer, creator, read_clock())
+            reply = classify_reply(answer) if isinstance(step, Send) else reply
+            step = memory.take(create, step, answer, creator, read_clock())
         return step, reply
 
     async def _ask(self, create: PendingCreate, request: CreateRequest) -> Answer:
@@ -75,7 +74,7 @@ class JobCreator:
 
     async def _send(self, ns: str, request: Send) -> Answer:
         try:
-            return Answered(await self._client.create_for_metadata(JOBS, ns, request.manifest))
+            return Answered(await self._client.create_metadata_only(JOBS, ns, request.manifest))
         except NotLeading:
             return Unsent()
         except ApiUnreachable as error:
@@ -84,7 +83,7 @@ class JobCreator:
             return Denied(error.status, error.reason, error.message, error.retry_after)
 
 
-def judge_reply(answer: Answer) -> Reply:
+def classify_reply(answer: Answer) -> Reply:
     """Judge what an answer to a create tells of how fast its namespace is."""
     if isinstance(answer, Unsent):
         return Reply.UNSENT
@@ -130,11 +129,6 @@ def describe(attempt: Attempt) -> dict[str, object]:
     }
 
 
-def find_delay(postponed: Postponed) -> float:
-    """Find how many seconds to wait, with jitter."""
-    return max(postponed.at_least_seconds, postponed.seconds * random.uniform(0.5, 1.0))
-
-
-def find_back_off(tries: int, retry_after: float | None) -> float:
-    """Find how many seconds to wait before the next try of anything, with jitter."""
-    return find_delay(Postponed(compute_back_off(tries), retry_after or 0.0))
+def compute_delay(postponed: Postponed) -> float:
+    """Compute how many seconds to wait, with jitter."""
+    return max(postponed.at_least_seconds, with_jitter(postponed.seconds))

@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from sundial_core.decision.creates import (
-    LONGEST_RETRY_SECONDS,
+    RETRY_BACKOFF,
     Answered,
     Created,
     PendingCreate,
@@ -31,38 +31,38 @@ from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import EVENTS, JOBS, SCHEDULED_JOBS
 from sundial_operator.clock import read_clock
-from sundial_operator.delay_queue import Agenda, Key, Task
-from sundial_operator.inputs.stores import Observed
+from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
+from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.event_writer import Announcer
+from sundial_operator.outputs.event_writer import EventWriter
 from sundial_operator.outputs.job_creates import (
     JobCreator,
-    find_delay,
+    compute_delay,
     log_start,
     read_job,
 )
 from sundial_operator.outputs.lanes import Reply
-from sundial_operator.outputs.status_patches import Source, Statuses
-from sundial_operator.outputs.write_queue import Priority, Writer
+from sundial_operator.outputs.status_patches import Source, StatusPatcher
+from sundial_operator.outputs.write_queue import Priority, WriteQueue
 
 log = structlog.get_logger()
 
 RETRY_AFTER = timedelta(seconds=10)
 
 
-class Effects:
+class JobWriter:
     """Applies decisions; the answers go into the stores at once, and what failed onto the agenda.
 
-    `tracks` are the companions of the ScheduledJobs that were looked at, by UID.
+    `memories` are the companions of the ScheduledJobs that were looked at, by UID.
     """
 
     def __init__(
         self,
         client: KubeClient,
-        writer: Writer,
+        writer: WriteQueue,
         creator: JobCreator,
-        observed: Observed,
-        agenda: Agenda,
+        observed: Stores,
+        agenda: DelayQueue,
         metrics: Metrics,
     ) -> None:
         self._metrics = metrics
@@ -71,34 +71,34 @@ class Effects:
         self._creator = creator
         self._observed = observed
         self._agenda = agenda
-        self.tracks: dict[str, ScheduleMemory] = {}
-        self._announcer = Announcer(client, writer, metrics)
+        self.memories: dict[str, ScheduleMemory] = {}
+        self._announcer = EventWriter(client, writer, metrics)
         source = Source(SCHEDULED_JOBS, Task.STATUS, observed.schedules, self._announcer.note_stored)
-        self._statuses = Statuses(client, writer, agenda, observed.wake, source)
+        self._statuses = StatusPatcher(client, writer, agenda, observed.enqueue, source)
         agenda.on(Task.CREATE, self._start_due)
 
-    def apply(self, track: ScheduleMemory, job: ScheduledJob, decision: Decision) -> None:
+    def apply(self, memory: ScheduleMemory, job: ScheduledJob, decision: Decision) -> None:
         """Submit what a decision asks for; starts go before everything else."""
-        orders = track.remember(job, decision, read_clock())
+        orders = memory.remember(job, decision, read_clock())
         for run_id in orders.creates:
-            self._start(track, run_id)
+            self._start(memory, run_id)
         for ending in orders.endings:
-            self._writer.submit(Priority.STATUS, job.ns, partial(self._end, track, ending))
+            self._writer.submit(Priority.STATUS, job.ns, partial(self._end, memory, ending))
         self._note_capped(orders.deletes, decision.deletes)
         for finished in orders.deletes:
-            self._writer.submit(Priority.DELETE, job.ns, partial(self._delete, track, finished))
+            self._writer.submit(Priority.DELETE, job.ns, partial(self._delete, memory, finished))
         for run in orders.reads:
-            self._writer.submit(Priority.STATUS, job.ns, partial(self._read, track, job.ns, run))
+            self._writer.submit(Priority.STATUS, job.ns, partial(self._read, memory, job.ns, run))
         if not decision.is_told_later:
-            self._statuses.want(track, decision.urgency)
+            self._statuses.want(memory, decision.urgency)
 
     def forget(self, uid: str) -> None:
         """Write nothing any more for a ScheduledJob that is gone."""
         self._statuses.forget(uid)
 
-    def tell_stopped(self, track: ScheduleMemory, job: ScheduledJob) -> None:
+    def tell_stopped(self, memory: ScheduleMemory, job: ScheduledJob) -> None:
         """Tell that a schedule starts nothing more until its status can be stored."""
-        self._announcer.announce(job, describe_stop(track.refusal))
+        self._announcer.announce(job, describe_stop(memory.refusal))
 
     def _note_capped(self, deletes: Iterable[ObservedJob], choice: Deletions) -> None:
         news = [job for job in deletes if job.uid in choice.capped]
@@ -106,42 +106,42 @@ class Effects:
             log.info("finished Jobs beyond a cap go", cap=cap.value, jobs=count, namespace=news[0].ns)
             self._metrics.capped.labels(cap.value).inc(count)
 
-    def _start_due(self, key: Key) -> None:
-        track = self.tracks.get(key.uid)
-        if track is not None:
-            self._start(track, key.run_id)
+    def _start_due(self, key: QueueKey) -> None:
+        memory = self.memories.get(key.uid)
+        if memory is not None:
+            self._start(memory, key.run_id)
 
-    def _start(self, track: ScheduleMemory, run_id: str) -> None:
+    def _start(self, memory: ScheduleMemory, run_id: str) -> None:
         """Submit the create of a run's Job."""
-        create = track.creates.get(run_id)
+        create = memory.creates.get(run_id)
         if create is not None:
-            self._writer.submit(Priority.START, create.attempt.owner.ns, partial(self._try, track, run_id))
+            self._writer.submit(Priority.START, create.attempt.owner.ns, partial(self._try, memory, run_id))
 
-    async def _try(self, track: ScheduleMemory, run_id: str) -> Reply:
+    async def _try(self, memory: ScheduleMemory, run_id: str) -> Reply:
         """Create a Job unless its owner is gone; trouble that nobody has foreseen is tried again too."""
-        job, create = self._observed.schedules.get(track.uid), track.creates.get(run_id)
+        job, create = self._observed.schedules.get(memory.uid), memory.creates.get(run_id)
         if job is None or job.is_deleting or create is None:
             return Reply.UNSENT
         try:
-            return await self._create(track, create)
+            return await self._create(memory, create)
         except Exception:
-            at = read_clock() + timedelta(seconds=LONGEST_RETRY_SECONDS)
-            self._agenda.set(Key(Task.CREATE, track.uid, run_id), at)
+            at = read_clock() + timedelta(seconds=RETRY_BACKOFF.max_seconds)
+            self._agenda.set(QueueKey(Task.CREATE, memory.uid, run_id), at)
             raise
 
-    async def _create(self, track: ScheduleMemory, create: PendingCreate) -> Reply:
+    async def _create(self, memory: ScheduleMemory, create: PendingCreate) -> Reply:
         before = create.last_refusal
-        outcome, reply = await self._creator.create(track, create)
+        outcome, reply = await self._creator.create(memory, create)
         if isinstance(outcome, Postponed):
             if create.last_refusal != before:
-                self._look_again(track)
-            at = read_clock() + timedelta(seconds=find_delay(outcome))
-            self._agenda.set(Key(Task.CREATE, track.uid, create.attempt.run_id), at)
+                self._requeue(memory)
+            at = read_clock() + timedelta(seconds=compute_delay(outcome))
+            self._agenda.set(QueueKey(Task.CREATE, memory.uid, create.attempt.run_id), at)
             return reply
         if isinstance(outcome, Created):
             self._observed.jobs.put(outcome.item)
             self._note_start(create)
-        self._look_again(track)
+        self._requeue(memory)
         return reply
 
     def _note_start(self, create: PendingCreate) -> None:
@@ -150,7 +150,7 @@ class Effects:
             self._metrics.lateness.observe((now - create.due_at).total_seconds())
         log_start(create, now)
 
-    async def _end(self, track: ScheduleMemory, ending: Termination) -> None:
+    async def _end(self, memory: ScheduleMemory, ending: Termination) -> None:
         """End an attempt, or a run between two of them; the watch tells what a conflict was about."""
         job = ending.job
         try:
@@ -161,9 +161,9 @@ class Effects:
             if not is_stale:
                 fields = {"namespace": job.ns, "run": job.run_id, "job": job.name, "reason": ending.reason}
                 log.warning("ending a run failed", **fields, error=str(error))
-            self._look_again(track, RETRY_AFTER)
+            self._requeue(memory, RETRY_AFTER)
         finally:
-            track.ending.discard(job.uid)
+            memory.ending.discard(job.uid)
 
     async def _explain(self, ending: Termination) -> Termination:
         """Say why an attempt without a Pod has not started: only the Job's events tell."""
@@ -173,7 +173,7 @@ class Effects:
         events = await self._client.list_page(EVENTS.path(ending.job.ns), query)
         return replace(ending, message=find_refusal(events["items"]))
 
-    async def _delete(self, track: ScheduleMemory, job: ObservedJob) -> None:
+    async def _delete(self, memory: ScheduleMemory, job: ObservedJob) -> None:
         try:
             await self._client.delete(JOBS, job.ns, job.name, job.uid)
         except (ApiError, ApiUnreachable, NotLeading) as error:
@@ -181,34 +181,34 @@ class Effects:
             if not is_gone and not isinstance(error, NotLeading):  # a shut gate would fill the log: all wait
                 fields = {"namespace": job.ns, "run": job.run_id, "job": job.name}
                 log.warning("deleting a finished Job failed", **fields, error=str(error))
-            track.deleting.discard(job.uid)
-            self._look_again(track, RETRY_AFTER)
+            memory.deleting.discard(job.uid)
+            self._requeue(memory, RETRY_AFTER)
 
-    async def _read(self, track: ScheduleMemory, ns: str, run: Run) -> None:
+    async def _read(self, memory: ScheduleMemory, ns: str, run: Run) -> None:
         """Read the Job of an active run: only this can tell that it is gone, or that it goes on."""
         try:
             answer = await read_job(self._client, ns, run.job_name)
         finally:
-            track.reading.discard(run.run_id)
-        finding = track.take_read(run, answer, read_clock())
+            memory.reading.discard(run.run_id)
+        finding = memory.take_read(run, answer, read_clock())
         if finding is Finding.THERE and isinstance(answer, Answered):
             self._observed.jobs.put(answer.item)
         elif finding is Finding.GONE:
-            self._forget(track, run)
-        is_learned = finding is Finding.GONE or (finding is Finding.THERE and self._has(track, run))
-        self._look_again(track, timedelta(0) if is_learned else RETRY_AFTER)
+            self._forget(memory, run)
+        is_learned = finding is Finding.GONE or (finding is Finding.THERE and self._has(memory, run))
+        self._requeue(memory, timedelta(0) if is_learned else RETRY_AFTER)
 
-    def _has(self, track: ScheduleMemory, run: Run) -> bool:
-        return any(job.name == run.job_name for job in self._observed.jobs_of(track.uid))
+    def _has(self, memory: ScheduleMemory, run: Run) -> bool:
+        return any(job.name == run.job_name for job in self._observed.jobs_of(memory.uid))
 
-    def _forget(self, track: ScheduleMemory, run: Run) -> None:
+    def _forget(self, memory: ScheduleMemory, run: Run) -> None:
         """Forget a Job that is gone, although no watch has told so."""
-        for job in self._observed.jobs_of(track.uid):
+        for job in self._observed.jobs_of(memory.uid):
             if job.name == run.job_name and job.run_id == run.run_id:
                 self._observed.jobs.forget(job.uid)
 
-    def _look_again(self, track: ScheduleMemory, after: timedelta = timedelta(0)) -> None:
+    def _requeue(self, memory: ScheduleMemory, after: timedelta = timedelta(0)) -> None:
         if after:
-            self._agenda.advance(Key(Task.LOOK, track.uid), read_clock() + after)
+            self._agenda.advance(QueueKey(Task.RECONCILE, memory.uid), read_clock() + after)
         else:
-            self._observed.wake(track.uid)
+            self._observed.enqueue(memory.uid)

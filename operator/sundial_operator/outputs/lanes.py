@@ -34,7 +34,7 @@ HANGING_SECONDS = 0.2
 REMEMBERED_SECONDS = 3600.0
 """How long it is remembered that a lane without writes was slow."""
 
-MOST_REMEMBERED = 1000
+MAX_REMEMBERED = 1000
 
 
 class Reply(Enum):
@@ -45,7 +45,7 @@ class Reply(Enum):
     UNSENT = auto()
 
 
-class Standing(IntEnum):
+class LaneStanding(IntEnum):
     """What a lane has under way; of those that wait, lower ones have the next turn."""
 
     IDLE = 0
@@ -55,7 +55,7 @@ class Standing(IntEnum):
     HELD = 4  # slow, and something under way
 
 
-FAST = (Standing.IDLE, Standing.BELOW, Standing.SHARE)
+FAST = (LaneStanding.IDLE, LaneStanding.BELOW, LaneStanding.SHARE)
 
 
 @dataclass(slots=True, eq=False)
@@ -65,14 +65,14 @@ class Lane(Generic[T]):
     name: str
     waiting: tuple[deque[tuple[float, T]], ...]
     is_slow: bool
-    standing: Standing = Standing.IDLE
+    standing: LaneStanding = LaneStanding.IDLE
     under_way: int = 0
     hanging: int = 0
     overdue: int = 0
 
 
 @dataclass(slots=True, eq=False)
-class Turn(Generic[T]):
+class LaneTurn(Generic[T]):
     """A write that has begun; it hangs after HANGING_SECONDS, and is overdue after SLOW_SECONDS."""
 
     lane: Lane[T]
@@ -95,8 +95,10 @@ class Lanes(Generic[T]):
         self._share = max(2, places // 4)
         self._most = most
         self._lanes: dict[str, Lane[T]] = {}
-        self._rings: list[dict[Standing, Ring[T]]] = [{one: {} for one in Standing} for _ in range(ranks)]
-        self._under_way: dict[Turn[T], None] = {}
+        self._rings: list[dict[LaneStanding, Ring[T]]] = [
+            {one: {} for one in LaneStanding} for _ in range(ranks)
+        ]
+        self._under_way: dict[LaneTurn[T], None] = {}
         self._hanging = 0
         self._slow_lanes = 0
         self._slow_hanging = 0
@@ -117,7 +119,7 @@ class Lanes(Generic[T]):
         lane.waiting[rank].append((now, write))
         self._rings[rank][lane.standing].setdefault(lane)
 
-    def begin(self, now: float) -> Turn[T] | None:
+    def begin(self, now: float) -> LaneTurn[T] | None:
         """Begin the write that has its turn; None when none may begin."""
         for rank, rings in enumerate(self._rings):
             for standing, ring in rings.items():
@@ -136,7 +138,7 @@ class Lanes(Generic[T]):
             if seconds > SLOW_SECONDS and not turn.is_overdue:
                 self._note_overdue(turn, now)
 
-    def end(self, turn: Turn[T], outcome: Reply, now: float) -> None:
+    def end(self, turn: LaneTurn[T], outcome: Reply, now: float) -> None:
         """Take the end of a write: its place is free, and its lane's speed is known anew."""
         lane = turn.lane
         del self._under_way[turn]
@@ -187,13 +189,13 @@ class Lanes(Generic[T]):
         for lane in self._lanes.values():
             yield from lane.waiting
 
-    def _has_room(self, standing: Standing) -> bool:
+    def _has_room(self, standing: LaneStanding) -> bool:
         if len(self._under_way) >= self._most:
             return False
-        if standing in (Standing.IDLE, Standing.SLOW):
+        if standing in (LaneStanding.IDLE, LaneStanding.SLOW):
             has_place = len(self._under_way) - self._hanging < self._places
-            return has_place and (standing is Standing.IDLE or self._has_room_for_slow())
-        if standing is Standing.HELD:
+            return has_place and (standing is LaneStanding.IDLE or self._has_room_for_slow())
+        if standing is LaneStanding.HELD:
             return len(self._lanes) == 1 and self._slow_writes < self._half
         held = len(self._under_way) - self._slow_writes + min(self._slow_lanes, self._half)
         return held < self._places
@@ -202,24 +204,24 @@ class Lanes(Generic[T]):
         has_place = self._slow_writes - self._slow_hanging < self._half
         return has_place and self._slow_writes < self._most - self._places
 
-    def _begin(self, lane: Lane[T], rank: int, now: float) -> Turn[T]:
+    def _begin(self, lane: Lane[T], rank: int, now: float) -> LaneTurn[T]:
         _, write = lane.waiting[rank].popleft()
         self._count(lane, -1)
         lane.under_way += 1
         self._count(lane, 1)
         self._queue(lane)
-        turn = Turn(lane, write, now)
+        turn = LaneTurn(lane, write, now)
         self._under_way.setdefault(turn)
         return turn
 
-    def _note_hanging(self, turn: Turn[T]) -> None:
+    def _note_hanging(self, turn: LaneTurn[T]) -> None:
         turn.hangs = True
         self._hanging += 1
         self._count(turn.lane, -1)
         turn.lane.hanging += 1
         self._count(turn.lane, 1)
 
-    def _note_overdue(self, turn: Turn[T], now: float) -> None:
+    def _note_overdue(self, turn: LaneTurn[T], now: float) -> None:
         turn.is_overdue = True
         self._count(turn.lane, -1)
         turn.lane.overdue += 1
@@ -231,7 +233,7 @@ class Lanes(Generic[T]):
         lane.is_slow = True
         self._slow_since.pop(lane.name, None)
         self._slow_since[lane.name] = now
-        if len(self._slow_since) > MOST_REMEMBERED:
+        if len(self._slow_since) > MAX_REMEMBERED:
             del self._slow_since[next(iter(self._slow_since))]
 
     def _count(self, lane: Lane[T], sign: int) -> None:
@@ -255,9 +257,9 @@ class Lanes(Generic[T]):
             if queue:
                 self._rings[rank][lane.standing].setdefault(lane)
 
-    def _find_standing(self, lane: Lane[T]) -> Standing:
+    def _find_standing(self, lane: Lane[T]) -> LaneStanding:
         if lane.is_slow:
-            return Standing.HELD if lane.under_way else Standing.SLOW
+            return LaneStanding.HELD if lane.under_way else LaneStanding.SLOW
         if not lane.under_way:
-            return Standing.IDLE
-        return Standing.BELOW if lane.under_way < self._share else Standing.SHARE
+            return LaneStanding.IDLE
+        return LaneStanding.BELOW if lane.under_way < self._share else LaneStanding.SHARE

@@ -25,28 +25,28 @@ from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import SCHEDULED_JOB_RUNS
 from sundial_operator.clock import read_clock
-from sundial_operator.delay_queue import Agenda, Key, Task
-from sundial_operator.inputs.stores import Observed
-from sundial_operator.outputs.status_patches import Source, Statuses
-from sundial_operator.outputs.write_queue import Priority, Writer
+from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
+from sundial_operator.inputs.stores import Stores
+from sundial_operator.outputs.status_patches import Source, StatusPatcher
+from sundial_operator.outputs.write_queue import Priority, WriteQueue
 
 log = structlog.get_logger()
 
 RETRY_AFTER = timedelta(seconds=10)
 
 
-class Asking:
+class RunStatusWriter:
     """Remembers the statuses that are not stored yet, and writes them; all is found anew after a crash."""
 
-    def __init__(self, client: KubeClient, writer: Writer, agenda: Agenda, observed: Observed) -> None:
+    def __init__(self, client: KubeClient, writer: WriteQueue, agenda: DelayQueue, observed: Stores) -> None:
         self._client = client
         self._writer = writer
         self._agenda = agenda
         self._observed = observed
         self._companions: dict[str, StatusWrite] = {}
         self._deleting: set[str] = set()
-        source = Source(SCHEDULED_JOB_RUNS, Task.REQUEST_STATUS, observed.asked, ignore)
-        self._statuses = Statuses(client, writer, agenda, self._wake, source)
+        source = Source(SCHEDULED_JOB_RUNS, Task.REQUEST_STATUS, observed.run_requests, ignore)
+        self._statuses = StatusPatcher(client, writer, agenda, self._enqueue, source)
 
     def recall(self, requests: Iterable[ScheduledJobRun]) -> dict[str, JsonObject]:
         """Show the statuses that were decided and are not stored yet, by UID."""
@@ -71,14 +71,14 @@ class Asking:
                 self._deleting.add(request.uid)
                 self._writer.submit(Priority.DELETE, request.ns, partial(self._delete, request))
 
-    def look(self, uid: str, trust: Trust) -> None:
-        """Answer one whose ScheduledJob is not there; forget one that is not there itself."""
-        request = self._observed.asked.get(uid)
+    def reconcile_orphan(self, uid: str, trust: Trust) -> None:
+        """Decide about one whose ScheduledJob is not there; forget one that is not there itself."""
+        request = self._observed.run_requests.get(uid)
         if request is None:
             self._drop(uid)
             return
         if self._observed.find_keeper(request) != uid:
-            self._wake(uid)
+            self._enqueue(uid)
             return
         if trust is Trust.UNTRUSTED:
             return
@@ -86,7 +86,7 @@ class Asking:
         status = decided.get(uid) or request.status
         jobs = self._find_jobs(request, status.get("scheduledJobUid", ""))
         answers = decide_orphaned_run_requests([request], decided, jobs, read_clock())
-        self._agenda.set(Key(Task.LOOK, uid), answers.wake_at)
+        self._agenda.set(QueueKey(Task.RECONCILE, uid), answers.requeue_at)
         self.apply([request], answers)
 
     def _find_jobs(self, request: ScheduledJobRun, parent_uid: str) -> list[ObservedJob]:
@@ -102,12 +102,12 @@ class Asking:
             self._deleting.discard(request.uid)
             if not (isinstance(error, ApiError) and error.status in (404, 409)):
                 log.warning("deleting a ScheduledJobRun failed", name=request.name, error=str(error))
-            self._agenda.advance(Key(Task.LOOK, request.uid), read_clock() + RETRY_AFTER)
+            self._agenda.advance(QueueKey(Task.RECONCILE, request.uid), read_clock() + RETRY_AFTER)
 
-    def _wake(self, uid: str) -> None:
+    def _enqueue(self, uid: str) -> None:
         """Look again at the ScheduledJob of one, or at itself where that is not there."""
-        request = self._observed.asked.get(uid)
-        self._observed.wake(self._observed.find_keeper(request) if request else uid)
+        request = self._observed.run_requests.get(uid)
+        self._observed.enqueue(self._observed.find_keeper(request) if request else uid)
 
     def _settle(self, request: ScheduledJobRun) -> None:
         """Forget what was to be said of one that is over: there may be thousands."""
@@ -118,7 +118,7 @@ class Asking:
     def _drop(self, uid: str) -> None:
         self._companions.pop(uid, None)
         self._deleting.discard(uid)
-        self._agenda.set(Key(Task.LOOK, uid), None)
+        self._agenda.set(QueueKey(Task.RECONCILE, uid), None)
         self._statuses.forget(uid)
 
 

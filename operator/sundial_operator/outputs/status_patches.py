@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from sundial_core.decision.creates import RETRY_BACKOFF
 from sundial_core.decision.memory import StatusWrite
 from sundial_core.resources.messages import trim_message
 from sundial_core.resources.raw import JsonObject
@@ -17,12 +18,12 @@ from sundial_core.status.patches import Reported
 from sundial_core.status.urgency import Urgency
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
+from sundial_kube.jitter import with_jitter
 from sundial_kube.resources import Resource
 from sundial_kube.store import Store
 from sundial_operator.clock import read_clock
-from sundial_operator.delay_queue import Agenda, Key, Task
-from sundial_operator.outputs.job_creates import find_back_off
-from sundial_operator.outputs.write_queue import Priority, Writer
+from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
+from sundial_operator.outputs.write_queue import Priority, WriteQueue
 
 log = structlog.get_logger()
 
@@ -34,7 +35,7 @@ STATUS_DELAYS = {
 """How long a status waits for what may follow, so that one write tells it all."""
 
 LAZY_SPACING = timedelta(milliseconds=40)
-LONGEST_LAZY = timedelta(seconds=30)
+MAX_LAZY_DELAY = timedelta(seconds=30)
 """In a burst those that may wait go one by one: most of the runs end before their turn comes."""
 
 
@@ -67,32 +68,32 @@ class Source(Generic[V]):
     note_stored: Note[V]
 
 
-class Statuses(Generic[V]):
-    """Writes the statuses of one kind; `wake` is called with the UID when a patch has ended."""
+class StatusPatcher(Generic[V]):
+    """Writes the statuses of one kind; `enqueue` is called with the UID when a patch has ended."""
 
     def __init__(
         self,
         client: KubeClient,
-        writer: Writer,
-        agenda: Agenda,
-        wake: Callable[[str], None],
+        writer: WriteQueue,
+        agenda: DelayQueue,
+        enqueue: Callable[[str], None],
         source: Source[V],
     ) -> None:
         self._client = client
         self._writer = writer
         self._agenda = agenda
-        self._wake = wake
+        self._enqueue = enqueue
         self._resource = source.resource
         self._task = source.task
         self._store = source.store
         self._note_stored = source.note_stored
-        self._pace = Pace(LAZY_SPACING, LONGEST_LAZY)
+        self._pace = Pace(LAZY_SPACING, MAX_LAZY_DELAY)
         self._companions: dict[str, StatusWrite] = {}
         agenda.on(source.task, self._send_due)
 
     def want(self, companion: StatusWrite, urgency: Urgency) -> None:
         """Write the status that was decided for an object in its turn; NONE: there is nothing to write."""
-        key = Key(self._task, companion.uid)
+        key = QueueKey(self._task, companion.uid)
         if urgency is Urgency.NONE:
             companion.patch_failures, companion.refusal = 0, ""
             self.forget(companion.uid)
@@ -105,13 +106,13 @@ class Statuses(Generic[V]):
     def forget(self, uid: str) -> None:
         """Write nothing for an object."""
         self._companions.pop(uid, None)
-        self._agenda.set(Key(self._task, uid), None)
+        self._agenda.set(QueueKey(self._task, uid), None)
 
     def _find_turn(self, urgency: Urgency, now: datetime) -> datetime:
         delay = STATUS_DELAYS[urgency]
         return self._pace.take_turn(now, delay) if urgency is Urgency.LAZY else now + delay
 
-    def _send_due(self, key: Key) -> None:
+    def _send_due(self, key: QueueKey) -> None:
         """Submit the status that was decided last, if it still differs from the stored one."""
         companion = self._companions.get(key.uid)
         if companion is not None and not companion.is_patching:
@@ -128,7 +129,7 @@ class Statuses(Generic[V]):
                 await self._send_patch(companion, item, patch)
         finally:
             companion.is_patching = False
-            self._wake(companion.uid)
+            self._enqueue(companion.uid)
 
     async def _send_patch(self, companion: StatusWrite, item: V, patch: JsonObject) -> None:
         try:
@@ -162,7 +163,7 @@ class Statuses(Generic[V]):
     def _postpone(self, companion: StatusWrite, item: V, error: str, retry_after: float | None) -> None:
         companion.patch_failures += 1
         companion.refusal = trim_message(error)
-        delay = find_back_off(companion.patch_failures, retry_after)
+        delay = max(retry_after or 0.0, with_jitter(RETRY_BACKOFF.after(companion.patch_failures)))
         log.warning(
             "writing a status failed",
             resource=self._resource.plural,
@@ -170,4 +171,4 @@ class Statuses(Generic[V]):
             name=item.name,
             error=error,
         )
-        self._agenda.set(Key(self._task, companion.uid), read_clock() + timedelta(seconds=delay))
+        self._agenda.set(QueueKey(self._task, companion.uid), read_clock() + timedelta(seconds=delay))

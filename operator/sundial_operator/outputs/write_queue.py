@@ -2,7 +2,7 @@
 
 Starts have `limit` places. Statuses, endings and reads have an eighth as many of their own, in which they go
 before Events, and deletes a quarter: what is not deleted piles up, and makes all that lists it slower.
-With those that hang, at most MOST_TIMES `limit` starts are under way, as many of these, and `limit` deletes.
+With those that hang, at most MAX_TIMES `limit` starts are under way, as many of these, and `limit` deletes.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from functools import partial
 
 import structlog
 
-from sundial_operator.outputs.lanes import Lanes, Reply, Turn
+from sundial_operator.outputs.lanes import Lanes, LaneTurn, Reply
 
 log = structlog.get_logger()
 
-Action = Callable[[], Awaitable[Reply | None]]
+Write = Callable[[], Awaitable[Reply | None]]
 """None as its result means that the API server answered."""
 
-MOST_TIMES = 4
+MAX_TIMES = 4
 TICK_SECONDS = 0.05
 """How often it is looked for how long writes have been under way."""
 
@@ -35,17 +35,17 @@ class Priority(IntEnum):
     EVENT = 3
 
 
-class Writer:
+class WriteQueue:
     """Runs actions, each in the lane of its namespace.
 
     An action handles its own errors; one that does not is logged and harms nothing else.
     """
 
     def __init__(self, limit: int) -> None:
-        most = MOST_TIMES * limit
-        self._starts: Lanes[Action] = Lanes(limit, most, 1)
-        self._statuses: Lanes[Action] = Lanes(max(1, limit // 8), most, 2)
-        self._deletes: Lanes[Action] = Lanes(max(1, limit // 4), limit, 1)
+        most = MAX_TIMES * limit
+        self._starts: Lanes[Write] = Lanes(limit, most, 1)
+        self._statuses: Lanes[Write] = Lanes(max(1, limit // 8), most, 2)
+        self._deletes: Lanes[Write] = Lanes(max(1, limit // 4), limit, 1)
         self._lanes_of = {
             Priority.START: self._starts,
             Priority.STATUS: self._statuses,
@@ -59,7 +59,7 @@ class Writer:
     def __len__(self) -> int:
         return sum(map(len, self._all))
 
-    def submit(self, priority: Priority, ns: str, action: Action) -> None:
+    def submit(self, priority: Priority, ns: str, action: Write) -> None:
         """Queue an action that writes in a namespace; it starts when its turn comes."""
         lanes = self._lanes_of[priority]
         lanes.add(ns, int(priority is Priority.EVENT), action, _read_clock())
@@ -91,7 +91,7 @@ class Writer:
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
 
-    def _pump(self, lanes: Lanes[Action]) -> None:
+    def _pump(self, lanes: Lanes[Write]) -> None:
         loop = asyncio.get_running_loop()
         while (turn := lanes.begin(loop.time())) is not None:
             task = loop.create_task(self._run(turn.write))
@@ -107,14 +107,14 @@ class Writer:
             lanes.age(_read_clock())
             self._pump(lanes)
 
-    async def _run(self, action: Action) -> Reply:
+    async def _run(self, action: Write) -> Reply:
         try:
             return await action() or Reply.ANSWERED
         except Exception:
             log.exception("a write failed in an unforeseen way")
             return Reply.UNSENT
 
-    def _finish(self, lanes: Lanes[Action], turn: Turn[Action], task: asyncio.Task[Reply]) -> None:
+    def _finish(self, lanes: Lanes[Write], turn: LaneTurn[Write], task: asyncio.Task[Reply]) -> None:
         lanes.end(turn, Reply.UNSENT if task.cancelled() else task.result(), _read_clock())
         self._pump(lanes)
 

@@ -12,7 +12,7 @@ from sundial_core.resources.objects import ScheduledJob
 from sundial_core.resources.plans import Plan, Problem, compile_plan
 from sundial_core.status.scheduled_jobs import UPCOMING
 from sundial_operator.clock import read_clock
-from sundial_operator.inputs.stores import Observed
+from sundial_operator.inputs.stores import Stores
 
 log = structlog.get_logger()
 
@@ -20,10 +20,10 @@ AT_ONCE = 16
 """How many are compiled before the event loop gets its turn."""
 
 
-class PlanBook:
+class PlanCache:
     """Compiles what is asked for, and all that is listed in advance."""
 
-    def __init__(self, observed: Observed, minimum_period: timedelta) -> None:
+    def __init__(self, observed: Stores, minimum_period: timedelta) -> None:
         self._observed = observed
         self._minimum_period = minimum_period
         self._plans: dict[str, tuple[PlanKey, Plan | Problem]] = {}

@@ -23,17 +23,17 @@ from sundial_core.runs.manifests import Creator
 from sundial_core.runs.start_timeouts import read_run
 from sundial_kube.client import KubeClient
 from sundial_operator.clock import read_clock
-from sundial_operator.delay_queue import Agenda, Key, Task
-from sundial_operator.inputs.job_cap import InstallationCap
+from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
+from sundial_operator.inputs.job_cap import FinishedJobCap
 from sundial_operator.inputs.mirror_watch import MirrorWatch
-from sundial_operator.inputs.stores import Observed
+from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
 from sundial_operator.outputs.job_creates import JobCreator
-from sundial_operator.outputs.job_writes import Effects
-from sundial_operator.outputs.run_statuses import Asking
-from sundial_operator.outputs.write_queue import Writer
+from sundial_operator.outputs.job_writes import JobWriter
+from sundial_operator.outputs.run_statuses import RunStatusWriter
+from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.doubts import Doubts
-from sundial_operator.reconcile.plan_cache import PlanBook
+from sundial_operator.reconcile.plan_cache import PlanCache
 from sundial_operator.settings import Settings
 
 log = structlog.get_logger()
@@ -41,8 +41,8 @@ log = structlog.get_logger()
 TURN_SECONDS = 0.002
 """How long keys are worked on before the event loop gets its turn, in which requests are sent."""
 
-LOOK_AGAIN_AFTER = timedelta(seconds=30)
-"""How soon a schedule is looked at again whose decision failed: time alone may mend it."""
+REQUEUE_AFTER = timedelta(seconds=30)
+"""How soon a schedule is reconciled again whose decision failed: time alone may mend it."""
 
 BREAK_SECONDS = 0.05
 """How long what has only changed waits between two turns while starts wait to be sent."""
@@ -55,7 +55,7 @@ class Installation:
     settings: Settings
     describe_creator: Callable[[], Creator]
     find_limits: Callable[[], Limits]
-    find_circumstances: Callable[[], InstallationState]
+    read_state: Callable[[], InstallationState]
 
 
 class Reconciler:
@@ -64,41 +64,41 @@ class Reconciler:
     def __init__(
         self,
         client: KubeClient,
-        writer: Writer,
+        writer: WriteQueue,
         metrics: Metrics,
         installation: Installation,
     ) -> None:
         self._writer = writer
         self._metrics = metrics
         self._installation = installation
-        self._find_circumstances = installation.find_circumstances
+        self._read_state = installation.read_state
         self._due: dict[str, None] = {}
         self._changed: dict[str, None] = {}
         self._work = asyncio.Event()
         self._due_work = asyncio.Event()
-        self.agenda = Agenda()
-        self.agenda.on(Task.LOOK, self._take_due)
-        self.observed = Observed(self.wake, self._lose, metrics)
+        self.agenda = DelayQueue()
+        self.agenda.on(Task.RECONCILE, self._take_due)
+        self.observed = Stores(self.enqueue, self._lose, metrics)
         minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
-        self.plans = PlanBook(self.observed, minimum_period)
+        self.plans = PlanCache(self.observed, minimum_period)
         most = installation.settings.most_finished_jobs_in_all
-        self.cap = InstallationCap(self.observed.finished, most, self.wake, self.observed.may_be_ours)
-        self.mirror = MirrorWatch(client, installation.settings.namespace, self.wake)
-        creator = JobCreator(client, installation.describe_creator, installation.find_circumstances)
-        self._effects = Effects(client, writer, creator, self.observed, self.agenda, metrics)
-        self._tracks = self._effects.tracks
-        self._asking = Asking(client, writer, self.agenda, self.observed)
+        self.cap = FinishedJobCap(self.observed.finished, most, self.enqueue, self.observed.may_be_ours)
+        self.mirror = MirrorWatch(client, installation.settings.namespace, self.enqueue)
+        creator = JobCreator(client, installation.describe_creator, installation.read_state)
+        self._effects = JobWriter(client, writer, creator, self.observed, self.agenda, metrics)
+        self._memories = self._effects.memories
+        self._asking = RunStatusWriter(client, writer, self.agenda, self.observed)
         self._doubts = Doubts()
 
-    def wake(self, uid: str) -> None:
-        """Look at a ScheduledJob again soon."""
+    def enqueue(self, uid: str) -> None:
+        """Have a ScheduledJob reconciled soon."""
         self._changed[uid] = None
         self._work.set()
 
-    def wake_all(self) -> None:
-        """Look at everything again soon: something about the installation has changed."""
-        for one in (*self.observed.schedules, *self.observed.asked):
-            self.wake(one.uid)
+    def enqueue_all(self) -> None:
+        """Have everything reconciled soon: something about the installation has changed."""
+        for one in (*self.observed.schedules, *self.observed.run_requests):
+            self.enqueue(one.uid)
 
     @property
     def doubtful(self) -> int:
@@ -107,13 +107,13 @@ class Reconciler:
 
     @property
     def waiting(self) -> int:
-        """How many ScheduledJobs are to be looked at now."""
+        """How many ScheduledJobs are to be reconciled now."""
         return len(self._due.keys() | self._changed.keys())
 
     @property
     def stopped(self) -> int:
         """How many ScheduledJobs start nothing because too little of them could be stored."""
-        return sum(track.is_stopped for track in self._tracks.values())
+        return sum(memory.is_stopped for memory in self._memories.values())
 
     async def run(self) -> None:
         """Work on what is due and what has changed, for ever."""
@@ -124,35 +124,39 @@ class Reconciler:
                 self._take_turn()
                 await self._give_way()
 
-    def look(self, uid: str) -> None:
+    def reconcile(self, uid: str) -> None:
         """Decide about one ScheduledJob and apply the decision."""
         job = self.observed.schedules.get(uid)
         if job is None:
             self._drop(uid)
-            self._asking.look(uid, self._find_circumstances().trust)
+            self._asking.reconcile_orphan(uid, self._read_state().trust)
             return
-        track = self._tracks.setdefault(uid, ScheduleMemory(uid))
+        memory = self._memories.setdefault(uid, ScheduleMemory(uid))
         jobs = self.observed.jobs_of(uid)
         now = read_clock()
-        asked = self.observed.asked_of(job, {*track.lost, *(one.run_id for one in jobs)}, now)
-        custody = track.observe(job, jobs, asked)
+        run_ids = {*memory.lost, *(one.run_id for one in jobs)}
+        requests = self.observed.run_requests_of(job, run_ids, now)
+        custody = memory.observe(job, jobs, requests)
         self._doubts.note(job, custody)
         pods = self.observed.pods_of(custody.ours)
-        plan, circumstances = self._find_plan(track, job), self._find_circumstances()
-        memory = track.recall()
-        if asked:
-            memory = replace(memory, asked=self._asking.recall(asked))
-        snapshot = Snapshot(job, plan, custody.ours, memory, pods, circumstances, asked, custody.strangers)
+        plan, installation = self._find_plan(memory, job), self._read_state()
+        remembered = memory.recall()
+        if requests:
+            statuses = self._asking.recall(requests)
+            remembered = replace(remembered, run_request_statuses=statuses)
+        snapshot = Snapshot(
+            job, plan, custody.ours, remembered, pods, installation, requests, custody.strangers
+        )
         with self._metrics.reconcile.time():
             decision = decide(snapshot, now, self._find_limits(uid))
-        if decision.reset_at is not None and track.reset_at is None:
+        if decision.reset_at is not None and memory.reset_at is None:
             log.warning("an instant of the future was reset", namespace=job.ns, name=job.name)
-        if decision.is_stopped and not track.is_stopped:
-            self._effects.tell_stopped(track, job)
-        self.agenda.set(Key(Task.LOOK, uid), decision.wake_at)
+        if decision.is_stopped and not memory.is_stopped:
+            self._effects.tell_stopped(memory, job)
+        self.agenda.set(QueueKey(Task.RECONCILE, uid), decision.requeue_at)
         self.mirror.note(uid, decision.deletes)
-        self._effects.apply(track, job, decision)
-        self._asking.apply(asked, decision.asked)
+        self._effects.apply(memory, job, decision)
+        self._asking.apply(requests, decision.run_requests)
 
     def _find_limits(self, uid: str) -> Limits:
         excess, mirrored = self.cap.find_excess(uid), self.mirror.find()
@@ -175,36 +179,36 @@ class Reconciler:
             self._due.pop(uid, None)
             self._changed.pop(uid, None)
             try:
-                self.look(uid)
+                self.reconcile(uid)
             except Exception:
                 log.exception("deciding failed", uid=uid)
-                self.agenda.set(Key(Task.LOOK, uid), read_clock() + LOOK_AGAIN_AFTER)
+                self.agenda.set(QueueKey(Task.RECONCILE, uid), read_clock() + REQUEUE_AFTER)
 
-    def _take_due(self, key: Key) -> None:
+    def _take_due(self, key: QueueKey) -> None:
         self._due[key.uid] = None
         self._work.set()
         self._due_work.set()
 
-    def _find_plan(self, track: ScheduleMemory, job: ScheduledJob) -> Plan | Problem:
+    def _find_plan(self, memory: ScheduleMemory, job: ScheduledJob) -> Plan | Problem:
         key, plan = self.plans.find(job)
-        if track.plan_key != key:
-            track.adopt_plan(key, plan)
+        if memory.plan_key != key:
+            memory.adopt_plan(key, plan)
         return plan
 
     def _lose(self, job: ObservedJob) -> None:
         """Remember a deleted Job until the status has the end of its run."""
-        track = self._tracks.get(job.owner_uid)
-        if track is not None:
+        memory = self._memories.get(job.owner_uid)
+        if memory is not None:
             now = read_clock()
-            track.deleting.discard(job.uid)
+            memory.deleting.discard(job.uid)
             pods = self.observed.pods_of([job]).get(job.uid, ())
-            request = self.observed.asked.get(job.run_id)
-            track.lose(job, read_run(job, pods, now), now, [request] if request else ())
+            request = self.observed.run_requests.get(job.run_id)
+            memory.lose(job, read_run(job, pods, now), now, [request] if request else ())
 
     def _drop(self, uid: str) -> None:
         self.plans.forget(uid)
         self._doubts.forget(uid)
-        track = self._tracks.pop(uid, None)
-        if track is not None:
-            self.agenda.set(Key(Task.LOOK, uid), None)
+        memory = self._memories.pop(uid, None)
+        if memory is not None:
+            self.agenda.set(QueueKey(Task.RECONCILE, uid), None)
             self._effects.forget(uid)

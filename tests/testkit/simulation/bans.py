@@ -45,7 +45,7 @@ def build_ban(cluster: Cluster, process: Process) -> Ban:
     """Ban the past from now on."""
     marks = [manifest["metadata"]["annotations"] for _, manifest in cluster.landings]
     landing = {parse_instant(mark[names.SCHEDULED_FOR]) for mark in marks if names.SCHEDULED_FOR in mark}
-    return Ban(floor(cluster.now), frozenset({*cluster.made_slots, *process.track.creates, *landing}))
+    return Ban(floor(cluster.now), frozenset({*cluster.made_slots, *process.memory.creates, *landing}))
 
 
 def check_bans(bans: list[Ban], cluster: Cluster, counted: set[datetime]) -> None:

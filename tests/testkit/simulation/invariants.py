@@ -157,4 +157,4 @@ def check_story(story: Story) -> None:
     check_deletes(story.process)
     check_counters(status)
     check_requests(story)
-    assert story.process.track.wanted_status is None
+    assert story.process.memory.wanted_status is None

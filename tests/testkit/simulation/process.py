@@ -41,15 +41,15 @@ class Process:
         self.deleted: list[tuple[ObservedJob, dict[str, Any], datetime]] = []
         self.status_mode = "store"
         self.is_deaf = False
-        self.circumstances = InstallationState()
+        self.installation = InstallationState()
         self.restart()
 
     def restart(self) -> None:
         """Forget everything and list."""
-        self.track = ScheduleMemory(UID)
+        self.memory = ScheduleMemory(UID)
         self.asking = Asking(self.cluster.requests)
         self.jobs: dict[str, ObservedJob] = {}
-        self.wake_at: datetime | None = CREATED
+        self.requeue_at: datetime | None = CREATED
         self.listen()
 
     def listen(self) -> None:
@@ -83,38 +83,38 @@ class Process:
     def _find_due(self) -> datetime | None:
         """Find when to look again: when something is due, or when the watch will have news."""
         news = None if self.is_deaf else self.cluster.find_next_end()
-        return min((time for time in (self.wake_at, news) if time is not None), default=None)
+        return min((time for time in (self.requeue_at, news) if time is not None), default=None)
 
     def look(self) -> Decision:
         """Decide and act as `Reconciler.look` does, with every request answered at once."""
         if not self.is_deaf:
             self.listen()
         jobs, now = tuple(self.jobs.values()), self.now
-        custody = self.track.observe(self.job, jobs, self.asking.seen)
-        if self.track.plan is None or self.track.plan_key != (self.job.generation, "", 0):
-            self.track.adopt_plan((self.job.generation, "", 0), build_plan(self.job))
-        plan = self.track.plan
+        custody = self.memory.observe(self.job, jobs, self.asking.seen)
+        if self.memory.plan is None or self.memory.plan_key != (self.job.generation, "", 0):
+            self.memory.adopt_plan((self.job.generation, "", 0), build_plan(self.job))
+        plan = self.memory.plan
         assert plan is not None
-        memory = replace(self.track.recall(), asked=self.asking.decided)
+        remembered = replace(self.memory.recall(), run_request_statuses=self.asking.decided)
         snapshot = Snapshot(
             self.job,
             plan,
             custody.ours,
-            memory,
-            circumstances=self.circumstances,
-            asked=self.asking.seen,
+            remembered,
+            installation=self.installation,
+            run_requests=self.asking.seen,
             strangers=custody.strangers,
         )
         decision = decide(snapshot, now, Limits(TOMBSTONE))
-        self.wake_at = decision.wake_at and decision.wake_at - self.circumstances.skew
-        assert self.wake_at is None or self.wake_at > self.cluster.now
-        self._apply(decision, self.track.remember(self.job, decision, now))
+        self.requeue_at = decision.requeue_at and decision.requeue_at - self.installation.skew
+        assert self.requeue_at is None or self.requeue_at > self.cluster.now
+        self._apply(decision, self.memory.remember(self.job, decision, now))
         return decision
 
     @property
     def now(self) -> datetime:
         """The time by the process's clock."""
-        return self.cluster.now + self.circumstances.skew
+        return self.cluster.now + self.installation.skew
 
     def _parse(self, item: dict[str, Any]) -> ObservedJob:
         """Read a Job once for each version of it."""
@@ -125,7 +125,7 @@ class Process:
 
     def _apply(self, decision: Decision, orders: Orders) -> None:
         """Do what was ordered; what is being created is tried again at every look."""
-        for create in sorted(self.track.creates.values(), key=_order):
+        for create in sorted(self.memory.creates.values(), key=_order):
             self._create(create)
         for ending in orders.endings:
             self._end(ending)
@@ -133,19 +133,19 @@ class Process:
             self._delete(finished)
         for run in orders.reads:
             answer = self.cluster.answer(Read(run.job_name, Purpose.ADOPT))
-            self.track.reading.discard(run.run_id)
-            finding = self.track.take_read(run, answer, self.now)
+            self.memory.reading.discard(run.run_id)
+            finding = self.memory.take_read(run, answer, self.now)
             if finding is Finding.THERE and isinstance(answer, Answered):
                 self._see(answer.item)
             elif finding is Finding.GONE:
                 self.jobs = {uid: job for uid, job in self.jobs.items() if job.name != run.job_name}
         self._patch()
-        self.asking.apply(decision.asked, self.status_mode)
+        self.asking.apply(decision.run_requests, self.status_mode)
 
     def _create(self, create: PendingCreate) -> None:
-        step = self.track.begin(create, CREATOR, self.circumstances, self.now)
+        step = self.memory.begin(create, CREATOR, self.installation, self.now)
         while isinstance(step, Read | Send):
-            step = self.track.take(create, step, self.cluster.answer(step), CREATOR, self.now)
+            step = self.memory.take(create, step, self.cluster.answer(step), CREATOR, self.now)
         if isinstance(step, Created):
             self._see(step.item)
         elif isinstance(step, Refused) and create.follows is not None:
@@ -160,26 +160,26 @@ class Process:
         assert not ending.job.uid.startswith("copy-")
         with contextlib.suppress(ApiError, ApiUnreachable):
             self._see(self.cluster.patch(ending.job.name, build_termination_patch(ending)))
-        self.track.ending.discard(ending.job.uid)
+        self.memory.ending.discard(ending.job.uid)
 
     def _delete(self, job: ObservedJob) -> None:
         assert not job.uid.startswith("copy-")
         if job.name in self.cluster.jobs:
             self.deleted.append((job, self.cluster.item["status"], self.cluster.now))
             del self.cluster.jobs[job.name]
-        self.track.deleting.discard(job.uid)
+        self.memory.deleting.discard(job.uid)
 
     def _lose(self, job: ObservedJob) -> None:
         now = self.cluster.now
-        self.track.lose(job, read_run(job, (), now), now, self.asking.seen)
+        self.memory.lose(job, read_run(job, (), now), now, self.asking.seen)
 
     def _patch(self) -> None:
         """Patch as `Statuses` does; the answer is taken at once unless it is lost."""
-        patch = self.track.build_patch(self.job)
+        patch = self.memory.build_patch(self.job)
         if patch is None:
             return
         if self.status_mode in ("lose", "refuse"):
-            self.track.refusal = "Request entity too large" if self.status_mode == "refuse" else "timed out"
+            self.memory.refusal = "Request entity too large" if self.status_mode == "refuse" else "timed out"
             return
         if self.status_mode == "conflict":
             self.cluster.touch()
@@ -188,7 +188,7 @@ class Process:
         except Conflict:
             self.job = parse_scheduled_job(self.cluster.item)
             return
-        self.track.refusal = "" if self.status_mode == "store" else "timed out"
+        self.memory.refusal = "" if self.status_mode == "store" else "timed out"
         if self.status_mode == "store":
             self.job = parse_scheduled_job(self.cluster.item)
 

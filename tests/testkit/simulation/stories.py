@@ -68,7 +68,7 @@ class Story:
         if self.unheard_since is not None:
             self.waived.append((self.unheard_since, self.cluster.now))
             self.unheard_since = None
-        self.process.wake_at = CREATED
+        self.process.requeue_at = CREATED
 
     def grow_deaf(self) -> None:
         """Hold back all news."""
@@ -100,15 +100,15 @@ class Story:
 
     def hold(self, by: str) -> None:
         """Hold the starts of the installation, or let them go on."""
-        self.process.circumstances = replace(self.process.circumstances, held_by=by)
+        self.process.installation = replace(self.process.installation, starts_held_by=by)
 
     def set_clock(self, skew: int) -> None:
         """Let the process's clock be off; what was changed while nothing was decided is known at the end."""
-        self.process.circumstances = replace(self.process.circumstances, skew=timedelta(seconds=skew))
+        self.process.installation = replace(self.process.installation, skew=timedelta(seconds=skew))
         if self.frozen_since is not None:
             self.waived.append((self.frozen_since, self.cluster.now))
         self.frozen_since = self.cluster.now if skew else None
-        self.process.wake_at = CREATED
+        self.process.requeue_at = CREATED
 
     def ask(self, spec: dict[str, Any]) -> None:
         """Let a user ask for a run."""

@@ -22,7 +22,7 @@ from testkit.scheduled_jobs import (
 
 from sundial_clock.instants import format_instant
 from sundial_core.decision.creates import (
-    FEWEST_TRIES,
+    MIN_TRIES,
     Answer,
     Answered,
     Created,
@@ -80,7 +80,7 @@ class Leader(NamedTuple):
     version: int
     status: int
     jobs: tuple[Job, ...]
-    track: int
+    memory: int
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Leaders:
 
     def list_creates(self, leader: Leader) -> list[str]:
         """List the creates that are not known to be done."""
-        return sorted(self.kept[leader.track].creates)
+        return sorted(self.kept[leader.memory].creates)
 
     def _once(self, step: Callable[..., Any], *inputs: Any) -> Any:
         key = (step.__name__, *inputs)
@@ -174,48 +174,48 @@ class Leaders:
         return self._steps[key]
 
     def _look(self, leader: Leader, clock: int, truth: tuple[Job, ...]) -> Any:
-        self.now, track = tell(clock), self._thaw(leader)
+        self.now, memory = tell(clock), self._thaw(leader)
         item = build_item(self._rules.spec, self.kept[leader.status], changed=None)
         item["metadata"]["resourceVersion"] = str(leader.version)
         job = parse_scheduled_job(item)
         seen = tuple(map(self._observe, leader.jobs))
-        ours = track.observe(job, seen).ours
-        decision = decide(Snapshot(job, self._plan, ours, track.recall()), self.now, self._limits)
-        orders = track.remember(job, decision, self.now)
-        leader = self._read_missing(leader, track, orders.reads, truth)
+        ours = memory.observe(job, seen).ours
+        decision = decide(Snapshot(job, self._plan, ours, memory.recall()), self.now, self._limits)
+        orders = memory.remember(job, decision, self.now)
+        leader = self._read_missing(leader, memory, orders.reads, truth)
         requests = []
         for run_id in orders.creates:
-            leader, sent = self._begin(leader, track, truth, run_id)
+            leader, sent = self._begin(leader, memory, truth, run_id)
             requests += sent
-        patch = track.build_patch(job)
+        patch = memory.build_patch(job)
         if patch is not None:
             status = self.kept.keep(merge(job.status, patch["status"]))
             requests.append(Request("patch", leader.term, status, str(leader.version), clock, True))
         requests += [Request("delete", leader.term, 0, one.uid, clock, False) for one in orders.deletes]
-        return self._freeze_into(leader, track), tuple(requests)
+        return self._freeze_into(leader, memory), tuple(requests)
 
     def _read_missing(
-        self, leader: Leader, track: ScheduleMemory, missing: Iterable[Run], truth: tuple[Job, ...]
+        self, leader: Leader, memory: ScheduleMemory, missing: Iterable[Run], truth: tuple[Job, ...]
     ) -> Leader:
         """Read the Jobs of active runs that no store has, as `Effects._read` does."""
         for run in missing:
             answer = self._read(truth, run.job_name)
-            track.take_read(run, answer, self.now)
+            memory.take_read(run, answer, self.now)
             leader = _see(leader, answer)
         return leader
 
     def _send_again(self, leader: Leader, clock: int, truth: tuple[Job, ...], about: str) -> Any:
-        self.now, track = tell(clock), self._thaw(leader)
-        leader, requests = self._begin(leader, track, truth, about)
-        return self._freeze_into(leader, track), requests
+        self.now, memory = tell(clock), self._thaw(leader)
+        leader, requests = self._begin(leader, memory, truth, about)
+        return self._freeze_into(leader, memory), requests
 
     def _begin(
-        self, leader: Leader, track: ScheduleMemory, truth: tuple[Job, ...], run_id: str
+        self, leader: Leader, memory: ScheduleMemory, truth: tuple[Job, ...], run_id: str
     ) -> tuple[Leader, tuple[Request, ...]]:
         """Begin a create as `JobCreator` does, up to what goes on the wire."""
-        create = track.creates[run_id]
-        step = track.begin(create, self._creator(leader), InstallationState(), self.now)
-        leader, step = self._finish(leader, track, truth, create, step)
+        create = memory.creates[run_id]
+        step = memory.begin(create, self._creator(leader), InstallationState(), self.now)
+        leader, step = self._finish(leader, memory, truth, create, step)
         if not isinstance(step, Send):
             return leader, ()
         manifest, clock = self.kept.keep(step.manifest), int((self.now - tell(0)) / TICK)
@@ -224,22 +224,27 @@ class Leaders:
     def _answer(
         self, leader: Leader, clock: int, truth: tuple[Job, ...], request: Request, outcome: Answer | Job
     ) -> Leader:
-        self.now, track = tell(clock), self._thaw(leader)
-        create, sent = track.creates.get(request.about), Send(self.kept[request.body])
+        self.now, memory = tell(clock), self._thaw(leader)
+        create, sent = memory.creates.get(request.about), Send(self.kept[request.body])
         if create is None:
             return leader
         answer = Answered(self.show(outcome)) if isinstance(outcome, Job) else outcome
-        step = track.take(create, sent, answer, self._creator(leader), self.now)
-        leader, _ = self._finish(leader, track, truth, create, step)
-        return self._freeze_into(leader, track)
+        step = memory.take(create, sent, answer, self._creator(leader), self.now)
+        leader, _ = self._finish(leader, memory, truth, create, step)
+        return self._freeze_into(leader, memory)
 
     def _finish(
-        self, leader: Leader, track: ScheduleMemory, truth: tuple[Job, ...], create: PendingCreate, step: Step
+        self,
+        leader: Leader,
+        memory: ScheduleMemory,
+        truth: tuple[Job, ...],
+        create: PendingCreate,
+        step: Step,
     ) -> tuple[Leader, Step]:
         """Answer reads at once, until a create is to be sent or something has come of it."""
         while isinstance(step, Read):
             answer = self._read(truth, step.name)
-            step = track.take(create, step, answer, self._creator(leader), self.now)
+            step = memory.take(create, step, answer, self._creator(leader), self.now)
         return (_see(leader, Answered(step.item)) if isinstance(step, Created) else leader), step
 
     def _read(self, truth: tuple[Job, ...], name: str) -> Answer:
@@ -250,12 +255,12 @@ class Leaders:
         return Creator("team.x", f"leader {leader.term}", leader.term)
 
     def _hear(self, leader: Leader, clock: int, truth: tuple[Job, ...]) -> Leader:
-        self.now, track = tell(clock), self._thaw(leader)
+        self.now, memory = tell(clock), self._thaw(leader)
         present = {self._observe(job).uid for job in truth}
         for job in map(self._observe, leader.jobs):
             if job.uid not in present:
-                track.lose(job, state.build_run(job, (), self.now), self.now)
-        return self._freeze_into(leader._replace(jobs=truth), track)
+                memory.lose(job, state.build_run(job, (), self.now), self.now)
+        return self._freeze_into(leader._replace(jobs=truth), memory)
 
     def show(self, job: Job) -> dict[str, Any]:
         """Show a Job as the API server does."""
@@ -286,23 +291,23 @@ class Leaders:
     observe = _observe
 
     def _thaw(self, leader: Leader) -> ScheduleMemory:
-        track: ScheduleMemory = copy.deepcopy(self.kept[leader.track])
-        track.plan, track.stored_status = self._plan, self.kept[leader.status]
-        track.plan_key = (1, "", 0)
-        return track
+        memory: ScheduleMemory = copy.deepcopy(self.kept[leader.memory])
+        memory.plan, memory.stored_status = self._plan, self.kept[leader.status]
+        memory.plan_key = (1, "", 0)
+        return memory
 
-    def _freeze_into(self, leader: Leader, track: ScheduleMemory) -> Leader:
-        return leader._replace(track=self._freeze(track))
+    def _freeze_into(self, leader: Leader, memory: ScheduleMemory) -> Leader:
+        return leader._replace(memory=self._freeze(memory))
 
-    def _freeze(self, track: ScheduleMemory) -> int:
-        track.plan, track.stored_status = None, {}
-        track.deleting.clear()
-        track.reading.clear()
-        for create in track.creates.values():
-            create.tries = min(create.tries, FEWEST_TRIES)  # more only make the back-off longer
+    def _freeze(self, memory: ScheduleMemory) -> int:
+        memory.plan, memory.stored_status = None, {}
+        memory.deleting.clear()
+        memory.reading.clear()
+        for create in memory.creates.values():
+            create.tries = min(create.tries, MIN_TRIES)  # more only make the back-off longer
             create.begun_at = None  # the window of a retry is longer than the search
-        key = tuple(_key(getattr(track, one.name)) for one in fields(track) if one.name not in FLEETING)
-        return self.kept.keep(track, key)
+        key = tuple(_key(getattr(memory, one.name)) for one in fields(memory) if one.name not in FLEETING)
+        return self.kept.keep(memory, key)
 
 
 def _build_limits(rules: Rules) -> Limits:

@@ -242,7 +242,7 @@ class Protocol:
         for sender in state.leaders:
             if request.waits and sender.term == request.term:
                 told = self.leaders.answer(sender, state.clock, after.jobs, request, outcome)
-                after = self._tell_and_look(after, sender, told)
+                after = self._tell_and_reconcile(after, sender, told)
         return after
 
     def _patch(self, state: State, request: Request) -> State:
@@ -253,10 +253,10 @@ class Protocol:
         for sender in state.leaders:
             if request.waits and sender.term == request.term:
                 told = sender._replace(version=after.version, status=after.status)
-                after = self._tell_and_look(after, sender, told)
+                after = self._tell_and_reconcile(after, sender, told)
         return after
 
-    def _tell_and_look(self, state: State, sender: Leader, told: Leader) -> State:
+    def _tell_and_reconcile(self, state: State, sender: Leader, told: Leader) -> State:
         """Let a leader take an answer, and look."""
         return self._look(_put(state, sender, told), told, "")[1]
 

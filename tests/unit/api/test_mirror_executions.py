@@ -38,13 +38,13 @@ from testkit.scheduled_jobs import (
 from sundial_api.executions.schemas import AttemptRead
 from sundial_api.mirror.projection.executions import (
     UNKNOWN_STANDING,
-    Standing,
+    ExecutionStanding,
     build_row,
     load,
     merge,
     settle,
 )
-from sundial_api.mirror.projection.run_facts import Asked, Fact, JobPart
+from sundial_api.mirror.projection.run_facts import JobFact, RunFact, RunRequestFact
 from sundial_api.mirror.projection.versions import Version
 from sundial_api.mirror.storage.apply import read_standing
 from sundial_api.mirror.storage.json_rows import to_row
@@ -55,8 +55,8 @@ DELETED = stand(0, deleted_at="2026-01-01T00:01:00Z")
 RUNNING = {"running": {"startedAt": "2026-01-01T00:00:11Z"}}
 
 
-def gone(fact: Fact, version: int = 60) -> Fact:
-    assert isinstance(fact.part, JobPart | Asked)
+def gone(fact: RunFact, version: int = 60) -> RunFact:
+    assert isinstance(fact.part, JobFact | RunRequestFact)
     return replace(fact, part=replace(fact.part, is_gone=True, version=Version(1, version)))
 
 
@@ -111,7 +111,7 @@ def gone(fact: Fact, version: int = 60) -> Fact:
         ),
     ],
 )
-def test_how_a_run_stands(facts: list[Fact], standing: Standing, shown: str) -> None:
+def test_how_a_run_stands(facts: list[RunFact], standing: ExecutionStanding, shown: str) -> None:
     outcome = settle_facts(facts, replace(standing, version=Version(1, 70)))
     said = (
         f"{outcome.phase} {outcome.reason}" if outcome.phase.is_result and outcome.reason else outcome.phase
@@ -119,7 +119,7 @@ def test_how_a_run_stands(facts: list[Fact], standing: Standing, shown: str) -> 
     assert said == shown
 
 
-def stand_among_many(*without: int) -> Standing:
+def stand_among_many(*without: int) -> ExecutionStanding:
     """Build what a schedule says of which 300 runs are active, but for those of some slots."""
     spec = build_spec(schedule={"interval": {"seconds": 1}}, concurrency={"policy": "Allow"})
     jobs = tuple(build_observed(slot, "Complete" if slot in without else "") for slot in range(1, 301))
@@ -147,7 +147,7 @@ AMONG_MANY, ENDED_AMONG_MANY = stand_among_many(), stand_among_many(10)
     ],
 )
 def test_a_run_that_is_not_listed_ends_no_sooner_than_that_is_stored(
-    facts: list[Fact], standing: Standing, shown: str
+    facts: list[RunFact], standing: ExecutionStanding, shown: str
 ) -> None:
     assert settle_facts(facts, standing).phase == shown
 
@@ -231,14 +231,14 @@ def test_each_attempt_keeps_its_own_times_and_the_newest_names_the_task() -> Non
 )
 def test_who_asked_for_a_run(source: str, word: str) -> None:
     asked = asked_fact()
-    assert isinstance(asked.part, Asked)
+    assert isinstance(asked.part, RunRequestFact)
     row = build_row(tell(replace(asked, part=replace(asked.part, source=source))), BEFORE)
     assert (row.id, row.triggered_by, row.triggered_by_user_id) == (ASKED_ID, word, INSTANCE)
     assert (row.started_at, row.run_name) == ("2026-01-01T00:00:08Z", "by-hand")
 
 
 @pytest.mark.parametrize("standing", [LEFT, ACTIVE, DELETED], ids=["left", "active", "deleted"])
-def test_a_row_is_read_back_as_it_was_built(standing: Standing) -> None:
+def test_a_row_is_read_back_as_it_was_built(standing: ExecutionStanding) -> None:
     execution = tell(*MANY, asked_fact())
     row: Any = build_row(execution, standing)
     assert load(row.sources, row.attempts) == execution

@@ -14,15 +14,15 @@ from testkit.mirror_facts import (
 from testkit.scheduled_jobs import build_item, build_job_item
 
 from sundial_api.mirror.projection.batches import (
-    Kind,
+    ObjectKind,
     Reject,
     read_deleted,
     read_object,
 )
-from sundial_api.mirror.projection.instances import Instance, Seat
+from sundial_api.mirror.projection.instances import Instance, LeaderRow
 from sundial_api.mirror.projection.run_facts import (
-    Asked,
-    PodPart,
+    PodFact,
+    RunRequestFact,
     read_asked,
     read_pod,
 )
@@ -31,9 +31,9 @@ from sundial_api.mirror.storage.function_ids import INLINE, choose_id, propose_i
 from sundial_core.resources import names
 
 
-def read_termination(said: Any, code: int = 0) -> PodPart:
+def read_termination(said: Any, code: int = 0) -> PodFact:
     part = read_pod(build_pod_item(build_job_item(10), terminated=build_termination(code, said)), 1).part
-    assert isinstance(part, PodPart)
+    assert isinstance(part, PodFact)
     return part
 
 
@@ -70,25 +70,27 @@ def test_a_slot_asked_for_is_the_same_instant_however_it_is_written() -> None:
 def test_a_request_without_its_parent_waits_for_it() -> None:
     fact = read_asked(build_run_item({"scheduledJobUid": ""}), 1)
     assert fact.identity.job_id == ""
-    assert isinstance(fact.part, Asked)
+    assert isinstance(fact.part, RunRequestFact)
     assert (fact.part.parent_name, fact.part.user_id) == ("tick", INSTANCE)
 
 
 @pytest.mark.parametrize(
     ("kind", "item"),
     [
-        pytest.param(Kind.JOB, build_job_item(10, marks={names.ATTEMPT: "second"}), id="a Job's attempt"),
-        pytest.param(Kind.JOB, build_job_item(10, run_id="not-a-uuid"), id="a Job's run"),
-        pytest.param(Kind.POD, {"metadata": {"uid": "p", "name": "x"}}, id="a Pod without labels"),
         pytest.param(
-            Kind.SCHEDULED_JOB, build_item({"schedule": {"moon": "full"}}), id="an unknown schedule"
+            ObjectKind.JOB, build_job_item(10, marks={names.ATTEMPT: "second"}), id="a Job's attempt"
         ),
-        pytest.param(Kind.SCHEDULED_JOB, build_item({"schedule": None}), id="no schedule"),
-        pytest.param(Kind.SCHEDULED_JOB_RUN, {"metadata": None}, id="no metadata"),
-        pytest.param(Kind.LEASE, {"metadata": {"labels": {names.MEMBER: "true"}}}, id="a bare Lease"),
+        pytest.param(ObjectKind.JOB, build_job_item(10, run_id="not-a-uuid"), id="a Job's run"),
+        pytest.param(ObjectKind.POD, {"metadata": {"uid": "p", "name": "x"}}, id="a Pod without labels"),
+        pytest.param(
+            ObjectKind.SCHEDULED_JOB, build_item({"schedule": {"moon": "full"}}), id="an unknown schedule"
+        ),
+        pytest.param(ObjectKind.SCHEDULED_JOB, build_item({"schedule": None}), id="no schedule"),
+        pytest.param(ObjectKind.SCHEDULED_JOB_RUN, {"metadata": None}, id="no metadata"),
+        pytest.param(ObjectKind.LEASE, {"metadata": {"labels": {names.MEMBER: "true"}}}, id="a bare Lease"),
     ],
 )
-def test_what_cannot_be_read_is_kept_as_it_is(kind: Kind, item: Any) -> None:
+def test_what_cannot_be_read_is_kept_as_it_is(kind: ObjectKind, item: Any) -> None:
     value = read_object(kind, item, 1)
     assert isinstance(value, Reject)
     assert (value.kind, value.document) == (kind.value, item)
@@ -112,7 +114,7 @@ def test_a_replica_is_read_from_its_lease() -> None:
         names.VERSION: "1.2.3",
         names.STARTED_AT: "2026-01-01T00:00:00Z",
     }
-    value = read_object(Kind.LEASE, build_lease(f"host-1_{INSTANCE}", **marks), 1)
+    value = read_object(ObjectKind.LEASE, build_lease(f"host-1_{INSTANCE}", **marks), 1)
     assert isinstance(value, Instance)
     assert (value.id, value.pid, value.hostname, value.version) == (INSTANCE, 41, "host-1", "1.2.3")
     assert value.last_heartbeat == "2026-01-01T00:00:10.000000Z"
@@ -127,8 +129,8 @@ def test_a_replica_is_read_from_its_lease() -> None:
     ],
 )
 def test_who_leads_is_read_from_the_leaders_lease(holder: str, found: str | None) -> None:
-    value = read_object(Kind.LEASE, build_lease(holder), 1)
-    assert isinstance(value, Seat)
+    value = read_object(ObjectKind.LEASE, build_lease(holder), 1)
+    assert isinstance(value, LeaderRow)
     assert value.holder_id == found
 
 

@@ -9,25 +9,25 @@ from kubernetes.aio.client import Configuration
 from testkit.mirror_facts import build_schedule_item
 from testkit.scheduled_jobs import build_job_item
 
-from sundial_api.mirror.feed import LARGEST_BATCH, Feed, Scope
-from sundial_api.mirror.projection.batches import Kind, Reject
-from sundial_api.mirror.projection.run_facts import Fact, JobPart
+from sundial_api.mirror.feed import MAX_BATCH, Feed, WatchScope
+from sundial_api.mirror.projection.batches import ObjectKind, Reject
+from sundial_api.mirror.projection.run_facts import JobFact, RunFact
 from sundial_kube.client import KubeClient
 
 
 @pytest.fixture
 def feed() -> Feed:
     """Give a feed whose reflectors do not run."""
-    return Feed(KubeClient(Configuration()), Scope("", "system", "sundial"), 1)
+    return Feed(KubeClient(Configuration()), WatchScope("", "system", "sundial"), 1)
 
 
-def put(feed: Feed, kind: Kind, item: dict[str, Any]) -> None:
+def put(feed: Feed, kind: ObjectKind, item: dict[str, Any]) -> None:
     feed.sinks[kind].put(item)
 
 
 def put_jobs(feed: Feed, *slots: float, version: int = 20) -> None:
     for slot in slots:
-        put(feed, Kind.JOB, build_job_item(slot, version=version))
+        put(feed, ObjectKind.JOB, build_job_item(slot, version=version))
 
 
 def test_of_an_object_only_the_newest_state_waits_in_its_first_place(feed: Feed) -> None:
@@ -35,47 +35,47 @@ def test_of_an_object_only_the_newest_state_waits_in_its_first_place(feed: Feed)
     put_jobs(feed, 10, version=21)
     changes = feed.cut().changes
     values = [change.value for change in changes]
-    assert all(isinstance(value, Fact) for value in values)
-    assert [value.part.version.number for value in values if isinstance(value, Fact)] == [21, 20]
+    assert all(isinstance(value, RunFact) for value in values)
+    assert [value.part.version.number for value in values if isinstance(value, RunFact)] == [21, 20]
 
 
 def test_a_batch_is_cut_from_the_oldest(feed: Feed) -> None:
-    put_jobs(feed, *range(LARGEST_BATCH + 1))
-    assert (len(feed.cut().changes), len(feed)) == (LARGEST_BATCH, 1)
+    put_jobs(feed, *range(MAX_BATCH + 1))
+    assert (len(feed.cut().changes), len(feed)) == (MAX_BATCH, 1)
     assert len(feed.cut().changes) == 1
 
 
 def test_a_list_is_judged_after_what_came_before_it(feed: Feed) -> None:
-    put_jobs(feed, *range(LARGEST_BATCH + 1))
-    feed.sinks[Kind.JOB].retain({"a"}, 30)
+    put_jobs(feed, *range(MAX_BATCH + 1))
+    feed.sinks[ObjectKind.JOB].retain({"a"}, 30)
     put_jobs(feed, 5000)
     feed.cut()
     assert feed.take_lists() == []
     put_jobs(feed, 6000)
     feed.cut()
     taken = feed.take_lists()
-    assert [(one.kind, one.version.number, one.listed) for one in taken] == [(Kind.JOB, 30, {"a"})]
+    assert [(one.kind, one.version.number, one.listed) for one in taken] == [(ObjectKind.JOB, 30, {"a"})]
     assert feed.take_lists() == []
 
 
 def test_a_list_of_nothing_is_judged_at_once(feed: Feed) -> None:
-    feed.sinks[Kind.POD].retain(set(), 30)
-    assert [one.kind for one in feed.take_lists()] == [Kind.POD]
+    feed.sinks[ObjectKind.POD].retain(set(), 30)
+    assert [one.kind for one in feed.take_lists()] == [ObjectKind.POD]
 
 
 def test_a_deleted_job_is_said_to_be_gone(feed: Feed) -> None:
     put_jobs(feed, 10)
-    feed.sinks[Kind.JOB].remove(build_job_item(10, version=25))
+    feed.sinks[ObjectKind.JOB].remove(build_job_item(10, version=25))
     (change,) = feed.cut().changes
-    assert isinstance(change.value, Fact)
-    assert isinstance(change.value.part, JobPart)
+    assert isinstance(change.value, RunFact)
+    assert isinstance(change.value.part, JobFact)
     assert (change.value.part.is_gone, change.value.part.version.number) == (True, 25)
 
 
 def test_an_object_that_cannot_be_read_waits_as_a_reject(feed: Feed) -> None:
     item = build_schedule_item()
     item["spec"] = None
-    put(feed, Kind.SCHEDULED_JOB, item)
+    put(feed, ObjectKind.SCHEDULED_JOB, item)
     assert isinstance(feed.cut().changes[0].value, Reject)
 
 
@@ -89,5 +89,9 @@ def test_an_object_that_cannot_be_read_waits_as_a_reject(feed: Feed) -> None:
     ],
 )
 def test_which_leases_are_taken(feed: Feed, name: str, labels: dict[str, str], taken: int) -> None:
-    put(feed, Kind.LEASE, {"metadata": {"uid": "1", "resourceVersion": "1", "name": name, "labels": labels}})
+    put(
+        feed,
+        ObjectKind.LEASE,
+        {"metadata": {"uid": "1", "resourceVersion": "1", "name": name, "labels": labels}},
+    )
     assert len(feed) == taken

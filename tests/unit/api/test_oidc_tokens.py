@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from sundial_api.auth import oidc_tokens
 from sundial_api.auth.oidc_tokens import Provider, ProviderTokens
 from sundial_api.auth.tokens import Caller, name_uuid
-from sundial_api.http.errors import Problem
+from sundial_api.http.errors import HTTPProblem
 
 AUDIENCE = "sundial"
 SUBJECT = "0b8f4e0e-5d0c-4c8e-9a26-7d3b6f6f5a01"
@@ -72,8 +72,8 @@ async def tokens(issuer: Issuer) -> AsyncIterator[ProviderTokens]:
         yield ProviderTokens(Provider(issuer.url, AUDIENCE, "email", "roles"), session)
 
 
-async def refuse(tokens: ProviderTokens, token: str | None) -> Problem:
-    with pytest.raises(Problem) as refused:
+async def refuse(tokens: ProviderTokens, token: str | None) -> HTTPProblem:
+    with pytest.raises(HTTPProblem) as refused:
         await tokens.identify(token)
     return refused.value
 

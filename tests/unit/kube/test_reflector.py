@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from sundial_core.coordination.backoff import Backoff
 from sundial_core.resources.raw import JsonObject
 from sundial_kube import reflector as module
 from sundial_kube.errors import ApiError
@@ -56,7 +57,7 @@ class Script:
             raise told
         yield _lines(told)
 
-    async def list_metadata_page(self, _path: str, _query: object) -> JsonObject:
+    async def list_page(self, _path: str, _query: object, _accept: str) -> JsonObject:
         return {"metadata": {"resourceVersion": "9"}}
 
     def put(self, item: JsonObject) -> None:
@@ -81,7 +82,7 @@ async def _lines(events: list[JsonObject]) -> AsyncIterator[bytes]:
 
 @pytest.fixture(autouse=True)
 def _no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(module, "BACKOFF", Backoff(0.0, 0.0))
 
 
 async def test_what_is_deleted_while_it_is_listed_is_not_there() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sundial_kube.store import MOST_DELETIONS, Store
+from sundial_kube.store import MAX_DELETIONS, Store
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def test_an_answer_that_was_under_way_during_a_list_brings_nothing_back() -> Non
 
 def test_old_deletions_are_forgotten() -> None:
     witness = Witness()
-    for number in range(MOST_DELETIONS + 1):
+    for number in range(MAX_DELETIONS + 1):
         witness.store.remove(item(f"u{number}", 7))
     assert witness.do(("put", ("u0", 1)), ("put", ("u1", 1))) == ["u01"]
 

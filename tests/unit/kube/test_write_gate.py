@@ -200,12 +200,12 @@ WRITES = [
         id="create from bytes",
     ),
     pytest.param(
-        lambda client: client.create_for_metadata(JOBS, "ns", JOB),
+        lambda client: client.create_metadata_only(JOBS, "ns", JOB),
         ("POST", LIST, {"fieldValidation": "Ignore"}, JOB, (JSON, METADATA)),
         id="create for the metadata",
     ),
     pytest.param(
-        lambda client: client.try_create(JOBS, "ns", JOB),
+        lambda client: client.dry_run_create(JOBS, "ns", JOB),
         ("POST", LIST, {"dryRun": "All"}, JOB, (JSON, None)),
         id="dry run",
     ),

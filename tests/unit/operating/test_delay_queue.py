@@ -11,21 +11,21 @@ from testkit.scheduled_jobs import at
 
 from sundial_operator import delay_queue
 from sundial_operator.clock import read_clock
-from sundial_operator.delay_queue import Agenda, Key, Task
+from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
 
 LOOK_EVERY = 0.001
 END = "end of this look"
 
 
-def build_agenda(act: Callable[[str], None]) -> Agenda:
+def build_agenda(act: Callable[[str], None]) -> DelayQueue:
     """Build an agenda that acts on the UIDs that are to be looked at."""
-    found = Agenda()
-    found.on(Task.LOOK, lambda key: act(key.uid))
+    found = DelayQueue()
+    found.on(Task.RECONCILE, lambda key: act(key.uid))
     return found
 
 
-def name(uid: str) -> Key:
-    return Key(Task.LOOK, uid)
+def name(uid: str) -> QueueKey:
+    return QueueKey(Task.RECONCILE, uid)
 
 
 class Clock:
@@ -58,7 +58,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def clock(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clock]:
     found = Clock()
     monkeypatch.setattr(delay_queue, "read_clock", found.read)
-    monkeypatch.setattr(delay_queue, "LONGEST_SLEEP_SECONDS", LOOK_EVERY)
+    monkeypatch.setattr(delay_queue, "MAX_SLEEP_SECONDS", LOOK_EVERY)
     task = asyncio.create_task(found.agenda.run())
     yield found
     assert not task.done()
@@ -119,13 +119,13 @@ async def test_a_clock_that_steps_back_wakes_again_in_its_time(clock: Clock) -> 
 
 
 async def test_what_is_woken_may_set_keys(clock: Clock) -> None:
-    def wake(_: str) -> None:
+    def enqueue(_: str) -> None:
         woken.append(len(woken))
         if len(woken) < 3:
             found.set(name("key"), at(len(woken)))
 
     woken: list[int] = []
-    found = build_agenda(wake)
+    found = build_agenda(enqueue)
     found.set(name("key"), at(0))
     clock.now = at(10)
     task = asyncio.create_task(found.run())
@@ -148,7 +148,7 @@ async def test_by_the_real_clock_nothing_is_woken_early() -> None:
 
 
 async def test_entries_that_were_replaced_do_not_pile_up() -> None:
-    agenda = Agenda()
+    agenda = DelayQueue()
     for number in range(10_000):
         agenda.set(name("far"), at(1e8 + number % 2))
     agenda.set(name("near"), at(1))
@@ -156,7 +156,7 @@ async def test_entries_that_were_replaced_do_not_pile_up() -> None:
 
 
 async def test_each_task_has_its_action(clock: Clock) -> None:
-    created: list[Key] = []
+    created: list[QueueKey] = []
     clock.agenda.on(Task.CREATE, created.append)
-    clock.agenda.set(Key(Task.CREATE, "uid", "run"), at(5))
-    assert (await clock.set(5), created) == ([], [Key(Task.CREATE, "uid", "run")])
+    clock.agenda.set(QueueKey(Task.CREATE, "uid", "run"), at(5))
+    assert (await clock.set(5), created) == ([], [QueueKey(Task.CREATE, "uid", "run")])

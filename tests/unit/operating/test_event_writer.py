@@ -8,7 +8,7 @@ import pytest
 from testkit.scheduled_jobs import build_scheduled_job
 
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.event_writer import MOST_WAITING, Announcer
+from sundial_operator.outputs.event_writer import MAX_WAITING, EventWriter
 
 NOT_READY = {"conditions": [{"type": "Ready", "status": "False", "reason": "NeverFires", "message": "never"}]}
 
@@ -30,11 +30,11 @@ class Behind:
 @pytest.mark.parametrize(
     ("behind", "submitted"),
     [
-        pytest.param(Behind("team", MOST_WAITING), ["team"], id="not behind yet"),
-        pytest.param(Behind("team", MOST_WAITING + 1), [], id="its own namespace"),
+        pytest.param(Behind("team", MAX_WAITING), ["team"], id="not behind yet"),
+        pytest.param(Behind("team", MAX_WAITING + 1), [], id="its own namespace"),
         pytest.param(Behind("other", 9999), ["team"], id="another namespace"),
     ],
 )
 async def test_events_are_dropped_where_writes_are_behind(behind: Any, submitted: list[str]) -> None:
-    Announcer(behind, behind, Metrics()).note_stored(build_scheduled_job(), NOT_READY)
+    EventWriter(behind, behind, Metrics()).note_stored(build_scheduled_job(), NOT_READY)
     assert behind.submitted == submitted

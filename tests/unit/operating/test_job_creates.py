@@ -19,6 +19,7 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_core.decision.creates import (
+    RETRY_BACKOFF,
     Answer,
     Answered,
     Created,
@@ -40,7 +41,8 @@ from sundial_core.resources.specs import CatchUp
 from sundial_core.runs.jobs import parse_job
 from sundial_core.runs.manifests import Creator, build_job
 from sundial_core.runs.retries import NextAttempt
-from sundial_operator.outputs.job_creates import find_back_off, find_delay
+from sundial_kube.jitter import with_jitter
+from sundial_operator.outputs.job_creates import compute_delay
 
 CREATOR = Creator("a.b", "one", 1)
 QUOTA = Denied(403, "Forbidden", "exceeded quota")
@@ -55,7 +57,7 @@ OURS = Answered(build_job_item(10))
 FOREIGN = Answered(build_job_item(20))
 NOT_OURS = Answered({"metadata": {}})
 
-HELD = InstallationState(held_by="SUNDIAL_HOLD")
+HELD = InstallationState(starts_held_by="SUNDIAL_HOLD")
 ASTRAY = InstallationState(skew=timedelta(seconds=61))
 
 
@@ -110,10 +112,10 @@ def describe(result: CreateOutcome) -> str:
 
 
 def send(
-    server: Server, create: PendingCreate, now: float = 11, circumstances: InstallationState | None = None
+    server: Server, create: PendingCreate, now: float = 11, installation: InstallationState | None = None
 ) -> CreateOutcome:
     """Try once, with every request answered at once."""
-    step = create.begin(CREATOR, circumstances or InstallationState(), at(now))
+    step = create.begin(CREATOR, installation or InstallationState(), at(now))
     while isinstance(step, Read | Send):
         step = create.take(step, server.answer(step), CREATOR, at(now))
     return step
@@ -196,13 +198,13 @@ def test_a_retry_is_tried_for_a_window_from_this_leaders_first_try(
 
 def test_under_a_hold_the_window_of_a_retry_does_not_run() -> None:
     create = build_retry(window=0)
-    for now, circumstances in (
+    for now, installation in (
         (100, HELD),
         (900, ASTRAY),
         (7000, InstallationState()),
         (7059, InstallationState()),
     ):
-        assert describe(send(Server(QUOTA), create, now, circumstances)) == "later"
+        assert describe(send(Server(QUOTA), create, now, installation)) == "later"
     assert describe(send(Server(QUOTA), create, 7060)) == "10 Missed CreateFailed"
 
 
@@ -303,14 +305,14 @@ def test_what_is_sent_again_is_not_replaced() -> None:
 def test_a_server_is_given_the_time_that_it_asks_for() -> None:
     result = send(Server(BUSY), build_create())
     assert isinstance(result, Postponed)
-    assert find_delay(result) == 90
+    assert compute_delay(result) == 90
 
 
 @pytest.mark.parametrize(
     ("tries", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1), (4, 2, 4), (7, 15, 30), (99, 15, 30)]
 )
 def test_back_off(tries: int, least: float, most: float) -> None:
-    waits = [find_back_off(tries, None) for _ in range(50)]
+    waits = [with_jitter(RETRY_BACKOFF.after(tries)) for _ in range(50)]
     assert least <= min(waits) < max(waits) <= most
 
 
@@ -321,7 +323,7 @@ def test_a_verdict_keeps_the_servers_words_trimmed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("circumstances", "create", "expected", "asked"),
+    ("installation", "create", "expected", "asked"),
     [
         pytest.param(HELD, build_create(), "10 Missed Held", [], id="held: missed"),
         pytest.param(HELD, build_create(unanswered_at=10), "later", [], id="held: may still land"),
@@ -333,10 +335,10 @@ def test_a_verdict_keeps_the_servers_words_trimmed() -> None:
     ],
 )
 def test_nothing_is_sent_while_nothing_may_start(
-    circumstances: InstallationState, create: PendingCreate, expected: str, asked: list[str]
+    installation: InstallationState, create: PendingCreate, expected: str, asked: list[str]
 ) -> None:
     server = Server(OURS)
-    assert (describe(send(server, create, 11, circumstances)), server.asked) == (expected, asked)
+    assert (describe(send(server, create, 11, installation)), server.asked) == (expected, asked)
 
 
 def test_a_held_slot_whose_job_landed_is_started() -> None:

@@ -18,15 +18,15 @@ from sundial_core.decision.creates import CreateOutcome, Postponed
 from sundial_core.decision.decide import Decision
 from sundial_core.decision.memory import ScheduleMemory
 from sundial_core.resources import names
-from sundial_operator.delay_queue import Agenda, Key, Task
-from sundial_operator.inputs.stores import Observed
+from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
+from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.job_writes import Effects
+from sundial_operator.outputs.job_writes import JobWriter
 from sundial_operator.outputs.lanes import Reply
-from sundial_operator.outputs.write_queue import Writer
+from sundial_operator.outputs.write_queue import WriteQueue
 
 RUN = names.build_run_id(UID, at(10))
-KEY = Key(Task.CREATE, UID, RUN)
+KEY = QueueKey(Task.CREATE, UID, RUN)
 
 
 class Desk:
@@ -35,18 +35,18 @@ class Desk:
     def __init__(self, item: dict[str, Any] | None, reply: Reply | None = None) -> None:
         self.creates = 0
         self.reply = reply
-        self.agenda = Agenda()
-        self.writer, metrics = Writer(limit=1), Metrics()
-        observed = Observed(lambda _: None, lambda _: None, metrics)
+        self.agenda = DelayQueue()
+        self.writer, metrics = WriteQueue(limit=1), Metrics()
+        observed = Stores(lambda _: None, lambda _: None, metrics)
         if item is not None:
             observed.schedules.put(item)
         nobody: Any = None
         creator: Any = self
-        self.effects = Effects(nobody, self.writer, creator, observed, self.agenda, metrics)
-        self.track = ScheduleMemory(UID)
+        self.effects = JobWriter(nobody, self.writer, creator, observed, self.agenda, metrics)
+        self.memory = ScheduleMemory(UID)
         job = build_scheduled_job()
-        self.track.adopt_plan((1, "", 0), build_plan(job))
-        self.track.remember(job, look(job, 10), at(10))
+        self.memory.adopt_plan((1, "", 0), build_plan(job))
+        self.memory.remember(job, look(job, 10), at(10))
 
     async def create(self, *_: object) -> tuple[CreateOutcome, Reply]:
         self.creates += 1
@@ -55,7 +55,7 @@ class Desk:
         return Postponed(1), self.reply
 
     async def start(self) -> None:
-        self.effects._start(self.track, RUN)
+        self.effects._start(self.memory, RUN)
         await self.writer.drain(1)
 
 
@@ -75,7 +75,7 @@ async def test_the_writer_is_told_whether_a_create_was_answered(reply: Reply, sl
 async def test_creates_wait_in_the_lane_of_their_namespace() -> None:
     desk = Desk(build_item())
     for _ in range(2):
-        desk.effects._start(desk.track, RUN)
+        desk.effects._start(desk.memory, RUN)
     assert (desk.writer.count_waiting("team"), len(desk.writer)) == (1, 2)
     await desk.writer.drain(1)
 
@@ -91,7 +91,7 @@ async def test_nothing_is_created_for_a_schedule_that_is_gone(item: str | None) 
 
 @pytest.mark.parametrize("is_told_later", [True, False])
 async def test_a_status_that_is_due_stays_due_while_starts_are_told_later(is_told_later: Any) -> None:
-    desk, key = Desk(build_item()), Key(Task.STATUS, UID)
+    desk, key = Desk(build_item()), QueueKey(Task.STATUS, UID)
     desk.agenda.set(key, at(10))
-    desk.effects.apply(desk.track, build_scheduled_job(), Decision(is_told_later=is_told_later))
+    desk.effects.apply(desk.memory, build_scheduled_job(), Decision(is_told_later=is_told_later))
     assert (key in desk.agenda) is is_told_later

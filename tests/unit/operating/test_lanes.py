@@ -14,8 +14,8 @@ from sundial_operator.outputs.lanes import (
     REMEMBERED_SECONDS,
     SLOW_SECONDS,
     Lanes,
+    LaneTurn,
     Reply,
-    Turn,
 )
 
 PLACES = 8
@@ -29,7 +29,7 @@ class Desk:
     def __init__(self, places: int = PLACES, ranks: int = 1) -> None:
         self.lanes: Lanes[str] = Lanes(places, MOST, ranks)
         self.now = 0.0
-        self.under_way: deque[Turn[str]] = deque()
+        self.under_way: deque[LaneTurn[str]] = deque()
         self.begun = ""
 
     def add(self, names: str, times: int = 1, rank: int = 0) -> Desk:
@@ -224,7 +224,7 @@ def test_it_is_forgotten_that_an_idle_lane_was_slow() -> None:
 
 
 def test_it_is_remembered_of_so_many_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(lanes, "MAX_REMEMBERED", 2)
     desk = Desk().slow_down("abcd")
     assert desk.lanes.count_slow(desk.now) == 2
 
@@ -249,7 +249,7 @@ class Installation:
         self.lanes: Lanes[str] = Lanes(16, 64, 1)
         self.slow = slow
         self.find_seconds = find_seconds
-        self.ends: list[tuple[float, int, Turn[str]]] = []
+        self.ends: list[tuple[float, int, LaneTurn[str]]] = []
         self.begun = 0
         self.waits: list[float] = []
 
@@ -270,7 +270,7 @@ class Installation:
         while (turn := self.lanes.begin(now)) is not None:
             self._take(turn, now)
 
-    def _take(self, turn: Turn[str], now: float) -> None:
+    def _take(self, turn: LaneTurn[str], now: float) -> None:
         self.begun += 1
         seconds = self.find_seconds(now, self.begun)
         if turn.write == "fast":
@@ -340,7 +340,7 @@ def test_a_lane_is_slow_while_any_write_of_it_is_late() -> None:
 
 
 def test_what_was_slow_first_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(lanes, "MAX_REMEMBERED", 2)
     desk = Desk().slow_down("a").slow_down("b").slow_down("a").slow_down("c")
     assert desk.add("a", 9).counts == {"a": 4}
     assert desk.add("b", 9).counts["b"] > 1

@@ -14,30 +14,30 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_core.resources.plans import Plan
-from sundial_operator.inputs.stores import Observed
+from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
-from sundial_operator.reconcile.plan_cache import PlanBook
+from sundial_operator.reconcile.plan_cache import PlanCache
 
 SHARED = {"schedule": {"interval": {"seconds": 10}}, "taskFunctionRef": {"name": "report"}}
 
 
 @pytest.fixture
-def observed() -> Observed:
-    return Observed(lambda _: None, lambda _: None, Metrics())
+def observed() -> Stores:
+    return Stores(lambda _: None, lambda _: None, Metrics())
 
 
 @pytest.fixture
-def book(observed: Observed) -> PlanBook:
-    return PlanBook(observed, SECOND)
+def book(observed: Stores) -> PlanCache:
+    return PlanCache(observed, SECOND)
 
 
-def put(observed: Observed, version: int, **fields: Any) -> None:
+def put(observed: Stores, version: int, **fields: Any) -> None:
     item = build_item(SHARED | fields, generation=version)
     item["metadata"]["resourceVersion"] = str(version)
     observed.schedules.put(item)
 
 
-def put_function(observed: Observed, version: int) -> None:
+def put_function(observed: Stores, version: int) -> None:
     metadata = build_item()["metadata"] | {
         "uid": "function",
         "name": "report",
@@ -49,13 +49,13 @@ def put_function(observed: Observed, version: int) -> None:
     )
 
 
-def find(observed: Observed, book: PlanBook) -> Any:
+def find(observed: Stores, book: PlanCache) -> Any:
     job = observed.schedules.get(UID)
     assert job is not None
     return book.find(job)
 
 
-def test_a_plan_is_compiled_once(observed: Observed, book: PlanBook) -> None:
+def test_a_plan_is_compiled_once(observed: Stores, book: PlanCache) -> None:
     put_function(observed, 1)
     put(observed, 1)
     assert find(observed, book)[1] is find(observed, book)[1]
@@ -68,7 +68,7 @@ def test_a_plan_is_compiled_once(observed: Observed, book: PlanBook) -> None:
         pytest.param(lambda observed: put_function(observed, 2), id="of the TaskFunction"),
     ],
 )
-def test_a_change_gives_another_plan(observed: Observed, book: PlanBook, change: Any) -> None:
+def test_a_change_gives_another_plan(observed: Stores, book: PlanCache, change: Any) -> None:
     put_function(observed, 1)
     put(observed, 1)
     before = find(observed, book)
@@ -78,7 +78,7 @@ def test_a_change_gives_another_plan(observed: Observed, book: PlanBook, change:
     assert plan is not before[1]
 
 
-async def test_what_is_listed_is_compiled_in_advance(observed: Observed, book: PlanBook) -> None:
+async def test_what_is_listed_is_compiled_in_advance(observed: Stores, book: PlanCache) -> None:
     put_function(observed, 1)
     put(observed, 1)
     await book.prepare()
@@ -88,14 +88,14 @@ async def test_what_is_listed_is_compiled_in_advance(observed: Observed, book: P
 
 
 async def test_a_spec_that_is_wrong_does_not_keep_others_from_being_compiled(
-    observed: Observed, book: PlanBook
+    observed: Stores, book: PlanCache
 ) -> None:
     observed.schedules.put(build_item(build_spec(schedule={"cron": "rubbish"})))
     await book.prepare()
     assert not isinstance(find(observed, book)[1], Plan)
 
 
-def test_a_schedule_that_is_gone_is_forgotten(observed: Observed, book: PlanBook) -> None:
+def test_a_schedule_that_is_gone_is_forgotten(observed: Stores, book: PlanCache) -> None:
     put(observed, 1)
     before = find(observed, book)[1]
     book.forget(UID)

@@ -28,10 +28,10 @@ from testkit.scheduled_jobs import (
 from sundial_core.decision.installation import InstallationState
 from sundial_core.resources.objects import ScheduledJobRun, parse_scheduled_job
 from sundial_core.runs.manifests import Creator
-from sundial_operator.delay_queue import Key, Task
-from sundial_operator.inputs.run_request_index import MOST_DUE, AskedIndex
+from sundial_operator.delay_queue import QueueKey, Task
+from sundial_operator.inputs.run_request_index import MAX_DUE, RunRequestIndex
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.write_queue import Writer
+from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.reconciler import Installation, Reconciler
 from sundial_operator.settings import Settings
 
@@ -39,14 +39,14 @@ OVER = complete(STARTED, 20)
 TTL = {"ttlSecondsAfterFinished": 60}
 
 
-def build_index(*requests: ScheduledJobRun) -> AskedIndex:
-    index = AskedIndex()
+def build_index(*requests: ScheduledJobRun) -> RunRequestIndex:
+    index = RunRequestIndex()
     for request in requests:
         index.note(None, request)
     return index
 
 
-def find(index: AskedIndex, now: float, *known: str) -> list[str]:
+def find(index: RunRequestIndex, now: float, *known: str) -> list[str]:
     return sorted(request.uid for request in index.find(known, at(now)))
 
 
@@ -80,7 +80,7 @@ def test_of_those_that_wait_for_the_end_of_their_time_only_the_next_counts() -> 
     index = build_index(*reversed(later))
     assert find(index, 30) == ["r000"]
     assert find(index, 81.5) == ["r000", "r001", "r002"]
-    assert len(find(index, 1000)) == MOST_DUE + 1
+    assert len(find(index, 1000)) == MAX_DUE + 1
     index.note(later[0], replace(later[0], spec=later[0].spec | {"ttlSecondsAfterFinished": 600}))
     index.drop(later[1])
     assert find(index, 30) == ["r002"]
@@ -92,7 +92,7 @@ def build_reconciler() -> Reconciler:
     installation = Installation(
         Settings(), lambda: Creator("team.x", "one", 1), lambda: LIMITS, InstallationState
     )
-    reconciler = Reconciler(nobody, Writer(limit=0), Metrics(), installation)
+    reconciler = Reconciler(nobody, WriteQueue(limit=0), Metrics(), installation)
     reconciler.observed.schedules.put(build_item(build_spec(schedule={"interval": {"hours": 1}})))
     return reconciler
 
@@ -106,7 +106,7 @@ def count_calls(reconciler: Reconciler) -> int:
         calls += event in ("call", "c_call")
 
     sys.setprofile(note)
-    reconciler.look(UID)
+    reconciler.reconcile(UID)
     sys.setprofile(None)
     return calls
 
@@ -120,39 +120,39 @@ def test_a_look_takes_as_many_calls_however_many_runs_are_over() -> None:
     few, many = (build_reconciler() for _ in range(2))
     for one, count in ((few, 3), (many, 3000)):
         for n in range(count):
-            one.observed.asked.put(build_request_item(TTL, OVER, uid=f"r{n}", name=f"r{n}"))
-        one.look(UID)
+            one.observed.run_requests.put(build_request_item(TTL, OVER, uid=f"r{n}", name=f"r{n}"))
+        one.reconcile(UID)
     assert count_calls(many) < 1.1 * count_calls(few)
 
 
 def test_each_one_is_deleted_at_its_time() -> None:
     index = build_index(*(build_request(TTL, uid=f"r{n}", status=complete(STARTED, 20 + n)) for n in (2, 1)))
-    assert ask(*index.find((), at(30)), now=30).wake_at == at(81)
+    assert ask(*index.find((), at(30)), now=30).requeue_at == at(81)
     decision = ask(*index.find((), at(81)), now=81)
-    assert ([one.uid for one in decision.asked.deletes], decision.wake_at) == (["r1"], at(82))  # type: ignore[union-attr]
+    assert ([one.uid for one in decision.run_requests.deletes], decision.requeue_at) == (["r1"], at(82))  # type: ignore[union-attr]
 
 
 def test_one_that_has_ended_is_settled_by_the_next_look() -> None:
     reconciler = build_reconciler()
     observed = reconciler.observed
-    observed.asked.put(build_request_item(status=STARTED))
+    observed.run_requests.put(build_request_item(status=STARTED))
     item = build_request_item(status=OVER)
-    observed.asked.put(item | {"metadata": item["metadata"] | {"resourceVersion": "31"}})
+    observed.run_requests.put(item | {"metadata": item["metadata"] | {"resourceVersion": "31"}})
     job = parse_scheduled_job(build_item())
-    assert len(observed.asked_of(job, (), at(30))) == 1
-    reconciler.look(UID)
-    assert observed.asked_of(job, (), at(30)) == ()
+    assert len(observed.run_requests_of(job, (), at(30))) == 1
+    reconciler.reconcile(UID)
+    assert observed.run_requests_of(job, (), at(30)) == ()
 
 
 @pytest.mark.parametrize("is_gone", [False, True], ids=["it is there", "it was deleted before the look"])
 def test_a_job_that_turns_up_late_corrects_one_that_was_over(is_gone: Any) -> None:
     reconciler = build_reconciler()
     refused = complete({"scheduledJobUid": UID, "verdict": "Skipped", "reason": "Rejected"})
-    reconciler.observed.asked.put(build_request_item(status=refused))
-    reconciler.look(UID)
+    reconciler.observed.run_requests.put(build_request_item(status=refused))
+    reconciler.reconcile(UID)
     item = build_job_item(None, run_id=RUN_UID, trigger="manual", created=12)
     reconciler.observed.jobs.put(item)
     if is_gone:
         reconciler.observed.jobs.remove(item)
-    reconciler.look(UID)
-    assert Key(Task.REQUEST_STATUS, RUN_UID) in reconciler.agenda
+    reconciler.reconcile(UID)
+    assert QueueKey(Task.REQUEST_STATUS, RUN_UID) in reconciler.agenda

@@ -15,11 +15,11 @@ from sundial_core.status.urgency import Urgency
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import SCHEDULED_JOBS
 from sundial_kube.store import Store
-from sundial_operator.delay_queue import Agenda, Key, Task
-from sundial_operator.outputs.status_patches import Source, Statuses
-from sundial_operator.outputs.write_queue import Writer
+from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
+from sundial_operator.outputs.status_patches import Source, StatusPatcher
+from sundial_operator.outputs.write_queue import WriteQueue
 
-KEY = Key(Task.STATUS, UID)
+KEY = QueueKey(Task.STATUS, UID)
 OLD, WANTED = {"activeCount": 0}, {"activeCount": 1}
 SENT = (
     SCHEDULED_JOBS,
@@ -42,7 +42,7 @@ class Desk:
 
     def __init__(self, to_patch: Answer, to_get: Answer = SILENCE) -> None:
         self._to_patch, self._to_get = to_patch, to_get
-        self.agenda, self.writer, self.one = Agenda(), Writer(limit=1), StatusWrite(UID)
+        self.agenda, self.writer, self.one = DelayQueue(), WriteQueue(limit=1), StatusWrite(UID)
         self.sent: list[tuple[Any, ...]] = []
         self.read: list[tuple[Any, ...]] = []
         self.woken: list[str] = []
@@ -51,12 +51,12 @@ class Desk:
         self.store.put(build_item(status=OLD))
         source = Source(SCHEDULED_JOBS, Task.STATUS, self.store, self.note)
         client: Any = self
-        self.statuses = Statuses(client, self.writer, self.agenda, self.wake, source)
+        self.statuses = StatusPatcher(client, self.writer, self.agenda, self.enqueue, source)
 
     def note(self, before: ScheduledJob, stored: dict[str, Any]) -> None:
         self.noted.append((before.status, stored))
 
-    def wake(self, uid: str) -> None:
+    def enqueue(self, uid: str) -> None:
         assert not self.one.is_patching
         self.woken.append(uid)
 

@@ -23,11 +23,11 @@ from sundial_core.status.urgency import Urgency
 from sundial_kube.errors import ApiError
 from sundial_kube.resources import SCHEDULED_JOBS
 from sundial_kube.store import Store
-from sundial_operator.delay_queue import Agenda, Key, Task
-from sundial_operator.outputs.status_patches import Pace, Source, Statuses
-from sundial_operator.outputs.write_queue import Priority, Writer
+from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
+from sundial_operator.outputs.status_patches import Pace, Source, StatusPatcher
+from sundial_operator.outputs.write_queue import Priority, WriteQueue
 
-KEY = Key(Task.STATUS, UID)
+KEY = QueueKey(Task.STATUS, UID)
 WANTED = {"activeCount": 1}
 
 
@@ -51,13 +51,13 @@ class Desk:
     """One ScheduledJob whose status patches the API server refuses."""
 
     def __init__(self) -> None:
-        self.agenda = Agenda()
+        self.agenda = DelayQueue()
         self.sent: list[dict[str, Any]] = []
-        self.writer, self.one = Writer(limit=1), StatusWrite(UID)
+        self.writer, self.one = WriteQueue(limit=1), StatusWrite(UID)
         store: Store[ScheduledJob] = Store(parse_scheduled_job, lambda *_: None, lambda *_: None)
         store.put(build_item())
         source = Source(SCHEDULED_JOBS, Task.STATUS, store, lambda *_: None)
-        self.statuses = Statuses(self, self.writer, self.agenda, lambda _: None, source)  # type: ignore[arg-type]
+        self.statuses = StatusPatcher(self, self.writer, self.agenda, lambda _: None, source)  # type: ignore[arg-type]
 
     async def patch_status(self, *request: Any) -> dict[str, Any]:
         self.sent.append(request[-1])

@@ -21,12 +21,12 @@ from sundial_core.runs.custody import Custody
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.state import build_run
 from sundial_kube.errors import ApiError, ApiUnreachable
-from sundial_operator.delay_queue import Agenda, Key, Task
-from sundial_operator.inputs.stores import Observed
+from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
+from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.job_writes import Effects
-from sundial_operator.outputs.run_statuses import Asking
-from sundial_operator.outputs.write_queue import Writer
+from sundial_operator.outputs.job_writes import JobWriter
+from sundial_operator.outputs.run_statuses import RunStatusWriter
+from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.doubts import Doubts
 
 OTHER = "5b1f6d2e-0000-4000-8000-000000000000"
@@ -40,16 +40,16 @@ class Desk:
         self.answer = answer
         self.woken: list[str] = []
         self.lost: list[ObservedJob] = []
-        metrics, self.agenda = Metrics(), Agenda()
-        self.observed = Observed(self.woken.append, self.lost.append, metrics)
+        metrics, self.agenda = Metrics(), DelayQueue()
+        self.observed = Stores(self.woken.append, self.lost.append, metrics)
         self.observed.schedules.put(build_item())
         self.observed.jobs.put(build_job_item(10))
         client: Any = self
         creator: Any = None
-        self.writer = Writer(limit=1)
-        self.effects = Effects(client, self.writer, creator, self.observed, self.agenda, metrics)
-        self.track = ScheduleMemory(UID)
-        self.track.observe(build_scheduled_job(), self.jobs)
+        self.writer = WriteQueue(limit=1)
+        self.effects = JobWriter(client, self.writer, creator, self.observed, self.agenda, metrics)
+        self.memory = ScheduleMemory(UID)
+        self.memory.observe(build_scheduled_job(), self.jobs)
         self.woken.clear()
 
     @property
@@ -64,7 +64,7 @@ class Desk:
 
     async def read(self) -> None:
         """Read the Job uncached."""
-        await self.effects._read(self.track, "team", build_run(self.jobs[0], (), at(12)))
+        await self.effects._read(self.memory, "team", build_run(self.jobs[0], (), at(12)))
 
 
 def change(version: int = 21, **metadata: Any) -> dict[str, Any]:
@@ -91,7 +91,7 @@ async def test_a_job_that_is_gone_leaves_the_store(answer: Any) -> None:
     desk = Desk(answer)
     await desk.read()
     assert (desk.jobs, len(desk.observed.jobs)) == ((), 0)
-    assert [run.reason for run in desk.track.lost.values()] == ["JobDeleted"]
+    assert [run.reason for run in desk.memory.lost.values()] == ["JobDeleted"]
     assert UID in desk.woken
 
 
@@ -100,15 +100,15 @@ async def test_a_job_that_the_store_does_not_take_is_not_read_again_at_once() ->
     run = build_run(desk.jobs[0], (), at(12))
     desk.observed.jobs.remove(build_job_item(10))
     desk.woken.clear()
-    await desk.effects._read(desk.track, "team", run)
-    assert (desk.jobs, desk.woken, Key(Task.LOOK, UID) in desk.agenda) == ((), [], True)
+    await desk.effects._read(desk.memory, "team", run)
+    assert (desk.jobs, desk.woken, QueueKey(Task.RECONCILE, UID) in desk.agenda) == ((), [], True)
 
 
 async def test_a_read_without_an_answer_is_tried_again() -> None:
     desk = Desk(ApiUnreachable("timed out"))
     await desk.read()
-    assert (len(desk.jobs), desk.track.lost) == (1, {})
-    assert Key(Task.LOOK, UID) in desk.agenda
+    assert (len(desk.jobs), desk.memory.lost) == (1, {})
+    assert QueueKey(Task.RECONCILE, UID) in desk.agenda
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ def test_one_whose_schedule_is_gone_is_told_by_its_own_job_only(changes: Any, ex
     desk = Desk()
     item = build_job_item(None, run_id=RUN_UID, trigger="manual", created=12)
     desk.observed.jobs.put(item | {"metadata": item["metadata"] | changes})
-    desk.observed.asked.put(build_request_item())
+    desk.observed.run_requests.put(build_request_item())
     client: Any = desk
-    asking = Asking(client, desk.writer, Agenda(), desk.observed)
-    (request,) = desk.observed.asked
+    asking = RunStatusWriter(client, desk.writer, DelayQueue(), desk.observed)
+    (request,) = desk.observed.run_requests
     assert len(asking._find_jobs(request, UID)) == expected
 
 
@@ -204,7 +204,7 @@ def test_a_schedule_that_is_gone_has_no_doubtful_jobs() -> None:
 
 def test_a_status_that_cannot_be_read_is_logged_once() -> None:
     odd = build_item(status={"lastResult": "odd"})
-    observed = Observed(lambda _: None, lambda _: None, Metrics())
+    observed = Stores(lambda _: None, lambda _: None, Metrics())
     with capture_logs() as logs:
         for version in ("11", "12"):
             observed.schedules.put(odd | {"metadata": odd["metadata"] | {"resourceVersion": version}})

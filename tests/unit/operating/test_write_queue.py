@@ -10,7 +10,7 @@ import pytest
 
 from sundial_kube.client import CONNECTIONS
 from sundial_operator.outputs.lanes import Reply
-from sundial_operator.outputs.write_queue import MOST_TIMES, Priority, Writer
+from sundial_operator.outputs.write_queue import MAX_TIMES, Priority, WriteQueue
 from sundial_operator.settings import Settings
 
 LIMIT = 16
@@ -20,7 +20,7 @@ class Desk:
     """A writer whose actions end when they are let; the loop's clock stands still until it is set."""
 
     def __init__(self) -> None:
-        self.writer = Writer(LIMIT)
+        self.writer = WriteQueue(LIMIT)
         self.seconds = 0.0
         self.under_way: list[tuple[Priority, str, asyncio.Future[Reply | None]]] = []
 
@@ -88,7 +88,7 @@ async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     ],
 )
 async def test_starts_that_wait(desk: Desk, submitted: list[Priority], waits: object) -> None:
-    desk.writer = Writer(limit=1)
+    desk.writer = WriteQueue(limit=1)
     for priority in submitted:
         await desk.submit(priority, "team")
     assert desk.writer.has_starts_waiting is waits
@@ -125,7 +125,7 @@ async def test_deletes_do_not_wait_for_statuses_that_never_end(desk: Desk) -> No
 
 
 async def test_statuses_go_before_events(desk: Desk) -> None:
-    desk.writer = Writer(limit=1)
+    desk.writer = WriteQueue(limit=1)
     await desk.submit(Priority.STATUS, "first")
     for priority in (Priority.EVENT, Priority.STATUS):
         await desk.submit(priority, priority.name)
@@ -173,12 +173,12 @@ async def test_all_that_is_under_way_is_bounded(desk: Desk) -> None:
         await desk.submit(Priority.DELETE, f"slow-{number}")
     for _ in range(100):
         await desk.pass_time(0.3)
-    assert len(desk.under_way) == (2 * MOST_TIMES + 1) * LIMIT
+    assert len(desk.under_way) == (2 * MAX_TIMES + 1) * LIMIT
 
 
 def test_there_are_more_connections_than_writes_under_way() -> None:
     setting = Settings.model_json_schema()["properties"]["concurrent_writes"]
-    assert (2 * MOST_TIMES + 1) * setting["maximum"] < CONNECTIONS
+    assert (2 * MAX_TIMES + 1) * setting["maximum"] < CONNECTIONS
 
 
 async def test_a_drained_writer_has_dropped_what_had_not_begun(desk: Desk) -> None:
@@ -196,7 +196,7 @@ async def test_a_drained_writer_has_dropped_what_had_not_begun(desk: Desk) -> No
 async def test_statuses_have_an_eighth_and_deletes_a_quarter(
     desk: Desk, limit: int, statuses: int, deletes: int
 ) -> None:
-    desk.writer = Writer(limit)
+    desk.writer = WriteQueue(limit)
     await desk.submit(Priority.STATUS, "team", 9)
     await desk.submit(Priority.DELETE, "team", 9)
     assert desk.count(Priority.STATUS) == {"team": statuses}
@@ -205,7 +205,7 @@ async def test_statuses_have_an_eighth_and_deletes_a_quarter(
 
 
 async def test_a_write_that_is_cancelled_gives_its_place_back(desk: Desk) -> None:
-    desk.writer = Writer(limit=1)
+    desk.writer = WriteQueue(limit=1)
     await desk.submit(Priority.START, "one")
     await desk.submit(Priority.START, "other")
     desk.under_way[0][2].cancel()

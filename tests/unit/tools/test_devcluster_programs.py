@@ -1,10 +1,14 @@
 """Which programs are missing, and when does a built one have to be built again?"""
 
+import subprocess
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from sundial_devcluster import programs
+from sundial_devcluster.builds import print_lines
 from sundial_devcluster.config import Nodes
 from sundial_devcluster.programs import (
     PROGRAMS,
@@ -102,3 +106,11 @@ def test_version_is_written_into_kubernetes() -> None:
     flags = linker_flags(BY_NAME["kubelet"])
     assert f"gitVersion={pinned_version(BY_NAME['kubelet'])}" in flags
     assert "gitMajor=1 " in flags
+
+
+def test_a_long_build_says_how_far_it_is_where_no_bar_can_be_shown(tmp_path: Path) -> None:
+    log, output = tmp_path / "log", StringIO()
+    log.write_text("k8s.io/a\nk8s.io/b\n")
+    with subprocess.Popen(["sleep", "0.3"]) as build:
+        print_lines(build, ETCD, log, Console(file=output, width=100), every_seconds=0.05)
+    assert "Building etcd: 2 packages compiled, 0 of about" in output.getvalue()

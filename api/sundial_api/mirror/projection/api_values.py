@@ -7,7 +7,7 @@ import uuid
 from sundial_api.mirror.projection.sanitize import trim
 from sundial_core.resources.phases import Phase
 
-LONGEST_ERROR = 2000
+MAX_ERROR_CHARS = 2000
 
 _STATUS = {
     Phase.PENDING: "pending",
@@ -47,8 +47,8 @@ def name_trigger(trigger: str, source: str | None) -> str:
 def describe_error(reason: str, text: str) -> str | None:
     """Say why a run did not succeed: the reason as one word, then the sentence."""
     if text.startswith(f"{reason}:"):
-        return trim(text, LONGEST_ERROR)
-    return trim(": ".join(filter(None, (reason, text))), LONGEST_ERROR)
+        return trim(text, MAX_ERROR_CHARS)
+    return trim(": ".join(filter(None, (reason, text))), MAX_ERROR_CHARS)
 
 
 def build_celery_task_id(execution_id: str, attempt: int) -> str:

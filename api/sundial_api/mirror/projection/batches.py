@@ -14,21 +14,21 @@ import orjson
 
 from sundial_api.mirror.projection.instances import (
     Instance,
-    Seat,
+    LeaderRow,
     is_member,
     read_instance,
     read_seat,
 )
 from sundial_api.mirror.projection.run_facts import (
-    Asked,
-    Fact,
-    JobPart,
+    JobFact,
+    RunFact,
+    RunRequestFact,
     read_asked,
     read_job,
     read_pod,
 )
 from sundial_api.mirror.projection.sanitize import redact_json, trim
-from sundial_api.mirror.projection.scheduled_jobs import Schedule, read_schedule
+from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact, read_schedule
 from sundial_api.mirror.projection.task_functions import Function, read_function
 from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources.messages import redact
@@ -38,7 +38,7 @@ READ_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticErr
 """What reading an object raises that is not of the expected form."""
 
 
-class Kind(StrEnum):
+class ObjectKind(StrEnum):
     """The kinds of objects that are mirrored, in the order in which they are listed at the start."""
 
     TASK_FUNCTION = "TaskFunction"
@@ -70,7 +70,7 @@ class GoneInstance:
     id: str
 
 
-Value = Function | Schedule | Fact | Instance | Seat | GoneInstance | Reject
+Value = Function | ScheduleFact | RunFact | Instance | LeaderRow | GoneInstance | Reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,10 @@ class Batch:
     """What to write in one transaction; `readable` are the UIDs of objects that could be read again."""
 
     functions: list[Function] = field(default_factory=list)
-    schedules: list[Schedule] = field(default_factory=list)
-    facts: list[Fact] = field(default_factory=list)
+    schedules: list[ScheduleFact] = field(default_factory=list)
+    facts: list[RunFact] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
-    seats: list[Seat] = field(default_factory=list)
+    seats: list[LeaderRow] = field(default_factory=list)
     gone_instances: list[GoneInstance] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     readable: list[str] = field(default_factory=list)
@@ -92,10 +92,10 @@ def sort_values(values: Iterable[Value], readable: Iterable[str] = ()) -> Batch:
     batch = Batch(readable=list(readable))
     lists: dict[type[Any], list[Any]] = {
         Function: batch.functions,
-        Schedule: batch.schedules,
-        Fact: batch.facts,
+        ScheduleFact: batch.schedules,
+        RunFact: batch.facts,
         Instance: batch.instances,
-        Seat: batch.seats,
+        LeaderRow: batch.seats,
         GoneInstance: batch.gone_instances,
         Reject: batch.rejects,
     }
@@ -104,40 +104,40 @@ def sort_values(values: Iterable[Value], readable: Iterable[str] = ()) -> Batch:
     return batch
 
 
-_READERS: dict[Kind, Callable[[JsonObject, int], Value]] = {
-    Kind.TASK_FUNCTION: read_function,
-    Kind.SCHEDULED_JOB: read_schedule,
-    Kind.SCHEDULED_JOB_RUN: read_asked,
-    Kind.JOB: read_job,
-    Kind.POD: read_pod,
+_READERS: dict[ObjectKind, Callable[[JsonObject, int], Value]] = {
+    ObjectKind.TASK_FUNCTION: read_function,
+    ObjectKind.SCHEDULED_JOB: read_schedule,
+    ObjectKind.SCHEDULED_JOB_RUN: read_asked,
+    ObjectKind.JOB: read_job,
+    ObjectKind.POD: read_pod,
 }
 
 
-def read_object(kind: Kind, item: JsonObject, epoch: int) -> Value:
+def read_object(kind: ObjectKind, item: JsonObject, epoch: int) -> Value:
     """Read an object that is there."""
     try:
-        if kind is Kind.LEASE:
+        if kind is ObjectKind.LEASE:
             return read_instance(item, epoch) if is_member(item) else read_seat(item, epoch)
         return _READERS[kind](item, epoch)
     except READ_ERRORS as error:
         return build_reject(kind, item, epoch, error)
 
 
-def read_deleted(kind: Kind, item: JsonObject, epoch: int) -> Value | None:
+def read_deleted(kind: ObjectKind, item: JsonObject, epoch: int) -> Value | None:
     """Read the last state of an object that was deleted, or None where that says nothing."""
     value = read_object(kind, item, epoch)
     if isinstance(value, Reject):
         return None
-    if isinstance(value, Function | Schedule):
+    if isinstance(value, Function | ScheduleFact):
         return replace(value, is_gone=True)
-    if isinstance(value, Fact) and isinstance(value.part, JobPart | Asked):
+    if isinstance(value, RunFact) and isinstance(value.part, JobFact | RunRequestFact):
         return replace(value, part=replace(value.part, is_gone=True))
     if isinstance(value, Instance):
         return GoneInstance(value.id)
-    return replace(value, holder_id=None) if isinstance(value, Seat) else value
+    return replace(value, holder_id=None) if isinstance(value, LeaderRow) else value
 
 
-def build_reject(kind: Kind, item: JsonObject, epoch: int, error: Exception) -> Reject:
+def build_reject(kind: ObjectKind, item: JsonObject, epoch: int, error: Exception) -> Reject:
     """Build what is kept of an object that cannot be read."""
     metadata = item.get("metadata")
     known: JsonObject = metadata if isinstance(metadata, dict) else {}
@@ -154,7 +154,7 @@ def build_reject(kind: Kind, item: JsonObject, epoch: int, error: Exception) -> 
     )
 
 
-def reject_value(key: tuple[Kind, str], value: Value, error: Exception) -> Reject:
+def reject_value(key: tuple[ObjectKind, str], value: Value, error: Exception) -> Reject:
     """Build what is kept of an object whose values the database refuses."""
     document = redact_json(orjson.loads(orjson.dumps(value, default=list)))
     kind, uid = key
@@ -182,6 +182,6 @@ def read_version(metadata: JsonObject) -> int:
 class Absence:
     """A complete list of a kind, consistent at its version: what is older and not listed is gone."""
 
-    kind: Kind
+    kind: ObjectKind
     version: Version
     listed: frozenset[str]

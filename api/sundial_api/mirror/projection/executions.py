@@ -17,12 +17,12 @@ from sundial_api.mirror.projection.api_values import (
     name_trigger,
 )
 from sundial_api.mirror.projection.run_facts import (
-    Asked,
-    Fact,
-    Identity,
-    JobPart,
-    PodPart,
-    Told,
+    JobFact,
+    PodFact,
+    RunFact,
+    RunIdentity,
+    RunRequestFact,
+    StatusFact,
 )
 from sundial_api.mirror.projection.versions import OLDEST, Version
 from sundial_clock.instants import parse_instant
@@ -33,21 +33,21 @@ from sundial_core.status.omitted import NOTHING, Omitted
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AttemptState:
     """An attempt as its Job and its Pod show it; either may come first."""
 
-    job: JobPart | None = None
-    pod: PodPart | None = None
+    job: JobFact | None = None
+    pod: PodFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
     """All that is known of a run; attempts by number."""
 
-    identity: Identity
-    attempts: Mapping[int, Attempt] = field(default_factory=dict)
-    asked: Asked | None = None
-    told: Told | None = None
+    identity: RunIdentity
+    attempts: Mapping[int, AttemptState] = field(default_factory=dict)
+    asked: RunRequestFact | None = None
+    told: StatusFact | None = None
 
     @property
     def number(self) -> int:
@@ -55,49 +55,49 @@ class Execution:
         return max(self.attempts, default=0)
 
     @property
-    def newest(self) -> Attempt:
+    def newest(self) -> AttemptState:
         """The newest attempt."""
-        return self.attempts.get(self.number, Attempt())
+        return self.attempts.get(self.number, AttemptState())
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the ScheduledJob of a run says of it: which runs are active, and up to where it has decided.
-
-    `omitted` says of which active runs its list is silent, `horizon` how far back `recentSlots` tells of
-    every slot; none while it tells of all.
-    `is_known` is false while the mirror has not seen the object.
-    """
+class ExecutionStanding:
+    """What the ScheduledJob of a run says about it."""
 
     version: Version = OLDEST
     cursor: str | None = None
+    """Up to which slot the ScheduledJob has decided."""
     active: frozenset[str] = frozenset()
+    """The ids of the runs that it lists as active."""
     omitted: Omitted = NOTHING
+    """Which active runs its list leaves out."""
     horizon: str | None = None
+    """How far back `recentSlots` tells of every slot; None while it tells of all."""
     deleted_at: str | None = None
     is_known: bool = True
+    """Whether the mirror has seen the object."""
 
 
-UNKNOWN_STANDING = Standing(is_known=False)
+UNKNOWN_STANDING = ExecutionStanding(is_known=False)
 
 
-def merge(known: Execution | None, fact: Fact) -> Execution:
+def merge(known: Execution | None, fact: RunFact) -> Execution:
     """Take a fact; one that is older than what is known of its object changes nothing."""
     execution = known or Execution(fact.identity)
     part = fact.part
-    if isinstance(part, Asked):
+    if isinstance(part, RunRequestFact):
         is_newer = execution.asked is None or execution.asked.version < part.version
         return replace(execution, asked=part) if is_newer else execution
-    if isinstance(part, Told):
+    if isinstance(part, StatusFact):
         return _merge_told(execution, part)
-    old = execution.attempts.get(fact.number, Attempt())
-    new = _merge_job(old, part) if isinstance(part, JobPart) else _merge_pod(old, part)
+    old = execution.attempts.get(fact.number, AttemptState())
+    new = _merge_job(old, part) if isinstance(part, JobFact) else _merge_pod(old, part)
     if new is old:
         return execution
     return replace(execution, attempts={**execution.attempts, fact.number: new})
 
 
-def _merge_told(execution: Execution, part: Told) -> Execution:
+def _merge_told(execution: Execution, part: StatusFact) -> Execution:
     """Take what the status says; a recorded result never changes, unless the cluster was restored."""
     old = execution.told
     if old is not None and (old.version >= part.version or not _may_replace(old, part)):
@@ -105,18 +105,18 @@ def _merge_told(execution: Execution, part: Told) -> Execution:
     return replace(execution, told=part)
 
 
-def _may_replace(old: Told, new: Told) -> bool:
+def _may_replace(old: StatusFact, new: StatusFact) -> bool:
     is_same = replace(old, version=new.version) == new
     return not is_same and (not old.result or new.version.epoch > old.version.epoch)
 
 
-def _merge_job(old: Attempt, part: JobPart) -> Attempt:
+def _merge_job(old: AttemptState, part: JobFact) -> AttemptState:
     if old.job is not None and old.job.version >= part.version:
         return old
     return replace(old, job=part)
 
 
-def _merge_pod(old: Attempt, part: PodPart) -> Attempt:
+def _merge_pod(old: AttemptState, part: PodFact) -> AttemptState:
     """Take a Pod; of several Pods of a Job the one that failed is shown, else the one that got furthest."""
     known = old.pod
     if known is not None and known.uid == part.uid:
@@ -127,7 +127,7 @@ def _merge_pod(old: Attempt, part: PodPart) -> Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """How a run stands: `phase` is a result once it has ended."""
 
     phase: Phase
@@ -136,30 +136,30 @@ class Outcome:
     completed_at: str | None = None
 
 
-def settle(execution: Execution, standing: Standing) -> Outcome:
+def settle(execution: Execution, standing: ExecutionStanding) -> RunOutcome:
     """Settle how a run stands: what the operator recorded goes before what its newest Job says."""
     for said in (execution.told, execution.asked):
         if said is not None and said.result:
-            return Outcome(Phase(said.result), said.reason, said.message, said.completed_at)
+            return RunOutcome(Phase(said.result), said.reason, said.message, said.completed_at)
     shown = _read_attempt(execution.newest)
     has_ended = has_left(execution, standing)
     if shown.phase.is_result and (has_ended or standing.deleted_at is not None):
         return shown
     if standing.deleted_at is not None or (not standing.is_known and _is_gone(execution)):
         message = "cancelled: its job was deleted"
-        return Outcome(Phase.CANCELLED, "", message, standing.deleted_at)
+        return RunOutcome(Phase.CANCELLED, "", message, standing.deleted_at)
     if execution.asked is not None and execution.asked.is_gone and _never_started(execution):
         message = "its ScheduledJobRun was deleted before it started"
-        return Outcome(Phase.CANCELLED, Reason.CANCELLED.value, message)
+        return RunOutcome(Phase.CANCELLED, Reason.CANCELLED.value, message)
     if has_ended and _is_gone(execution):
         message = "its Job went before its outcome was seen"
-        return Outcome(Phase.FAILED, Reason.OUTCOME_UNKNOWN.value, message)
+        return RunOutcome(Phase.FAILED, Reason.OUTCOME_UNKNOWN.value, message)
     if shown.phase.is_result:
-        return Outcome(Phase.WAITING, shown.reason, shown.message)
+        return RunOutcome(Phase.WAITING, shown.reason, shown.message)
     return replace(shown, reason="", message="")
 
 
-def has_left(execution: Execution, standing: Standing) -> bool:
+def has_left(execution: Execution, standing: ExecutionStanding) -> bool:
     """Tell whether a run has left `status.active`, by a status that has told of it or is past it.
 
     One that was just created is not told of yet: it has not left.
@@ -178,7 +178,7 @@ def has_left(execution: Execution, standing: Standing) -> bool:
     return execution.told is not None or is_past or is_gone
 
 
-def _is_omitted(execution: Execution, standing: Standing) -> bool:
+def _is_omitted(execution: Execution, standing: ExecutionStanding) -> bool:
     """Tell whether a list that was cut short says nothing of a run: it may be active all the same.
 
     A Job that is gone with its result tells that it has ended: else the Job would be there.
@@ -209,22 +209,22 @@ def _never_started(execution: Execution) -> bool:
     return not execution.attempts and not has_told and not (execution.asked and execution.asked.has_started)
 
 
-def _read_attempt(attempt: Attempt) -> Outcome:
+def _read_attempt(attempt: AttemptState) -> RunOutcome:
     """Read how an attempt stands: a container that runs shows sooner at the Pod, why it failed only there."""
     job, pod = attempt.job, attempt.pod
     if job is None:
-        return Outcome(Phase.RUNNING if pod is not None and pod.rank else Phase.PENDING)
+        return RunOutcome(Phase.RUNNING if pod is not None and pod.rank else Phase.PENDING)
     phase = Phase(job.phase)
     if phase is Phase.PENDING and pod is not None and pod.rank:
         phase = Phase.RUNNING
     if pod is not None and pod.rank == 3 and phase is Phase.FAILED and not job.has_own_reason:
-        return Outcome(phase, pod.reason, pod.message, job.completed_at)
-    return Outcome(phase, job.reason, job.message, job.completed_at)
+        return RunOutcome(phase, pod.reason, pod.message, job.completed_at)
+    return RunOutcome(phase, job.reason, job.message, job.completed_at)
 
 
 def find_start(execution: Execution) -> str:
     """Find when a run began: with its first Job, until then when it was asked for."""
-    first = execution.attempts.get(1, Attempt()).job
+    first = execution.attempts.get(1, AttemptState()).job
     told, asked = execution.told, execution.asked
     jobs = [attempt.job.created_at for attempt in execution.attempts.values() if attempt.job]
     pods = [a.pod.started_at for a in execution.attempts.values() if a.pod and a.pod.started_at]
@@ -282,7 +282,7 @@ class ExecutionRow:
     sources: JsonObject
 
 
-def build_row(execution: Execution, standing: Standing) -> ExecutionRow:
+def build_row(execution: Execution, standing: ExecutionStanding) -> ExecutionRow:
     """Build the row of a run as it stands."""
     outcome, newest = settle(execution, standing), execution.newest
     job, pod, asked, told = newest.job, newest.pod, execution.asked, execution.told
@@ -325,11 +325,11 @@ def build_row(execution: Execution, standing: Standing) -> ExecutionRow:
     )
 
 
-def _dump(attempt: Attempt) -> JsonObject:
+def _dump(attempt: AttemptState) -> JsonObject:
     return {"job": _dump_part(attempt.job), "pod": _dump_part(attempt.pod)}
 
 
-def _dump_part(part: JobPart | PodPart | Asked | Told | None) -> JsonObject | None:
+def _dump_part(part: JobFact | PodFact | RunRequestFact | StatusFact | None) -> JsonObject | None:
     if part is None:
         return None
     return {name: getattr(part, name) for name in part.__slots__} | {"version": list(part.version)}
@@ -337,7 +337,7 @@ def _dump_part(part: JobPart | PodPart | Asked | Told | None) -> JsonObject | No
 
 def _dump_sources(execution: Execution) -> JsonObject:
     return {
-        "identity": {name: getattr(execution.identity, name) for name in Identity.__slots__},
+        "identity": {name: getattr(execution.identity, name) for name in RunIdentity.__slots__},
         "asked": _dump_part(execution.asked),
         "told": _dump_part(execution.told),
     }
@@ -347,16 +347,16 @@ def load(sources: JsonObject, attempts: list[JsonObject]) -> Execution:
     """Read back what a row was built from."""
     asked, told = sources["asked"], sources["told"]
     return Execution(
-        identity=Identity(**sources["identity"]),
+        identity=RunIdentity(**sources["identity"]),
         attempts={
-            entry["attempt"]: Attempt(
-                JobPart(**_versioned(entry["job"])) if entry["job"] else None,
-                PodPart(**_versioned(entry["pod"])) if entry["pod"] else None,
+            entry["attempt"]: AttemptState(
+                JobFact(**_versioned(entry["job"])) if entry["job"] else None,
+                PodFact(**_versioned(entry["pod"])) if entry["pod"] else None,
             )
             for entry in attempts
         },
-        asked=Asked(**_versioned(asked)) if asked else None,
-        told=Told(**_versioned(told)) if told else None,
+        asked=RunRequestFact(**_versioned(asked)) if asked else None,
+        told=StatusFact(**_versioned(told)) if told else None,
     )
 
 

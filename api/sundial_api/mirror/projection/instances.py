@@ -9,7 +9,7 @@ from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
 
-LONGEST_PID = 2**31 - 1
+MAX_PID = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class LeaderRow:
     """Who leads since when, by the UUID of the process; nobody does without one."""
 
     holder_id: str | None
@@ -50,7 +50,7 @@ def read_instance(item: JsonObject, epoch: int) -> Instance:
     return Instance(
         id=found,
         hostname=trim(marks.get(names.HOSTNAME), 255) or "",
-        pid=min(int(marks[names.PID]), LONGEST_PID),
+        pid=min(int(marks[names.PID]), MAX_PID),
         last_heartbeat=spec["renewTime"],
         started_at=marks[names.STARTED_AT],
         version=trim(marks.get(names.VERSION), 50) or "",
@@ -59,8 +59,8 @@ def read_instance(item: JsonObject, epoch: int) -> Instance:
     )
 
 
-def read_seat(item: JsonObject, epoch: int) -> Seat:
+def read_seat(item: JsonObject, epoch: int) -> LeaderRow:
     """Read the leader's Lease; its holder is `<hostname>_<UUID of the process>`."""
     spec, number = item.get("spec") or {}, int(item["metadata"]["resourceVersion"])
     holder = str(spec.get("holderIdentity") or "")
-    return Seat(read_uuid(holder.rpartition("_")[2]), spec.get("acquireTime"), Version(epoch, number))
+    return LeaderRow(read_uuid(holder.rpartition("_")[2]), spec.get("acquireTime"), Version(epoch, number))

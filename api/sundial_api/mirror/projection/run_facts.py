@@ -24,11 +24,11 @@ from sundial_core.runs.pods import parse_pod
 from sundial_core.runs.state import build_run
 from sundial_core.runs.terminations import with_termination
 
-LONGEST_MESSAGE = 2000
+MAX_MESSAGE_CHARS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class RunIdentity:
     """Which run it is: of which job, and what for."""
 
     run_id: str
@@ -39,7 +39,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class JobPart:
+class JobFact:
     """What the Job of an attempt says; `has_own_reason`: why it failed is known better than by its Pods."""
 
     uid: str
@@ -56,7 +56,7 @@ class JobPart:
 
 
 @dataclass(frozen=True, slots=True)
-class PodPart:
+class PodFact:
     """What the Pod of an attempt says; of several, the one of the highest rank is shown."""
 
     uid: str
@@ -75,7 +75,7 @@ class PodPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RunRequestFact:
     """What the ScheduledJobRun of a run says; `result` is empty while it has none."""
 
     version: Version
@@ -96,7 +96,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StatusFact:
     """What an entry of its schedule's `recentSlots` says of a run; `result` is empty while it has none."""
 
     version: Version
@@ -107,49 +107,51 @@ class Told:
     message: str = ""
 
 
-Part = JobPart | PodPart | Asked | Told
+Part = JobFact | PodFact | RunRequestFact | StatusFact
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class RunFact:
     """Something about a run; `number` is the attempt, 0 where it is about the run as a whole."""
 
-    identity: Identity
+    identity: RunIdentity
     number: int
     part: Part
 
 
-def read_job(item: JsonObject, epoch: int) -> Fact:
+def read_job(item: JsonObject, epoch: int) -> RunFact:
     """Read an attempt from its Job; raises ValueError when it does not tell its run."""
     job = parse_job(item)
     if not job.run_id or not job.owner_uid:
         raise ValueError("the Job does not tell its run, or has no controller")
     plain = build_run(job, (), job.created_at)
     run = with_termination(plain, job)
-    part = JobPart(
+    part = JobFact(
         uid=job.uid,
         name=job.name,
         version=Version(epoch, job.resource_version),
         phase=run.phase.value,
         reason=trim(run.reason, 253) or "",
-        message=quote(run.message, LONGEST_MESSAGE) or "",
+        message=quote(run.message, MAX_MESSAGE_CHARS) or "",
         created_at=item["metadata"]["creationTimestamp"],
         completed_at=format_instant(job.result_at) if job.result_at else None,
         instance=read_uuid((item["metadata"].get("annotations") or {}).get(names.INSTANCE)),
         has_own_reason=run is not plain or run.phase is not Phase.FAILED,
     )
     slot = format_instant(job.slot) if job.slot else None
-    return Fact(Identity(_uuid(job.run_id), job.owner_uid, job.ns, job.trigger, slot), job.attempt, part)
+    return RunFact(
+        RunIdentity(_uuid(job.run_id), job.owner_uid, job.ns, job.trigger, slot), job.attempt, part
+    )
 
 
-def read_pod(item: JsonObject, epoch: int) -> Fact:
+def read_pod(item: JsonObject, epoch: int) -> RunFact:
     """Read the Pod of an attempt; raises KeyError or ValueError when our marks are missing."""
     pod, metadata = parse_pod(item), item["metadata"]
     labels, annotations = metadata["labels"], metadata["annotations"]
     ended = _find_ended(item)
     reason, message = pod.failure or ("", "")
     said = _read_termination(ended.get("message"))
-    part = PodPart(
+    part = PodFact(
         uid=pod.uid,
         name=metadata["name"],
         version=Version(epoch, pod.resource_version),
@@ -159,24 +161,24 @@ def read_pod(item: JsonObject, epoch: int) -> Fact:
         completed_at=ended.get("finishedAt"),
         exit_code=ended.get("exitCode"),
         reason=trim(reason, 253) or "",
-        message=quote(message, LONGEST_MESSAGE) or "",
+        message=quote(message, MAX_MESSAGE_CHARS) or "",
         **said,
     )
-    identity = Identity(
+    identity = RunIdentity(
         run_id=_uuid(labels[names.RUN]),
         job_id=_uuid(pod.owner_uid),
         namespace=metadata["namespace"],
         trigger=labels[names.TRIGGER],
         slot=annotations.get(names.SCHEDULED_FOR),
     )
-    return Fact(identity, int(annotations[names.ATTEMPT]), part)
+    return RunFact(identity, int(annotations[names.ATTEMPT]), part)
 
 
-def read_asked(item: JsonObject, epoch: int) -> Fact:
+def read_asked(item: JsonObject, epoch: int) -> RunFact:
     """Read a ScheduledJobRun; `identity.job_id` is empty until the operator has seen its ScheduledJob."""
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
     slot = format_instant(parse_instant(spec["scheduledFor"])) if spec.get("scheduledFor") else None
-    part = Asked(
+    part = RunRequestFact(
         version=Version(epoch, int(metadata["resourceVersion"])),
         name=metadata["name"],
         parent_name=spec["scheduledJobName"],
@@ -187,28 +189,28 @@ def read_asked(item: JsonObject, epoch: int) -> Fact:
         completed_at=status.get("completedAt"),
         result=_read_result(status),
         reason=trim(status.get("reason"), 253) or "",
-        message=quote(status.get("message"), LONGEST_MESSAGE) or "",
+        message=quote(status.get("message"), MAX_MESSAGE_CHARS) or "",
         user_id=read_uuid((metadata.get("annotations") or {}).get(CREATED_BY)),
         requested_by=trim(spec.get("requestedBy"), 253),
         request_reason=trim(spec.get("reason"), 1000),
     )
     trigger = "backfill" if slot else "manual"
     parent = status.get("scheduledJobUid") or ""
-    return Fact(Identity(_uuid(metadata["uid"]), parent, metadata["namespace"], trigger, slot), 0, part)
+    return RunFact(RunIdentity(_uuid(metadata["uid"]), parent, metadata["namespace"], trigger, slot), 0, part)
 
 
-def read_told(entry: JsonObject, job_id: str, ns: str, version: Version) -> Fact:
+def read_told(entry: JsonObject, job_id: str, ns: str, version: Version) -> RunFact:
     """Read an entry of `recentSlots` that is about a run; raises KeyError or ValueError."""
-    part = Told(
+    part = StatusFact(
         version=version,
         started_at=entry.get("startedAt") or entry.get("slot"),
         completed_at=entry.get("completedAt"),
         result=_read_result(entry),
         reason=trim(entry.get("reason"), 253) or "",
-        message=quote(entry.get("message"), LONGEST_MESSAGE) or "",
+        message=quote(entry.get("message"), MAX_MESSAGE_CHARS) or "",
     )
     trigger = entry.get("trigger", "schedule")
-    return Fact(Identity(_uuid(entry["runId"]), job_id, ns, trigger, entry.get("slot")), 0, part)
+    return RunFact(RunIdentity(_uuid(entry["runId"]), job_id, ns, trigger, entry.get("slot")), 0, part)
 
 
 def _read_result(said: JsonObject) -> str:
@@ -251,7 +253,7 @@ def _read_termination(message: str | None) -> dict[str, Any]:
     result = clean_json(said.get("result"))
     return {
         "result": result if result is None or isinstance(result, dict) else {"value": result},
-        "error": quote(_text(said.get("error")), LONGEST_MESSAGE),
+        "error": quote(_text(said.get("error")), MAX_MESSAGE_CHARS),
         "traceback": quote(_text(said.get("traceback")), 65_536),
     }
 

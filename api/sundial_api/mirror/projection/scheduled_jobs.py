@@ -11,6 +11,7 @@ import orjson
 
 from sundial_api.http.schedule_config import show_schedule_config
 from sundial_api.mirror.projection.api_values import name_last_status
+from sundial_api.mirror.projection.job_fields import JOB_FIELDS
 from sundial_api.mirror.projection.sanitize import clean_json, read_uuid, trim
 from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources.names import CREATED_BY
@@ -21,7 +22,6 @@ UPDATED_BY = "sundial.dev/updated-by"
 OWN_MANAGER = "sundial-api"
 """The field manager of the API's own writes: what anybody else wrote last was not updated by its users."""
 
-DEFAULT_TIMEOUT_SECONDS = 300
 RECENT_KEPT = 20
 """How many of the newest slots the operator keeps in a status; older ones are only kept for active runs."""
 
@@ -75,7 +75,7 @@ class ScheduleRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class ScheduleFact:
     """A ScheduledJob as last seen; `function_name` is empty when it has a template of its own."""
 
     row: ScheduleRow
@@ -88,32 +88,32 @@ class Schedule:
         return Version(self.row.epoch, self.row.resource_version)
 
 
-def read_schedule(item: JsonObject, epoch: int) -> Schedule:
+def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
     """Read a ScheduledJob; raises KeyError, TypeError, ValueError or AttributeError when it is not one."""
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
-    changed_at, manager = _find_last_edit(metadata)
+    changed_at, manager = find_last_edit(metadata)
     kind, config = show_schedule_config(spec["schedule"])
-    active, retry = status.get("active") or (), spec.get("retry") or {}
-    concurrency = spec.get("concurrency") or {}
+    active, concurrency = status.get("active") or (), spec.get("concurrency") or {}
+    fields = {name: field.read(spec) for name, field in JOB_FIELDS.items()}
     started, skipped, missed = _read_counters(status)
     row = ScheduleRow(
         id=metadata["uid"],
         namespace=metadata["namespace"],
         resource_name=metadata["name"],
-        name=trim(spec.get("displayName"), 253) or metadata["name"],
-        description=trim(spec.get("description"), 1000),
+        name=trim(fields["name"], 253) or metadata["name"],
+        description=trim(fields["description"], 1000),
         job_type_id=kind,
         schedule_config=clean_json(config),
-        time_zone=spec["schedule"].get("timeZone", "UTC"),
+        time_zone=fields["time_zone"],
         schedule_text=status.get("scheduleText"),
-        task_args=clean_json(spec.get("args")),
+        task_args=clean_json(fields["task_args"]),
         concurrency_policy=concurrency.get("policy", "Forbid"),
-        max_instances=int(concurrency.get("maxInstances", 1)),
+        max_instances=int(fields["max_instances"]),
         max_queued=int(concurrency.get("maxQueued") or 1),
-        own_timeout_seconds=spec.get("timeoutSeconds"),
-        retry_count=int(retry.get("count", 3)),
-        retry_delay_seconds=int(retry.get("delaySeconds", 60)),
+        own_timeout_seconds=JOB_FIELDS["timeout_seconds"].find(spec),
+        retry_count=int(fields["retry_count"]),
+        retry_delay_seconds=int(fields["retry_delay_seconds"]),
         suspended=bool(spec.get("suspend")),
         paused_until=_read_paused_until(annotations),
         **_read_ready(status),
@@ -139,7 +139,7 @@ def read_schedule(item: JsonObject, epoch: int) -> Schedule:
         active_omitted=clean_json(status.get("activeOmitted")),
         recent_slots=clean_json(status.get("recentSlots") or []),
     )
-    return Schedule(row, (spec.get("taskFunctionRef") or {}).get("name", ""))
+    return ScheduleFact(row, (spec.get("taskFunctionRef") or {}).get("name", ""))
 
 
 def _read_paused_until(annotations: Mapping[str, str]) -> str | None:
@@ -167,7 +167,7 @@ def _read_counters(status: JsonObject) -> tuple[int, int, int]:
     return int(verdicts.get("started", 0)), int(skipped), int(missed)
 
 
-def _find_last_edit(metadata: JsonObject) -> tuple[str | None, str]:
+def find_last_edit(metadata: JsonObject) -> tuple[str | None, str]:
     """Find when and with what a user last wrote an object; the API goes first where times are equal."""
     edits = [
         (entry["time"], entry.get("manager") == OWN_MANAGER, entry.get("manager", ""))

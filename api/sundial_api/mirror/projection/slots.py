@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from sundial_api.mirror.projection.run_facts import Fact, read_told
+from sundial_api.mirror.projection.run_facts import RunFact, read_told
 from sundial_api.mirror.projection.sanitize import quote, trim
-from sundial_api.mirror.projection.scheduled_jobs import RECENT_KEPT, Schedule
+from sundial_api.mirror.projection.scheduled_jobs import RECENT_KEPT, ScheduleFact
 from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.resources.raw import JsonObject
 
@@ -36,7 +36,7 @@ class SlotRow:
     epoch: int
 
 
-def read_slots(schedule: Schedule) -> list[SlotRow]:
+def read_slots(schedule: ScheduleFact) -> list[SlotRow]:
     """Read the entries of `recentSlots` that started no run."""
     return [
         _build_slot(schedule, entry)
@@ -45,7 +45,7 @@ def read_slots(schedule: Schedule) -> list[SlotRow]:
     ]
 
 
-def _build_slot(schedule: Schedule, entry: JsonObject) -> SlotRow:
+def _build_slot(schedule: ScheduleFact, entry: JsonObject) -> SlotRow:
     first = _begin(entry)
     return SlotRow(
         job_id=schedule.row.id,
@@ -60,7 +60,7 @@ def _build_slot(schedule: Schedule, entry: JsonObject) -> SlotRow:
     )
 
 
-def find_told(schedule: Schedule, before: list[JsonObject]) -> Iterator[Fact]:
+def find_told(schedule: ScheduleFact, before: list[JsonObject]) -> Iterator[RunFact]:
     """Find what a status tells of runs that it did not tell before; an entry that is not read is left out."""
     row = schedule.row
     known = {str(entry.get("runId")): entry for entry in before}
@@ -78,7 +78,7 @@ def find_oldest(entries: list[JsonObject]) -> str:
     return _begin(entries[:RECENT_KEPT][-1])
 
 
-def has_gap(schedule: Schedule, covered_until: str | None) -> bool:
+def has_gap(schedule: ScheduleFact, covered_until: str | None) -> bool:
     """Tell whether slots may have passed between what was mirrored before and what the status tells of.
 
     A list that is not full tells of all slots since the creation.
@@ -89,7 +89,7 @@ def has_gap(schedule: Schedule, covered_until: str | None) -> bool:
     return covered_until is None or _plain(covered_until) < _plain(find_oldest(entries))
 
 
-def count_decided(schedule: Schedule) -> int:
+def count_decided(schedule: ScheduleFact) -> int:
     """Count the slots that were ever given a verdict."""
     return schedule.row.started_slots + schedule.row.skipped_slots + schedule.row.missed_slots
 

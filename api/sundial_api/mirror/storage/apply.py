@@ -19,14 +19,15 @@ from sundial_api.mirror.projection.executions import (
     UNKNOWN_STANDING,
     Execution,
     ExecutionRow,
-    Standing,
+    ExecutionStanding,
     build_row,
     load,
     merge,
 )
 from sundial_api.mirror.projection.instances import Instance
-from sundial_api.mirror.projection.run_facts import Asked, Fact
-from sundial_api.mirror.projection.scheduled_jobs import DEFAULT_TIMEOUT_SECONDS, Schedule, ScheduleRow
+from sundial_api.mirror.projection.job_fields import DEFAULT_TIMEOUT_SECONDS
+from sundial_api.mirror.projection.run_facts import RunFact, RunRequestFact
+from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact, ScheduleRow
 from sundial_api.mirror.projection.slots import SlotRow
 from sundial_api.mirror.projection.versions import OLDEST, Version
 from sundial_api.mirror.storage import statements as sql
@@ -38,7 +39,7 @@ from sundial_api.mirror.storage.json_rows import (
     read_rows,
     to_row,
 )
-from sundial_api.mirror.storage.task_functions import find_function_ids, write_functions
+from sundial_api.mirror.storage.task_functions import ensure_function_ids, write_functions
 from sundial_clock.instants import format_instant
 from sundial_core.status.omitted import read_omitted
 
@@ -66,7 +67,7 @@ async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) 
     if batch.functions:
         await write_functions(connection, batch.functions, now)
     told, touched = await _write_schedules(connection, batch.schedules, now) if batch.schedules else ([], [])
-    settled = await settle_runs(connection, [*told, *batch.facts], touched)
+    settled = await upsert_runs(connection, [*told, *batch.facts], touched)
     if batch.instances or batch.seats or batch.gone_instances:
         await _write_instances(connection, batch, now)
     if batch.rejects:
@@ -92,8 +93,8 @@ async def _note_highest(connection: AsyncConnection, batch: Batch) -> None:
 
 
 async def _write_schedules(
-    connection: AsyncConnection, schedules: list[Schedule], now: datetime
-) -> tuple[list[Fact], list[str]]:
+    connection: AsyncConnection, schedules: list[ScheduleFact], now: datetime
+) -> tuple[list[RunFact], list[str]]:
     """Write ScheduledJobs; returns what they tell of runs, and whose open runs may stand otherwise."""
     newest = {s.row.id: s for s in sorted(schedules, key=lambda schedule: schedule.version)}
     known = await _read_schedules(connection, newest)
@@ -117,7 +118,7 @@ async def _read_schedules(connection: AsyncConnection, ids: Iterable[str]) -> di
     return {str(row["id"]): row for row in rows}
 
 
-def _is_newer(schedule: Schedule, known: Row | None) -> bool:
+def _is_newer(schedule: ScheduleFact, known: Row | None) -> bool:
     return known is None or (known["epoch"], known["resource_version"]) < schedule.version
 
 
@@ -125,7 +126,7 @@ def _recent(known: Row | None) -> list[dict[str, Any]]:
     return known["recent_slots"] if known is not None else []
 
 
-async def _find_namesakes(connection: AsyncConnection, accepted: list[Schedule]) -> list[Row]:
+async def _find_namesakes(connection: AsyncConnection, accepted: list[ScheduleFact]) -> list[Row]:
     """Find live jobs with the name of one that is written: either was deleted unseen."""
     names = [{"namespace": s.row.namespace, "resource_name": s.row.resource_name} for s in accepted]
     found = await read_rows(connection, sql.FIND_NAMESAKES, names=dump(names))
@@ -134,7 +135,7 @@ async def _find_namesakes(connection: AsyncConnection, accepted: list[Schedule])
 
 
 async def _bury_namesakes(
-    connection: AsyncConnection, namesakes: list[Row], accepted: list[Schedule], now: datetime
+    connection: AsyncConnection, namesakes: list[Row], accepted: list[ScheduleFact], now: datetime
 ) -> list[str]:
     """Bury those that are older than the one that is written; returns their ids."""
     versions = {_name_of(s): s.version for s in sorted(accepted, key=lambda s: s.version)}
@@ -152,10 +153,10 @@ def _version_of(row: Row) -> Version:
     return Version(row["epoch"], row["resource_version"])
 
 
-def _find_living(accepted: list[Schedule], namesakes: list[Row]) -> set[str]:
+def _find_living(accepted: list[ScheduleFact], namesakes: list[Row]) -> set[str]:
     """Find which ones are not known to be deleted: of a name, the newest."""
     taken = {(row["namespace"], row["resource_name"]): _version_of(row) for row in namesakes}
-    newest: dict[Name, Schedule] = {}
+    newest: dict[Name, ScheduleFact] = {}
     for schedule in sorted(accepted, key=lambda s: s.version):
         if schedule.version > taken.get(_name_of(schedule), OLDEST):
             newest[_name_of(schedule)] = schedule
@@ -163,11 +164,11 @@ def _find_living(accepted: list[Schedule], namesakes: list[Row]) -> set[str]:
 
 
 async def _build_rows(
-    connection: AsyncConnection, accepted: list[Schedule], known: Mapping[str, Row]
+    connection: AsyncConnection, accepted: list[ScheduleFact], known: Mapping[str, Row]
 ) -> list[dict[str, Any]]:
     """Build the rows with what other rows tell: the function's id and timeout, up to where all is covered."""
     names = [(s.row.namespace, s.function_name) for s in accepted if s.function_name]
-    ids = await find_function_ids(connection, names)
+    ids = await ensure_function_ids(connection, names)
     found = await read_rows(connection, sql.READ_TIMEOUTS, ids=list(ids.values()))
     timeouts = {row["id"]: row["default_timeout_seconds"] for row in found}
     rows = []
@@ -182,11 +183,11 @@ async def _build_rows(
     return rows
 
 
-def _name_of(schedule: Schedule) -> Name:
+def _name_of(schedule: ScheduleFact) -> Name:
     return schedule.row.namespace, schedule.row.resource_name
 
 
-def _cover(schedule: Schedule, known: Row | None) -> dict[str, Any]:
+def _cover(schedule: ScheduleFact, known: Row | None) -> dict[str, Any]:
     """Say up to where all slots are mirrored; with a gap before what the status tells of, as before."""
     until = known["covered_until"] if known is not None else None
     if slots.has_gap(schedule, format_instant(until) if until else None):
@@ -197,7 +198,7 @@ def _cover(schedule: Schedule, known: Row | None) -> dict[str, Any]:
 
 
 async def _write_slots(
-    connection: AsyncConnection, accepted: list[Schedule], known: Mapping[str, Row]
+    connection: AsyncConnection, accepted: list[ScheduleFact], known: Mapping[str, Row]
 ) -> None:
     """Write the slots that started nothing; one that a status tells otherwise by now goes."""
     changed = [s for s in accepted if s.row.recent_slots != _recent(known.get(s.row.id))]
@@ -217,8 +218,8 @@ def _is_forgotten(instant: str, floor: datetime | None) -> bool:
     return floor is not None and instant.removesuffix("Z") <= format_instant(floor).removesuffix("Z")
 
 
-async def settle_runs(
-    connection: AsyncConnection, facts: list[Fact], touched: Iterable[str]
+async def upsert_runs(
+    connection: AsyncConnection, facts: list[RunFact], touched: Iterable[str]
 ) -> list[ExecutionRow]:
     """Take facts, and settle the runs that they are about, as well as the open ones of the touched jobs.
 
@@ -246,7 +247,7 @@ async def settle_runs(
 
 
 async def _read_shown(
-    connection: AsyncConnection, facts: list[Fact], touched: Iterable[str]
+    connection: AsyncConnection, facts: list[RunFact], touched: Iterable[str]
 ) -> dict[str, Row]:
     """Read the rows of runs by id: those of the facts, and the open ones of the touched jobs."""
     rows: list[Row] = []
@@ -274,11 +275,11 @@ def _is_shown(row: ExecutionRow, shown: Row) -> bool:
     return said == tuple(shown[name] for name in ("status", "phase", "reason", "error_message"))
 
 
-def read_standing(job: Row | None) -> Standing:
+def read_standing(job: Row | None) -> ExecutionStanding:
     """Read what the row of a job says of its runs."""
     if job is None:
         return UNKNOWN_STANDING
-    return Standing(
+    return ExecutionStanding(
         version=Version(job["epoch"], job["resource_version"]),
         cursor=format_instant(job["cursor"]) if job["cursor"] else None,
         active=frozenset(job["active_runs"]),
@@ -288,12 +289,12 @@ def read_standing(job: Row | None) -> Standing:
     )
 
 
-async def _find_parents(connection: AsyncConnection, facts: list[Fact]) -> list[Fact]:
+async def _find_parents(connection: AsyncConnection, facts: list[RunFact]) -> list[RunFact]:
     """Find the jobs of ScheduledJobRuns that the operator has not looked at yet, by name."""
     orphans = {
         (fact.identity.namespace, fact.part.parent_name)
         for fact in facts
-        if isinstance(fact.part, Asked) and not fact.identity.job_id
+        if isinstance(fact.part, RunRequestFact) and not fact.identity.job_id
     }
     if not orphans:
         return facts
@@ -303,8 +304,8 @@ async def _find_parents(connection: AsyncConnection, facts: list[Fact]) -> list[
     return [_with_parent(fact, parents) for fact in facts]
 
 
-def _with_parent(fact: Fact, parents: Mapping[Name, str]) -> Fact:
-    if fact.identity.job_id or not isinstance(fact.part, Asked):
+def _with_parent(fact: RunFact, parents: Mapping[Name, str]) -> RunFact:
+    if fact.identity.job_id or not isinstance(fact.part, RunRequestFact):
         return fact
     parent = parents.get((fact.identity.namespace, fact.part.parent_name), "")
     return replace(fact, identity=replace(fact.identity, job_id=parent))

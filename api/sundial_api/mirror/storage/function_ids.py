@@ -8,7 +8,7 @@ from collections.abc import Iterator
 INLINE = 1
 """Reserved for jobs with a template of their own."""
 
-LARGEST = 2**31 - 1
+MAX_INT32 = 2**31 - 1
 
 
 def propose_ids(ns: str, name: str) -> Iterator[int]:
@@ -16,7 +16,7 @@ def propose_ids(ns: str, name: str) -> Iterator[int]:
     probe = 0
     while True:
         text = f"{ns}/{name}" if probe == 0 else f"{ns}/{name}#{probe}"
-        number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) & LARGEST
+        number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) & MAX_INT32
         if number > INLINE:
             yield number
         probe += 1

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.mirror.projection.batches import (
-    Kind,
+    ObjectKind,
     Value,
     read_deleted,
     read_object,
@@ -20,7 +20,7 @@ from sundial_core.resources.raw import JsonObject
 
 
 async def take_answers(
-    connection: AsyncConnection, answers: Iterable[tuple[Kind, JsonObject]], now: datetime
+    connection: AsyncConnection, answers: Iterable[tuple[ObjectKind, JsonObject]], now: datetime
 ) -> None:
     """Write objects as the API server answered them, inside the transaction that is open.
 
@@ -31,7 +31,9 @@ async def take_answers(
     await apply.apply_batch(connection, sort_values(values), now)
 
 
-async def take_deletion(connection: AsyncConnection, kind: Kind, item: JsonObject, now: datetime) -> None:
+async def take_deletion(
+    connection: AsyncConnection, kind: ObjectKind, item: JsonObject, now: datetime
+) -> None:
     """Write that an object is gone, given its last state, inside the transaction that is open."""
     value: Value | None = read_deleted(kind, item, await _read_epoch(connection))
     if value is not None:
@@ -43,7 +45,7 @@ async def _read_epoch(connection: AsyncConnection) -> int:
     return epoch
 
 
-def after(item: JsonObject) -> JsonObject:
+def next_version(item: JsonObject) -> JsonObject:
     """Give an object's state at its deletion, whose answer has no version: the one after the last known."""
     version = str(int(item["metadata"]["resourceVersion"]) + 1)
     return item | {"metadata": item["metadata"] | {"resourceVersion": version}}

@@ -17,7 +17,12 @@ from sqlalchemy import bindparam, delete, exists, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.db.mirror_tables import ExecutionCount, QuarantinedObject
-from sundial_api.db.tables import ScheduledJob, ScheduledJobExecution, ScheduledJobSlot, SchedulerInstance
+from sundial_api.db.tables import (
+    ScheduledJobExecution,
+    ScheduledJobRow,
+    ScheduledJobSlot,
+    SchedulerInstance,
+)
 from sundial_api.mirror.storage.apply import WRITE_LOCK
 from sundial_api.mirror.storage.statements import LOCK_WRITES
 from sundial_api.settings import DatabaseSettings
@@ -28,14 +33,14 @@ ENDED = ScheduledJobExecution.status.not_in(OPEN)
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class RetentionPolicy:
     """What is kept: what is from after an instant, and so many ended executions of each job."""
 
     after: datetime
     runs: int
 
 
-class _Doomed(NamedTuple):
+class _Expired(NamedTuple):
     """A row to delete, by an execution's id or a slot's first instant; and up to when it reaches."""
 
     job_id: UUID
@@ -43,12 +48,12 @@ class _Doomed(NamedTuple):
     key: UUID | datetime
 
 
-def choose_keep(settings: DatabaseSettings, now: datetime) -> Keep:
+def choose_keep(settings: DatabaseSettings, now: datetime) -> RetentionPolicy:
     """Say what the settings keep at an instant."""
-    return Keep(now - timedelta(days=settings.history_days), settings.history_runs)
+    return RetentionPolicy(now - timedelta(days=settings.history_days), settings.history_runs)
 
 
-async def delete_batch(connection: AsyncConnection, keep: Keep, size: int = BATCH) -> int:
+async def delete_batch(connection: AsyncConnection, keep: RetentionPolicy, size: int = BATCH) -> int:
     """Delete at most some `size` rows of each sort that are not to be kept; returns how many went.
 
     Rows are looked for first, and deleted in one of the turns that the writers of rows take.
@@ -64,14 +69,14 @@ async def delete_batch(connection: AsyncConnection, keep: Keep, size: int = BATC
     return deleted + await _delete_leftovers(connection, keep.after, size)
 
 
-async def _find_old_executions(connection: AsyncConnection, after: datetime, size: int) -> list[_Doomed]:
+async def _find_old_executions(connection: AsyncConnection, after: datetime, size: int) -> list[_Expired]:
     table = ScheduledJobExecution
     old = select(table.job_id, table.started_at, table.id).where(table.started_at <= after, ENDED)
     rows = await connection.execute(old.order_by(table.started_at, table.id).limit(size))
-    return [_Doomed(*row) for row in rows]
+    return [_Expired(*row) for row in rows]
 
 
-async def _find_surplus(connection: AsyncConnection, runs: int, size: int) -> list[_Doomed]:
+async def _find_surplus(connection: AsyncConnection, runs: int, size: int) -> list[_Expired]:
     """Find what the fullest job has beyond its number."""
     total = func.sum(ExecutionCount.count)
     ended = select(ExecutionCount.job_id).where(ExecutionCount.status.not_in(OPEN))
@@ -82,18 +87,18 @@ async def _find_surplus(connection: AsyncConnection, runs: int, size: int) -> li
     table = ScheduledJobExecution
     of_job = select(table.job_id, table.started_at, table.id).where(table.job_id == job_id, ENDED)
     newest_first = of_job.order_by(table.started_at.desc(), table.id.desc())
-    return [_Doomed(*row) for row in await connection.execute(newest_first.offset(runs).limit(size))]
+    return [_Expired(*row) for row in await connection.execute(newest_first.offset(runs).limit(size))]
 
 
-async def _find_old_slots(connection: AsyncConnection, after: datetime, size: int) -> list[_Doomed]:
+async def _find_old_slots(connection: AsyncConnection, after: datetime, size: int) -> list[_Expired]:
     slot = ScheduledJobSlot
     old = select(slot.job_id, slot.last_slot, slot.first_slot).where(slot.last_slot <= after)
-    return [_Doomed(*row) for row in await connection.execute(old.order_by(slot.last_slot).limit(size))]
+    return [_Expired(*row) for row in await connection.execute(old.order_by(slot.last_slot).limit(size))]
 
 
 async def _find_slots_before(
-    connection: AsyncConnection, surplus: Sequence[_Doomed], size: int
-) -> list[_Doomed]:
+    connection: AsyncConnection, surplus: Sequence[_Expired], size: int
+) -> list[_Expired]:
     """Find the slots that are older than the surplus of their job."""
     if not surplus:
         return []
@@ -102,21 +107,21 @@ async def _find_slots_before(
     older = select(slot.job_id, slot.last_slot, slot.first_slot).where(
         slot.job_id == surplus[0].job_id, slot.last_slot <= floor
     )
-    return [_Doomed(*row) for row in await connection.execute(older.limit(size))]
+    return [_Expired(*row) for row in await connection.execute(older.limit(size))]
 
 
-async def _raise_floors(connection: AsyncConnection, doomed: Sequence[_Doomed]) -> None:
+async def _raise_floors(connection: AsyncConnection, doomed: Sequence[_Expired]) -> None:
     floors: dict[UUID, datetime] = {}
     for row in doomed:
         floors[row.job_id] = max(row.until, floors.get(row.job_id, row.until))
     if floors:
-        raised = func.greatest(ScheduledJob.history_floor, bindparam("floor"))
-        change = update(ScheduledJob).where(ScheduledJob.id == bindparam("job_id"))
+        raised = func.greatest(ScheduledJobRow.history_floor, bindparam("floor"))
+        change = update(ScheduledJobRow).where(ScheduledJobRow.id == bindparam("job_id"))
         values = [{"job_id": job_id, "floor": floor} for job_id, floor in floors.items()]
         await connection.execute(change.values(history_floor=raised), values)
 
 
-async def _delete_executions(connection: AsyncConnection, doomed: Sequence[_Doomed]) -> int:
+async def _delete_executions(connection: AsyncConnection, doomed: Sequence[_Expired]) -> int:
     ids = {row.key for row in doomed}
     if not ids:
         return 0
@@ -124,7 +129,7 @@ async def _delete_executions(connection: AsyncConnection, doomed: Sequence[_Doom
     return gone.rowcount
 
 
-async def _delete_slots(connection: AsyncConnection, doomed: Sequence[_Doomed]) -> int:
+async def _delete_slots(connection: AsyncConnection, doomed: Sequence[_Expired]) -> int:
     keys = {(row.job_id, row.key) for row in doomed}
     if not keys:
         return 0
@@ -134,7 +139,7 @@ async def _delete_slots(connection: AsyncConnection, doomed: Sequence[_Doomed]) 
 
 async def _delete_leftovers(connection: AsyncConnection, after: datetime, size: int) -> int:
     """Delete jobs that have been gone for as long and left no history, gone processes, old quarantine."""
-    job, instance, odd = ScheduledJob, SchedulerInstance, QuarantinedObject
+    job, instance, odd = ScheduledJobRow, SchedulerInstance, QuarantinedObject
     has_history = exists().where(ScheduledJobExecution.job_id == job.id)
     has_slots = exists().where(ScheduledJobSlot.job_id == job.id)
     forgotten = select(job.id).where(job.deleted_at <= after, ~has_history, ~has_slots).limit(size)

@@ -30,7 +30,7 @@ async def write_functions(connection: AsyncConnection, functions: list[Function]
     functions = sorted(functions, key=lambda function: (function.row.created_at, function.row.uid))
     live = [function.row for function in functions if not function.is_gone]
     gone = [function.row for function in functions if function.is_gone]
-    ids = await find_function_ids(connection, [(row.namespace, row.resource_name) for row in live])
+    ids = await ensure_function_ids(connection, [(row.namespace, row.resource_name) for row in live])
     newest = {(row.namespace, row.resource_name): row for row in sorted(live, key=_age)}
     if gone:
         rows = [{"uid": r.uid, "epoch": r.epoch, "number": r.resource_version} for r in gone]
@@ -45,7 +45,7 @@ def _age(row: FunctionRow) -> Version:
     return Version(row.epoch, row.resource_version)
 
 
-async def find_function_ids(connection: AsyncConnection, wanted: Iterable[Name]) -> dict[Name, int]:
+async def ensure_function_ids(connection: AsyncConnection, wanted: Iterable[Name]) -> dict[Name, int]:
     """Find the ids of functions by namespace and name; one that has none yet gets it, for good."""
     wanted = list(dict.fromkeys(wanted))
     if not wanted:

@@ -11,16 +11,16 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.mirror.projection.batches import Absence, Kind
+from sundial_api.mirror.projection.batches import Absence, ObjectKind
 from sundial_api.mirror.projection.executions import Execution, load
-from sundial_api.mirror.projection.run_facts import Asked, Fact, JobPart
+from sundial_api.mirror.projection.run_facts import JobFact, RunFact, RunRequestFact
 from sundial_api.mirror.projection.versions import Version
 from sundial_api.mirror.storage import statements as sql
-from sundial_api.mirror.storage.apply import WRITE_LOCK, settle_runs
+from sundial_api.mirror.storage.apply import WRITE_LOCK, upsert_runs
 from sundial_api.mirror.storage.json_rows import dump
 
 FEW = 50
-LARGEST_SHARE = 0.2
+MAX_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Missing:
 
 def needs_second_list(missing: Missing) -> bool:
     """Tell whether so much is missing that one list is not enough to believe it."""
-    return len(missing.uids) > FEW and len(missing.uids) > LARGEST_SHARE * missing.total
+    return len(missing.uids) > FEW and len(missing.uids) > MAX_SHARE * missing.total
 
 
 async def find_missing(connection: AsyncConnection, absence: Absence) -> Missing:
     """Find the objects that are in rows, older than a list, and not in it."""
-    if absence.kind in (Kind.TASK_FUNCTION, Kind.SCHEDULED_JOB):
-        is_function = absence.kind is Kind.TASK_FUNCTION
+    if absence.kind in (ObjectKind.TASK_FUNCTION, ObjectKind.SCHEDULED_JOB):
+        is_function = absence.kind is ObjectKind.TASK_FUNCTION
         statement = sql.FIND_ABSENT_FUNCTIONS if is_function else sql.FIND_ABSENT_SCHEDULES
         values = {
             "epoch": absence.version.epoch,
@@ -48,7 +48,7 @@ async def find_missing(connection: AsyncConnection, absence: Absence) -> Missing
         }
         uids = frozenset(str(uid) for uid in await connection.scalars(statement, values))
         return Missing(uids, await connection.scalar(sql.COUNT_LIVE[absence.kind.value]) or 0)
-    if absence.kind not in (Kind.JOB, Kind.SCHEDULED_JOB_RUN):
+    if absence.kind not in (ObjectKind.JOB, ObjectKind.SCHEDULED_JOB_RUN):
         return Missing(frozenset(), 0)
     facts = [fact for execution in await _read_open(connection) for fact in _find_present(absence, execution)]
     return Missing(
@@ -57,18 +57,20 @@ async def find_missing(connection: AsyncConnection, absence: Absence) -> Missing
     )
 
 
-async def bury(connection: AsyncConnection, absence: Absence, uids: frozenset[str], now: datetime) -> None:
+async def write_tombstones(
+    connection: AsyncConnection, absence: Absence, uids: frozenset[str], now: datetime
+) -> None:
     """Write tombstones for objects that are gone, and settle the runs that this concerns."""
     await connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
     version = {"epoch": absence.version.epoch, "number": absence.version.number}
-    if absence.kind is Kind.TASK_FUNCTION:
+    if absence.kind is ObjectKind.TASK_FUNCTION:
         rows = [{"uid": uid} | version for uid in uids]
         await connection.execute(sql.BURY_FUNCTIONS, {"rows": dump(rows), "now": now})
-    elif absence.kind is Kind.SCHEDULED_JOB:
+    elif absence.kind is ObjectKind.SCHEDULED_JOB:
         rows = [{"id": uid} | version for uid in uids]
         found = await connection.scalars(sql.BURY_SCHEDULES, {"rows": dump(rows), "now": now})
         buried = [str(uid) for uid in found]
-        await settle_runs(connection, [], buried)
+        await upsert_runs(connection, [], buried)
     else:
         facts = [
             bury_part(fact, absence.version)
@@ -76,28 +78,28 @@ async def bury(connection: AsyncConnection, absence: Absence, uids: frozenset[st
             for uid, fact in _find_present(absence, execution)
             if uid in uids and _is_older(fact, absence)
         ]
-        await settle_runs(connection, facts, [])
+        await upsert_runs(connection, facts, [])
 
 
-def _find_present(absence: Absence, execution: Execution) -> Iterable[tuple[str, Fact]]:
+def _find_present(absence: Absence, execution: Execution) -> Iterable[tuple[str, RunFact]]:
     """Find what objects of the list's kind said last of an open run, if they are not known to be gone."""
-    if absence.kind is Kind.SCHEDULED_JOB_RUN:
+    if absence.kind is ObjectKind.SCHEDULED_JOB_RUN:
         asked = execution.asked
         if asked is not None and not asked.is_gone:
-            yield execution.identity.run_id, Fact(execution.identity, 0, asked)
+            yield execution.identity.run_id, RunFact(execution.identity, 0, asked)
         return
     for number, attempt in execution.attempts.items():
         if attempt.job is not None and not attempt.job.is_gone:
-            yield attempt.job.uid, Fact(execution.identity, number, attempt.job)
+            yield attempt.job.uid, RunFact(execution.identity, number, attempt.job)
 
 
-def bury_part(fact: Fact, version: Version) -> Fact:
+def bury_part(fact: RunFact, version: Version) -> RunFact:
     """Say of a Job or a ScheduledJobRun that it is gone by that version."""
-    assert isinstance(fact.part, JobPart | Asked)
+    assert isinstance(fact.part, JobFact | RunRequestFact)
     return replace(fact, part=replace(fact.part, version=version, is_gone=True))
 
 
-def _is_older(fact: Fact, absence: Absence) -> bool:
+def _is_older(fact: RunFact, absence: Absence) -> bool:
     return fact.part.version < absence.version
 
 

@@ -12,7 +12,7 @@ from sundial_core.coordination.fence import (
     FenceState,
     build_fence,
     build_probe,
-    judge_probe,
+    classify_probe,
 )
 from sundial_core.runs.create_errors import is_fence_refusal
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
@@ -109,7 +109,7 @@ def test_a_refusal_of_the_fence_is_told_by_its_policys_name(message: str, expect
     ],
 )
 def test_the_state_of_the_fence(own: str, older: str, expected: FenceState) -> None:
-    assert judge_probe(own == "passes", older == "passes") is expected
+    assert classify_probe(own == "passes", older == "passes") is expected
 
 
 class Fenced:
@@ -119,7 +119,7 @@ class Fenced:
         self.answers = answers
         self.sent: list[tuple[Any, ...]] = []
 
-    async def try_create(self, *request: Any) -> None:
+    async def dry_run_create(self, *request: Any) -> None:
         self.sent.append(request)
         error = self.answers[int(request[-1]["metadata"]["annotations"]["sundial.dev/term"])]
         if error is not None:

@@ -11,8 +11,8 @@ from testkit.scheduled_jobs import (
     build_observed,
     build_scheduled_job,
     build_spec,
-    list_judgements,
     list_starts,
+    list_verdicts,
     look,
     read_seconds,
     read_verdicts,
@@ -23,8 +23,8 @@ from testkit.simulation.stories import Story
 
 from sundial_clock.instants import format_instant
 from sundial_core.decision.backlog import (
+    MAX_STARTS,
     MAX_VERDICTS,
-    MOST_STARTS,
     follow,
     is_full,
 )
@@ -80,8 +80,8 @@ def count(status: dict[str, Any]) -> tuple[int, int]:
 
 def test_after_a_hundred_unstored_starts_nothing_more_starts(story: Story) -> None:
     refuse(story, 140)
-    assert len(story.cluster.made) == 10 + MOST_STARTS
-    assert story.process.track.is_stopped
+    assert len(story.cluster.made) == 10 + MAX_STARTS
+    assert story.process.memory.is_stopped
 
 
 def test_the_first_status_that_is_stored_has_one_missed_range(story: Story) -> None:
@@ -96,7 +96,7 @@ def test_starts_go_on_once_a_status_is_stored(story: Story) -> None:
     refuse(story, 140)
     status = accept(story, 5)
     assert count(status) == (115, 40)
-    assert not story.process.track.is_stopped
+    assert not story.process.memory.is_stopped
 
 
 def test_runs_that_were_started_before_go_on_and_end(story: Story) -> None:
@@ -164,7 +164,7 @@ def test_a_new_leader_begins_anew_and_starts_a_hundred_more(story: Story) -> Non
     story.process.pass_time(140)
     made = sorted(read_seconds(format_instant(slot)) for slot in story.cluster.made_slots)
     taken_over = [slot for slot in made if slot > 110]
-    assert (taken_over[0], len(taken_over)) == (121, MOST_STARTS)
+    assert (taken_over[0], len(taken_over)) == (121, MAX_STARTS)
     status = accept(story)
     assert read_missed(status) == ["221..290 x70 Missed StatusNotStored"]
     verdicts = {"started": 210, "missed": {"StatusNotStored": 70, "TooLate": 10}}
@@ -202,7 +202,7 @@ def test_what_waits_to_be_stored(memory: Remembered, expected: Backlog) -> None:
     assert follow(memory, stored, (), at(30)) == expected
 
 
-FULL = Remembered(judged_until=at(10), refusal="too large", backlog=Backlog(since=at(-290)))
+FULL = Remembered(decided_until=at(10), refusal="too large", backlog=Backlog(since=at(-290)))
 
 
 @pytest.mark.parametrize(
@@ -212,13 +212,13 @@ FULL = Remembered(judged_until=at(10), refusal="too large", backlog=Backlog(sinc
         pytest.param(FULL, 9.9, False, id="less"),
         pytest.param(Remembered(backlog=FULL.backlog), 10, False, id="nothing was refused"),
         pytest.param(
-            Remembered(refusal="x", backlog=Backlog(frozenset(map(at, range(MOST_STARTS))))),
+            Remembered(refusal="x", backlog=Backlog(frozenset(map(at, range(MAX_STARTS))))),
             10,
             True,
             id="100 starts",
         ),
         pytest.param(
-            Remembered(refusal="x", backlog=Backlog(frozenset(map(at, range(MOST_STARTS - 1))))),
+            Remembered(refusal="x", backlog=Backlog(frozenset(map(at, range(MAX_STARTS - 1))))),
             10,
             False,
             id="99",
@@ -237,7 +237,7 @@ def test_when_nothing_more_may_start(memory: Remembered, now: float, expected: A
 
 def test_a_judgement_of_these_slots_is_made_anew_until_it_is_stored() -> None:
     decision = look(build_scheduled_job(build_spec(**TICK)), 20, memory=FULL)
-    assert (list_starts(decision), list_judgements(decision), decision.judged_until) == ([], [], None)
+    assert (list_starts(decision), list_verdicts(decision), decision.decided_until) == ([], [], None)
     assert read_verdicts(decision.status) == ["11..20 x10 Missed StatusNotStored"]
 
 
@@ -258,7 +258,7 @@ def test_a_run_is_not_replaced_by_what_may_not_start() -> None:
     jobs = (build_observed(10, ready=True),)
     first = look(build_scheduled_job(replacing), 20, jobs)
     job = build_scheduled_job(replacing, status=first.status)
-    assert len(look(job, 21, jobs, Remembered(judged_until=at(20))).endings) == 1
+    assert len(look(job, 21, jobs, Remembered(decided_until=at(20))).endings) == 1
     assert look(job, 21, jobs, Remembered(at(20), refusal="x", backlog=FULL.backlog)).endings == ()
 
 

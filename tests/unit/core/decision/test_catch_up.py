@@ -49,9 +49,9 @@ def catch_up(policy: str, grace: int = 15, window: int = 3600, runs: int = 10) -
     return CatchUp.model_validate(fields)
 
 
-def describe(judged: Offered) -> tuple[list[float], list[str]]:
-    starts = [read_seconds(format_instant(slot)) for slot in judged.slots]
-    return starts, [describe_verdict(record) for record in judged.verdicts]
+def describe(decided_slots: Offered) -> tuple[list[float], list[str]]:
+    starts = [read_seconds(format_instant(slot)) for slot in decided_slots.slots]
+    return starts, [describe_verdict(record) for record in decided_slots.verdicts]
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_known_slots_are_not_judged(
 
 
 def test_a_known_slot_on_time_makes_late_ones_missed_under_latest() -> None:
-    judged = find_offered(due(52, [50]), catch_up("Latest", grace=5))
-    assert describe(judged) == ([], ["10..40 x4 Missed TooLate"])
+    decided_slots = find_offered(due(52, [50]), catch_up("Latest", grace=5))
+    assert describe(decided_slots) == ([], ["10..40 x4 Missed TooLate"])
 
 
 @pytest.mark.parametrize(
@@ -199,11 +199,13 @@ def test_cursor(verdicts: Any, started: list[float], creating: list[float], expe
 )
 def test_each_due_slot_gets_one_verdict(known: set[int], rule: CatchUp, period: int) -> None:
     case = due(60, known, period=period)
-    judged = find_offered(case, rule)
+    decided_slots = find_offered(case, rule)
     open_slots = [slot for slot in range(period, 61, period) if slot not in known]
-    judged_slots = [slot for slot in open_slots for j in judged.verdicts if j.first <= at(slot) <= j.last]
-    assert sorted([*judged_slots, *describe(judged)[0]]) == open_slots
-    assert sum(record.count for record in judged.verdicts) == len(judged_slots)
+    judged_slots = [
+        slot for slot in open_slots for j in decided_slots.verdicts if j.first <= at(slot) <= j.last
+    ]
+    assert sorted([*judged_slots, *describe(decided_slots)[0]]) == open_slots
+    assert sum(record.count for record in decided_slots.verdicts) == len(judged_slots)
 
 
 class Meter:
@@ -228,6 +230,6 @@ def test_a_million_slots_are_counted_not_named() -> None:
     schedule = every(1)
     meter = Meter(schedule.source)
     case = Due(replace(schedule, source=meter), at(0), at(1_000_000), frozenset())
-    judged = find_offered(case, catch_up("Latest"))
-    assert [j.count for j in judged.verdicts if j.verdict is Verdict.MISSED] == [999_985]
+    decided_slots = find_offered(case, catch_up("Latest"))
+    assert [j.count for j in decided_slots.verdicts if j.verdict is Verdict.MISSED] == [999_985]
     assert 0 < meter.named < 100

@@ -14,8 +14,8 @@ from testkit.scheduled_jobs import (
     build_plan,
     build_scheduled_job,
     decide_and_tell,
-    list_judgements,
     list_starts,
+    list_verdicts,
     look,
     read_condition,
     read_seconds,
@@ -37,8 +37,8 @@ def see(
 ) -> Decision:
     """Decide `now` seconds after the creation, by a clock that is ahead of the API server's by `skew`."""
     job = build_scheduled_job(status=status, **how)
-    circumstances = InstallationState(skew=timedelta(seconds=skew))
-    snapshot = Snapshot(job, build_plan(job), (), memory or Remembered(), circumstances=circumstances)
+    installation = InstallationState(skew=timedelta(seconds=skew))
+    snapshot = Snapshot(job, build_plan(job), (), memory or Remembered(), installation=installation)
     return decide_and_tell(snapshot, now)
 
 
@@ -93,7 +93,7 @@ def test_a_clock_that_is_in_step_again_is_told_with_the_next_write() -> None:
 def test_nothing_is_decided_by_a_clock_that_is_not_trusted(skew: float, state: dict[str, Any]) -> None:
     fields: dict[str, Any] = build_scheduled_job().spec | state
     frozen = see(100 + skew, skew, FIRST, spec=fields, changed=90, generation=2)
-    assert (frozen.starts, frozen.verdicts, frozen.judged_until, frozen.deletes.jobs) == ((), (), None, ())
+    assert (frozen.starts, frozen.verdicts, frozen.decided_until, frozen.deletes.jobs) == ((), (), None, ())
     assert frozen.status is not None
     names = ("cursor", "effectiveFrom", "observedGeneration", "recentSlots")
     assert {name: frozen.status.get(name) for name in names} == {name: FIRST.get(name) for name in names}
@@ -101,11 +101,11 @@ def test_nothing_is_decided_by_a_clock_that_is_not_trusted(skew: float, state: d
 
 def test_a_frozen_schedule_says_so_once_a_slot_is_due() -> None:
     before = see(9 + 3600, 3600, FIRST)
-    assert (before.urgency, before.wake_at) == (Urgency.NONE, at(3610))
+    assert (before.urgency, before.requeue_at) == (Urgency.NONE, at(3610))
     due = see(10 + 3600, 3600, FIRST)
     assert (due.urgency, read_condition(due.status, KIND)) == (Urgency.LAZY, ("False", "ClockUntrusted"))
     again = see(20 + 3600, 3600, due.status)
-    assert (again.urgency, again.wake_at) == (Urgency.NONE, None)
+    assert (again.urgency, again.requeue_at) == (Urgency.NONE, None)
 
 
 def test_what_was_decided_before_is_not_forgotten_by_a_freeze() -> None:
@@ -117,7 +117,7 @@ def test_what_was_decided_before_is_not_forgotten_by_a_freeze() -> None:
 def test_a_thawed_schedule_goes_on_where_it_was() -> None:
     frozen = store(see(50 + 3600, 3600, FIRST))
     thawed = see(55, 0, frozen)
-    assert list_judgements(thawed)[0] == "10..20 x2 Missed TooLate"
+    assert list_verdicts(thawed)[0] == "10..20 x2 Missed TooLate"
     assert list_starts(thawed) == [30]
 
 
@@ -156,7 +156,7 @@ def test_the_reset_is_to_the_api_servers_date() -> None:
 def test_slots_go_on_after_a_reset_before_it_is_stored() -> None:
     first = see(101, 0, ahead(9999))
     assert list_starts(first) == []
-    memory = Remembered(judged_until=at(101), decided=store(first), reset_at=first.reset_at)
+    memory = Remembered(decided_until=at(101), decided=store(first), reset_at=first.reset_at)
     later = see(111, 0, ahead(9999), memory)
     assert (list_starts(later), later.reset_at) == ([110], at(101))
 
@@ -173,7 +173,7 @@ def test_what_was_started_ahead_is_not_started_again() -> None:
     reset = store(see(101, 0, ahead(600, recentSlots=[missed, started])))
     assert read_verdicts(reset) == ["500 Started"]
     after = see(510, 0, reset | {"cursor": format_instant(at(490))})
-    assert (list_starts(after), list_judgements(after)) == ([510], [])
+    assert (list_starts(after), list_verdicts(after)) == ([510], [])
 
 
 def test_a_job_of_a_slot_to_come_says_nothing_of_the_slots_before_it() -> None:
@@ -181,13 +181,13 @@ def test_a_job_of_a_slot_to_come_says_nothing_of_the_slots_before_it() -> None:
     jobs = (build_observed(40, "Complete"),)
     decision = look(job, 12, jobs)
     assert (list_starts(decision), read_seconds(store(decision)["cursor"])) == ([10], 0)
-    assert read_seconds(store(look(job, 41, jobs, Remembered(judged_until=at(39))))["cursor"]) == 40
+    assert read_seconds(store(look(job, 41, jobs, Remembered(decided_until=at(39))))["cursor"]) == 40
 
 
 def test_what_a_process_judged_ahead_is_judged_by_the_clock_that_is_right() -> None:
-    memory = Remembered(judged_until=at(9999))
+    memory = Remembered(decided_until=at(9999))
     snapshot = see(101, 0, FIRST | {"cursor": format_instant(at(100))}, memory)
-    assert snapshot.judged_until == at(101)
+    assert snapshot.decided_until == at(101)
 
 
 def test_an_object_created_in_the_future_counts_from_now() -> None:
@@ -215,24 +215,26 @@ def test_what_holds(value: str | None, expected: bool) -> None:  # noqa: FBT001 
 def test_slots_are_missed_while_starts_are_held(jobs: Any, expected: list[str]) -> None:
     job = build_scheduled_job(status=FIRST)
     snapshot = Snapshot(
-        job, build_plan(job), jobs, Remembered(), circumstances=InstallationState(held_by="x")
+        job, build_plan(job), jobs, Remembered(), installation=InstallationState(starts_held_by="x")
     )
     decision = decide(snapshot, at(35), LIMITS)
-    assert (list_starts(decision), list_judgements(decision)) == ([], expected)
-    assert decision.wake_at == at(40)
-    released = replace(snapshot, circumstances=InstallationState(), memory=Remembered(judged_until=at(35)))
+    assert (list_starts(decision), list_verdicts(decision)) == ([], expected)
+    assert decision.requeue_at == at(40)
+    released = replace(snapshot, installation=InstallationState(), memory=Remembered(decided_until=at(35)))
     assert list_starts(decide(released, at(40), LIMITS)) == ([40] if not jobs else [])
 
 
-@pytest.mark.parametrize("held_by", ["", "SUNDIAL_HOLD"])
-def test_no_run_is_replaced_by_a_slot_that_may_not_start(held_by: str) -> None:
+@pytest.mark.parametrize("starts_held_by", ["", "SUNDIAL_HOLD"])
+def test_no_run_is_replaced_by_a_slot_that_may_not_start(starts_held_by: str) -> None:
     rule = build_scheduled_job().spec | {"concurrency": {"policy": "Replace"}}
     times = {"slot": format_instant(at(20)), "since": format_instant(at(20))}
     queued = FIRST | {"cursor": format_instant(at(20)), "queued": [times | {"reason": "Replacing"}]}
     job = build_scheduled_job(spec=rule, status=queued)
-    snapshot = Snapshot(job, build_plan(job), (build_observed(10),), Remembered(judged_until=at(22)))
-    decision = decide(replace(snapshot, circumstances=InstallationState(held_by=held_by)), at(23), LIMITS)
-    assert (len(decision.endings), len(decision.queued)) == (0 if held_by else 1, 1)
+    snapshot = Snapshot(job, build_plan(job), (build_observed(10),), Remembered(decided_until=at(22)))
+    decision = decide(
+        replace(snapshot, installation=InstallationState(starts_held_by=starts_held_by)), at(23), LIMITS
+    )
+    assert (len(decision.endings), len(decision.queued)) == (0 if starts_held_by else 1, 1)
 
 
 def test_retries_wait_while_starts_are_held() -> None:
@@ -240,12 +242,16 @@ def test_retries_wait_while_starts_are_held() -> None:
         spec=build_scheduled_job().spec | {"retry": {"count": 1, "delaySeconds": 1}}, status=FIRST
     )
     jobs = (build_observed(10, "Failed", ended=12),)
-    held = Snapshot(job, build_plan(job), jobs, Remembered(), circumstances=InstallationState(held_by="x"))
+    held = Snapshot(
+        job, build_plan(job), jobs, Remembered(), installation=InstallationState(starts_held_by="x")
+    )
     assert decide(held, at(15), LIMITS).retries == ()
-    assert len(decide(replace(held, circumstances=InstallationState()), at(15), LIMITS).retries) == 1
+    assert len(decide(replace(held, installation=InstallationState()), at(15), LIMITS).retries) == 1
 
 
 def test_a_suspended_schedule_does_not_miss_slots_by_a_hold() -> None:
     job = build_scheduled_job(spec=build_scheduled_job().spec | {"suspend": True})
-    snapshot = Snapshot(job, build_plan(job), (), Remembered(), circumstances=InstallationState(held_by="x"))
-    assert list_judgements(decide(snapshot, at(35), LIMITS)) == []
+    snapshot = Snapshot(
+        job, build_plan(job), (), Remembered(), installation=InstallationState(starts_held_by="x")
+    )
+    assert list_verdicts(decide(snapshot, at(35), LIMITS)) == []

@@ -12,8 +12,8 @@ from testkit.scheduled_jobs import (
     build_scheduled_job,
     build_spec,
     describe_verdict,
-    list_judgements,
     list_starts,
+    list_verdicts,
     look,
     read_seconds,
     read_verdicts,
@@ -32,7 +32,7 @@ from sundial_core.status.urgency import Urgency
 
 QUEUE = {"concurrency": {"policy": "Queue"}}
 REPLACE = {"concurrency": {"policy": "Replace"}}
-JUDGED = Remembered(judged_until=at(20))
+JUDGED = Remembered(decided_until=at(20))
 
 
 def rule(policy: str, limit: int = 1, queued: int | None = None) -> Concurrency:
@@ -150,12 +150,12 @@ def test_a_slot_that_waits_starts_when_a_place_is_free_however_late() -> None:
 
 
 def test_a_slot_that_is_being_created_waits_on_and_is_not_started_again() -> None:
-    decision = see(25, ENDED, memory=Remembered(judged_until=at(20), creating=frozenset({at(20)})))
+    decision = see(25, ENDED, memory=Remembered(decided_until=at(20), creating=frozenset({at(20)})))
     assert (list_starts(decision), list_queued(decision)) == ([], [20])
 
 
 def test_the_place_of_a_slot_that_is_being_created_is_taken() -> None:
-    memory = Remembered(judged_until=at(24), creating=frozenset({at(20)}))
+    memory = Remembered(decided_until=at(24), creating=frozenset({at(20)}))
     decision = see(25, ENDED, queued=[20, 21], memory=memory)
     assert (list_starts(decision), list_queued(decision)) == ([], [20, 21])
 
@@ -211,7 +211,7 @@ def test_the_job_of_a_slot_that_waits_is_kept() -> None:
 )
 def test_what_drops_a_slot_that_waits(how: dict[str, Any], now: float, expected: list[str]) -> None:
     decision = see(now, ACTIVE, **how)
-    assert list_judgements(decision) == expected
+    assert list_verdicts(decision) == expected
     assert list_queued(decision) == ([] if expected else [20])
     assert read_verdicts(decision.status) == ["10 Started", *expected]
 
@@ -219,14 +219,14 @@ def test_what_drops_a_slot_that_waits(how: dict[str, Any], now: float, expected:
 def test_the_end_of_the_schedule_drops_what_waits() -> None:
     schedule = {"interval": {"seconds": 10}, "endsAt": "2026-01-01T00:00:20Z"}
     job = build_scheduled_job(build_spec(**QUEUE, schedule=schedule))
-    assert look(job, 20, (ACTIVE,)).wake_at == at(20.000001)
+    assert look(job, 20, (ACTIVE,)).requeue_at == at(20.000001)
     decision = look(job, 20.5, (ACTIVE,))
-    assert (list_judgements(decision), list_queued(decision)) == (["20 Skipped QueueDropped"], [])
+    assert (list_verdicts(decision), list_queued(decision)) == (["20 Skipped QueueDropped"], [])
 
 
 def test_a_slot_that_is_being_created_is_not_cancelled_while_it_may_land() -> None:
-    memory = Remembered(judged_until=at(20), creating=frozenset({at(20)}))
-    assert list_judgements(see(25, ENDED, memory=memory, cancel="2026-01-01T00:00:20Z")) == []
+    memory = Remembered(decided_until=at(20), creating=frozenset({at(20)}))
+    assert list_verdicts(see(25, ENDED, memory=memory, cancel="2026-01-01T00:00:20Z")) == []
 
 
 @pytest.mark.parametrize("reason", ["TaskFunctionNotFound", "InvalidSpec", "TooFrequent"])
@@ -235,7 +235,7 @@ def test_what_waits_stays_while_the_spec_is_of_no_use_and_after(reason: str) -> 
     useless = {"type": "Ready", "status": "False", "reason": reason, "lastTransitionTime": since}
     status = (waiting.status or {}) | {"conditions": [useless]}
     mended = look(build_scheduled_job(build_spec(**QUEUE), status=status), 29, (ACTIVE,))
-    assert (list_judgements(mended), list_queued(mended)) == ([], [20])
+    assert (list_verdicts(mended), list_queued(mended)) == ([], [20])
     served = build_scheduled_job(build_spec(**QUEUE), status=mended.status)
     assert list_starts(look(served, 29.5, (build_observed(10, "Complete", ended=29),))) == [20]
 
@@ -249,8 +249,8 @@ def test_what_waits_stays_while_the_spec_is_of_no_use_and_after(reason: str) -> 
 )
 def test_a_create_that_may_land_is_not_dropped(refused: Any, expected: list[str]) -> None:
     creating = frozenset({at(20)})
-    memory = Remembered(judged_until=at(20), creating=creating, refused=creating if refused else frozenset())
-    assert list_judgements(see(25, ENDED, memory=memory, spec={"suspend": True})) == expected
+    memory = Remembered(decided_until=at(20), creating=creating, refused=creating if refused else frozenset())
+    assert list_verdicts(see(25, ENDED, memory=memory, spec={"suspend": True})) == expected
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_what_waits_may_be_too_old_for_a_new_leader(
     spec = {"catchUp": {"windowSeconds": window}, "schedule": {"interval": {"seconds": 86400}}}
     how: dict[str, Any] = {"changed": 1, "spec": spec}
     decision = see(now, ENDED, memory=memory, **how)
-    assert list_starts(decision) == starts or list_judgements(decision) == ["20 Skipped QueueDropped"]
+    assert list_starts(decision) == starts or list_verdicts(decision) == ["20 Skipped QueueDropped"]
     assert (list_starts(decision) == [20]) is bool(starts)
 
 
@@ -360,6 +360,6 @@ def test_a_person_cancels_and_nothing_else_is_ended_for_the_slot_that_waits() ->
 
 
 def test_refused_creates_are_missed_at_once_when_runs_are_held_back() -> None:
-    memory = Remembered(judged_until=at(30), creating=frozenset({at(30)}), refused=frozenset({at(30)}))
+    memory = Remembered(decided_until=at(30), creating=frozenset({at(30)}), refused=frozenset({at(30)}))
     decision = see(35, queued=[], spec={"suspend": True}, changed=34, generation=2, memory=memory)
-    assert list_judgements(decision) == ["30 Missed CreateFailed"]
+    assert list_verdicts(decision) == ["30 Missed CreateFailed"]

@@ -229,5 +229,7 @@ def test_whose_job_has_the_name(read: dict[str, Any], expected: Step) -> None:
 
 def test_under_a_hold_a_retry_waits_five_seconds_and_its_time_does_not_run() -> None:
     create = build_retry(PREVIOUS, begun_at=at(20))
-    assert create.begin(CREATOR, InstallationState(held_by="SUNDIAL_HOLD"), at(30)) == Postponed(0.0, 5.0)
+    assert create.begin(CREATOR, InstallationState(starts_held_by="SUNDIAL_HOLD"), at(30)) == Postponed(
+        0.0, 5.0
+    )
     assert create.begun_at is None

@@ -14,8 +14,8 @@ from testkit.scheduled_jobs import (
     build_observed,
     build_scheduled_job,
     build_spec,
-    list_judgements,
     list_starts,
+    list_verdicts,
     look,
 )
 
@@ -53,7 +53,7 @@ def tell(decision: Decision) -> list[str]:
     """Tell what is started, judged, left waiting and ended, in a line each."""
     return [
         *(f"start {slot}" for slot in list_starts(decision)),
-        *list_judgements(decision),
+        *list_verdicts(decision),
         *(f"wait, {waiting.reason}" for waiting in decision.queued),
         *(f"end {ending.job.slot:%H:%M}" for ending in decision.endings),
     ]
@@ -71,7 +71,7 @@ def tell(decision: Decision) -> list[str]:
 def test_nothing_starts_before_its_time(before: str, now: float, policy: str) -> None:
     decision = decide_case(before, now, policy)
     assert tell(decision) == []
-    assert decision.wake_at is not None
+    assert decision.requeue_at is not None
 
 
 @EACH

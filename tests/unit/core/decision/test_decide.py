@@ -13,8 +13,8 @@ from testkit.scheduled_jobs import (
     build_observed,
     build_scheduled_job,
     build_spec,
-    list_judgements,
     list_starts,
+    list_verdicts,
     look,
     read_verdicts,
 )
@@ -99,7 +99,7 @@ def test_a_slot_with_a_job_is_started_whatever_the_policy_says(condition: str) -
     job = build_scheduled_job(build_spec(**NONE), status=stored(1))
     decision = look(job, 500, (build_observed(10, condition),))
     assert read_verdicts(decision.status)[0].split()[:2] == ["10", "Started"]
-    assert "10" not in [line.split()[0] for line in list_judgements(decision)]
+    assert "10" not in [line.split()[0] for line in list_verdicts(decision)]
 
 
 def test_a_job_of_a_later_slot_says_nothing_about_an_earlier_one() -> None:
@@ -125,30 +125,30 @@ def test_an_unanswered_create_counts_as_active(
     policy: dict[str, Any], starts: list[int], verdicts: list[str]
 ) -> None:
     job = build_scheduled_job(build_spec(concurrency=policy), status=stored(1))
-    decision = look(job, 20, memory=Remembered(judged_until=at(10), creating=frozenset({at(10)})))
-    assert (list_starts(decision), list_judgements(decision)) == (starts, verdicts)
+    decision = look(job, 20, memory=Remembered(decided_until=at(10), creating=frozenset({at(10)})))
+    assert (list_starts(decision), list_verdicts(decision)) == (starts, verdicts)
 
 
 def test_an_unanswered_create_holds_the_cursor_and_what_is_behind_it() -> None:
     job = build_scheduled_job(status=stored(1))
-    memory = Remembered(judged_until=at(10), creating=frozenset({at(10)}))
+    memory = Remembered(decided_until=at(10), creating=frozenset({at(10)}))
     held = look(job, 20, memory=memory)
     assert held.status is not None
     assert (held.status["cursor"], read_verdicts(held.status)) == (format_instant(at(0)), [])
-    memory = Remembered(judged_until=at(20), verdicts=held.verdicts)
+    memory = Remembered(decided_until=at(20), verdicts=held.verdicts)
     passed = look(job, 21, (build_observed(10),), memory)
     assert read_verdicts(passed.status) == ["10 Started", "20 Skipped AlreadyActive"]
 
 
 def test_a_create_whose_job_is_seen_holds_nothing() -> None:
-    memory = Remembered(judged_until=at(10), creating=frozenset({at(10)}))
+    memory = Remembered(decided_until=at(10), creating=frozenset({at(10)}))
     decision = look(build_scheduled_job(status=stored(1)), 12, (build_observed(10),), memory)
     assert read_verdicts(decision.status) == ["10 Started"]
 
 
 def test_a_later_job_does_not_move_a_held_cursor() -> None:
     job = build_scheduled_job(build_spec(**ALLOW), status=stored(1))
-    memory = Remembered(judged_until=at(20), creating=frozenset({at(10)}))
+    memory = Remembered(decided_until=at(20), creating=frozenset({at(10)}))
     decision = look(job, 25, (build_observed(20),), memory)
     assert decision.status is not None
     assert decision.status["cursor"] == format_instant(at(0))
@@ -157,17 +157,17 @@ def test_a_later_job_does_not_move_a_held_cursor() -> None:
 def test_a_judgement_stands_when_the_place_is_free_again() -> None:
     job = build_scheduled_job(status=stored(11, build_observed(10)))
     first = look(job, 20, (build_observed(10),))
-    memory = Remembered(judged_until=first.judged_until, verdicts=first.verdicts)
+    memory = Remembered(decided_until=first.decided_until, verdicts=first.verdicts)
     again = look(job, 21, (build_observed(10, "Complete", ended=20),), memory)
-    assert (list_starts(again), list_judgements(again)) == ([], [])
+    assert (list_starts(again), list_verdicts(again)) == ([], [])
     assert read_verdicts(again.status) == ["10 Started Succeeded", "20 Skipped AlreadyActive"]
 
 
 def test_a_clock_that_steps_back_judges_nothing_again() -> None:
     job = build_scheduled_job(status=stored(11, build_observed(10)))
-    memory = Remembered(judged_until=at(20))
+    memory = Remembered(decided_until=at(20))
     back = look(job, 15, (build_observed(10),), memory)
-    assert (list_starts(back), list_judgements(back), back.judged_until) == ([], [], at(15))
+    assert (list_starts(back), list_verdicts(back), back.decided_until) == ([], [], at(15))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_an_active_run_without_a_job_is_read_before_anything_is_concluded() -> N
     decision = look(build_scheduled_job(status=stored(11, build_observed(10))), 12)
     assert [run.run_id for run in decision.missing] == [names.build_run_id(UID, at(10))]
     assert read_verdicts(decision.status) == ["10 Started"]
-    assert list_judgements(look(build_scheduled_job(status=stored(11, build_observed(10))), 20)) == [
+    assert list_verdicts(look(build_scheduled_job(status=stored(11, build_observed(10))), 20)) == [
         "20 Skipped AlreadyActive"
     ]
 
@@ -237,7 +237,7 @@ def test_an_active_run_without_a_job_is_read_before_anything_is_concluded() -> N
 def test_a_deleted_job_ends_its_run(condition: str, expected: str) -> None:
     lost = build_lost_run(build_run(build_observed(10, condition), (), at(12)), at(12))
     job = build_scheduled_job(status=stored(11, build_observed(10)))
-    decision = look(job, 13, memory=Remembered(judged_until=at(12), lost={lost.run_id: lost}))
+    decision = look(job, 13, memory=Remembered(decided_until=at(12), lost={lost.run_id: lost}))
     assert read_verdicts(decision.status) == [expected]
     assert (decision.missing, list_starts(decision)) == ((), [])
 
@@ -252,7 +252,7 @@ def test_a_job_deleted_before_it_was_stored_is_not_started_again() -> None:
 def test_a_million_missed_slots_are_one_verdict() -> None:
     fields = {"schedule": {"cron": "* * * * * *"}, "catchUp": {"policy": "None", "graceSeconds": 5}}
     decision = look(build_scheduled_job(build_spec(**fields), status=stored(0, **fields)), 1_000_004)
-    assert list_judgements(decision)[0] == "1..999999 x999999 Missed TooLate"
+    assert list_verdicts(decision)[0] == "1..999999 x999999 Missed TooLate"
     assert decision.status is not None
     assert decision.status["counters"]["verdicts"]["missed"] == {"TooLate": 999_999}
 
@@ -276,7 +276,7 @@ def test_a_newer_slot_takes_the_place_of_a_refused_one(
 ) -> None:
     memory = Remembered(at(10), creating=frozenset({at(10)}), yielding=frozenset(yielding))
     decision = look(build_scheduled_job(status=stored(1)), now, memory=memory)
-    assert (list_starts(decision), list_judgements(decision)) == (starts, verdicts)
+    assert (list_starts(decision), list_verdicts(decision)) == (starts, verdicts)
     assert decision.status is not None
     assert decision.status["cursor"] == format_instant(at(10 if starts else 0))
 
@@ -285,11 +285,11 @@ def test_a_slot_that_is_being_created_is_not_judged_again() -> None:
     decision = look(
         build_scheduled_job(status=stored(1)), 11, memory=Remembered(creating=frozenset({at(10)}))
     )
-    assert (list_starts(decision), list_judgements(decision)) == ([], [])
+    assert (list_starts(decision), list_verdicts(decision)) == ([], [])
 
 
 def test_a_refused_create_whose_job_exists_is_not_given_up() -> None:
     creating = frozenset({at(10)})
     memory = Remembered(at(10), creating=creating, yielding=creating)
     decision = look(build_scheduled_job(status=stored(1)), 20, (build_observed(10),), memory)
-    assert list_judgements(decision) == ["20 Skipped AlreadyActive"]
+    assert list_verdicts(decision) == ["20 Skipped AlreadyActive"]

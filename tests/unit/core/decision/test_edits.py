@@ -26,7 +26,7 @@ from testkit.user_edits import RECORDING, SCENARIOS, JsonObject
 
 from sundial_clock.instants import format_instant
 from sundial_core.decision.edits import (
-    MOST_FIELDS,
+    MAX_FIELDS,
     Edits,
     find_edits,
     read_fields,
@@ -302,7 +302,7 @@ def test_what_is_kept_is_small_whatever_the_spec() -> None:
 
 
 def test_of_a_schedule_with_more_fields_than_there_are_only_a_change_is_told() -> None:
-    many = build_scheduled_job(build_spec(schedule=dict.fromkeys(map(str, range(MOST_FIELDS + 1)), 1)))
+    many = build_scheduled_job(build_spec(schedule=dict.fromkeys(map(str, range(MAX_FIELDS + 1)), 1)))
     more = replace(many, spec=build_spec(schedule=dict.fromkeys(map(str, range(1000)), 1)), generation=2)
     assert list(read_fields(more)) == [SCHEDULE]
     edits = find_edits(more, find_edits(many, None, at(1)).seen, at(9))

@@ -9,8 +9,8 @@ from testkit.scheduled_jobs import (
     at,
     build_scheduled_job,
     build_spec,
-    list_judgements,
     list_starts,
+    list_verdicts,
     look,
     read_condition,
     read_seconds,
@@ -75,7 +75,7 @@ def test_what_holds_is_said(state: dict[str, Any], expected: tuple[str, str]) ->
 )
 def test_nothing_starts_while_held(state: dict[str, Any]) -> None:
     decision = look(see(look(see(**state), 1), **state), 30)
-    assert (list_starts(decision), list_judgements(decision)) == ([], [])
+    assert (list_starts(decision), list_verdicts(decision)) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_no_change_fires_the_past(before: dict[str, Any], after: dict[str, Any],
     rule = {"catchUp": {"policy": policy}, "concurrency": {"policy": "Allow"}}
     first = look(see(**before, **rule), 1)
     changed = look(see(first, changed=3600, **after, **rule), 3601)
-    assert (list_starts(changed), [j for j in list_judgements(changed) if "3600" in j]) == ([], [])
+    assert (list_starts(changed), [j for j in list_verdicts(changed) if "3600" in j]) == ([], [])
 
 
 def test_the_instant_of_a_change_stays_while_its_status_waits_to_be_stored() -> None:
@@ -263,7 +263,7 @@ def test_a_suspension_that_was_never_stored_still_ends() -> None:
     first = look(see(), 1)
     held = look(see(first, suspend=True, changed=5), 6)
     resumed = look(see(first, changed=15, suspend=False), 16, memory=Remembered(decided=held.status or {}))
-    assert (effect(resumed), list_starts(resumed), list_judgements(resumed)) == (15, [], [])
+    assert (effect(resumed), list_starts(resumed), list_verdicts(resumed)) == (15, [], [])
 
 
 @pytest.mark.parametrize(
@@ -278,10 +278,10 @@ def test_a_suspension_that_was_never_stored_still_ends() -> None:
 def test_slots_before_a_hold_are_missed_once(state: dict[str, Any], verdicts: list[str]) -> None:
     first = look(see(), 1)
     held = look(see(first, **state), 100)
-    assert list_judgements(held) == verdicts
+    assert list_verdicts(held) == verdicts
     memory = Remembered(verdicts=held.verdicts, decided=held.status or {})
-    assert list_judgements(look(see(first, **state), 101, memory=memory)) == []
-    assert list_judgements(look(see(held, **state), 102)) == []
+    assert list_verdicts(look(see(first, **state), 101, memory=memory)) == []
+    assert list_verdicts(look(see(held, **state), 102)) == []
 
 
 @pytest.mark.parametrize(
@@ -290,8 +290,8 @@ def test_slots_before_a_hold_are_missed_once(state: dict[str, Any], verdicts: li
 def test_slots_between_a_pause_and_the_next_hold_are_missed(then: dict[str, Any]) -> None:
     paused = look(see(paused=until(15)), 1)
     held = look(see(paused, changed=35, **then), 50)
-    assert (effect(held), list_judgements(held)) == (15, ["20..30 x2 Missed Suspended"])
+    assert (effect(held), list_verdicts(held)) == (15, ["20..30 x2 Missed Suspended"])
 
 
 def test_an_object_that_was_created_suspended_missed_nothing() -> None:
-    assert list_judgements(look(see(suspend=True, changed=None), 50)) == []
+    assert list_verdicts(look(see(suspend=True, changed=None), 50)) == []

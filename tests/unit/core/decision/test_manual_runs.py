@@ -27,8 +27,8 @@ from testkit.scheduled_jobs import (
     UID,
     at,
     build_plan,
-    list_judgements,
     list_starts,
+    list_verdicts,
     nest,
 )
 
@@ -96,7 +96,7 @@ def test_what_is_asked_for(spec: dict[str, Any], parent: dict[str, Any], expecte
 )
 def test_a_refusal_says_what_to_write_instead(spec: dict[str, Any], words: str) -> None:
     decision = ask(build_request(spec), now=700)
-    assert words in decision.asked.statuses[RUN_UID]["message"]
+    assert words in decision.run_requests.statuses[RUN_UID]["message"]
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_a_backfill_that_waits_is_not_judged_by_another_schedule() -> None:
 
 def test_a_hold_loses_no_place_in_line() -> None:
     job, request = build_parent(**QUEUE), build_request(status=QUEUED)
-    held = InstallationState(held_by="SUNDIAL_HOLD")
-    snapshot = Snapshot(job, build_plan(job), (), Remembered(), circumstances=held, asked=(request,))
+    held = InstallationState(starts_held_by="SUNDIAL_HOLD")
+    snapshot = Snapshot(job, build_plan(job), (), Remembered(), installation=held, run_requests=(request,))
     assert tell(decide(snapshot, at(13), LIMITS)) == "waits Queued"
 
 
@@ -184,7 +184,7 @@ def test_one_that_waits_counts_to_the_queue() -> None:
     assert (tell(decision), tell(decision, "younger")) == ("waits Queued", "Skipped Failed QueueFull")
     waiting = follow(older, decision)
     later = ask(waiting, now=600, jobs=(RUNNING,), job=build_parent(**QUEUE))
-    assert list_judgements(later) == ["600 Skipped QueueFull"]
+    assert list_verdicts(later) == ["600 Skipped QueueFull"]
 
 
 @pytest.mark.parametrize(
@@ -244,14 +244,14 @@ def test_a_run_that_was_asked_for_holds_a_place(jobs: Any, memory: Remembered, e
 
 
 def test_a_start_says_all_that_the_job_needs() -> None:
-    (attempt,) = ask(build_request({"args": {"n": 2}})).asked.starts
+    (attempt,) = ask(build_request({"args": {"n": 2}})).run_requests.starts
     assert (attempt.run_id, attempt.trigger, attempt.slot) == (RUN_UID, "manual", None)
     assert (attempt.args, attempt.attempt, attempt.timeout_seconds) == ({"n": 2}, 1, 300)
     assert (attempt.owner.uid, attempt.job_name, attempt.previous_slot) == (UID, name_job(), None)
 
 
 def test_a_backfill_knows_its_slot_and_the_one_before() -> None:
-    (attempt,) = ask(build_request({"scheduledFor": format_instant(at(1200))}), now=1300).asked.starts
+    (attempt,) = ask(build_request({"scheduledFor": format_instant(at(1200))}), now=1300).run_requests.starts
     assert (attempt.trigger, attempt.slot, attempt.previous_slot) == ("backfill", at(1200), at(600))
 
 
@@ -264,7 +264,7 @@ def test_a_backfill_knows_its_slot_and_the_one_before() -> None:
     ],
 )
 def test_args(spec: dict[str, Any], expected: dict[str, Any]) -> None:
-    (attempt,) = ask(build_request(spec), job=build_parent(args={"n": 1})).asked.starts
+    (attempt,) = ask(build_request(spec), job=build_parent(args={"n": 1})).run_requests.starts
     assert attempt.args == expected
 
 
@@ -314,7 +314,7 @@ def test_the_end_is_taken_from_the_schedule_when_the_jobs_are_gone(status: dict[
     assert (tell(decision), decision.missing) == ("Started TimedOut DeadlineExceeded", ())
     assert decision.status is not None
     assert entry in decision.status["recentSlots"]
-    assert decision.asked.statuses[RUN_UID]["completedAt"] == format_instant(at(19))
+    assert decision.run_requests.statuses[RUN_UID]["completedAt"] == format_instant(at(19))
 
 
 @pytest.mark.parametrize(
@@ -367,24 +367,24 @@ def test_a_schedule_that_went_with_a_job(job: Any, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("circumstances", "expected"),
+    ("installation", "expected"),
     [
-        pytest.param(InstallationState(held_by="SUNDIAL_HOLD"), "waits Held", id="starts are held"),
+        pytest.param(InstallationState(starts_held_by="SUNDIAL_HOLD"), "waits Held", id="starts are held"),
         pytest.param(InstallationState(skew=timedelta(minutes=2)), "nothing", id="the clock is off"),
         pytest.param(InstallationState(skew=timedelta(seconds=30)), "starts", id="the clock is a little off"),
     ],
 )
-def test_what_holds_for_the_installation(circumstances: InstallationState, expected: str) -> None:
+def test_what_holds_for_the_installation(installation: InstallationState, expected: str) -> None:
     job = build_parent()
     snapshot = Snapshot(
-        job, build_plan(job), (), Remembered(), circumstances=circumstances, asked=(build_request(),)
+        job, build_plan(job), (), Remembered(), installation=installation, run_requests=(build_request(),)
     )
     decision = decide(snapshot, at(13), LIMITS)
-    assert (tell(decision) if decision.asked else "nothing") == expected
+    assert (tell(decision) if decision.run_requests else "nothing") == expected
 
 
 def test_one_that_waits_for_its_schedule_is_looked_at_when_the_hour_is_over() -> None:
-    assert decide_orphaned_run_requests([build_request(created=0)], {}, (), at(1)).wake_at == at(3600)
+    assert decide_orphaned_run_requests([build_request(created=0)], {}, (), at(1)).requeue_at == at(3600)
 
 
 @pytest.mark.parametrize("status", [ANOTHER, STARTED | ANOTHER])
@@ -394,7 +394,7 @@ def test_another_schedule_of_that_name_is_not_the_one(status: dict[str, Any]) ->
 
 def test_what_was_decided_counts_before_it_is_stored() -> None:
     request = build_request()
-    assert tell(ask(request, memory=Remembered(asked={RUN_UID: STARTED}))) == "Started"
+    assert tell(ask(request, memory=Remembered(run_request_statuses={RUN_UID: STARTED}))) == "Started"
     gone = decide_orphaned_run_requests([request], {RUN_UID: STARTED}, (), at(20))
     assert tell_status(gone.statuses[RUN_UID]) == "Started Failed ParentDeleted"
 

@@ -51,19 +51,19 @@ def name_run(slot: float) -> str:
     return names.build_run_id(UID, at(slot))
 
 
-def build_track(now: float = 10, **fields: Any) -> ScheduleMemory:
+def build_memory(now: float = 10, **fields: Any) -> ScheduleMemory:
     """Build the track of a schedule that was looked at once."""
     job = build_scheduled_job(build_spec(**fields))
-    track = ScheduleMemory(UID)
-    track.observe(job, ())
-    track.adopt_plan(KEY, build_plan(job))
-    track.remember(job, look(job, now), at(now))
-    return track
+    memory = ScheduleMemory(UID)
+    memory.observe(job, ())
+    memory.adopt_plan(KEY, build_plan(job))
+    memory.remember(job, look(job, now), at(now))
+    return memory
 
 
-def answer(track: ScheduleMemory, create: PendingCreate, to: Answer) -> None:
+def answer(memory: ScheduleMemory, create: PendingCreate, to: Answer) -> None:
     """Let a create be sent and answered."""
-    track.take(create, Send({"spec": {"activeDeadlineSeconds": 300}}), to, CREATOR, at(15))
+    memory.take(create, Send({"spec": {"activeDeadlineSeconds": 300}}), to, CREATOR, at(15))
 
 
 def build_stored(cursor: float | None, **status: Any) -> StoredStatus:
@@ -82,46 +82,46 @@ def stored(cursor: float, **fields: Any) -> StoredStatus:
 
 
 def test_what_starts_is_being_created_as_it_was_decided() -> None:
-    track = build_track(args={"n": 1}, catchUp={"policy": "All"})
-    track.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(args={"n": 2}))))
-    create = track.creates[name_run(10)]
+    memory = build_memory(args={"n": 1}, catchUp={"policy": "All"})
+    memory.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(args={"n": 2}))))
+    create = memory.creates[name_run(10)]
     assert (create.attempt.args, create.catch_up.policy) == ({"n": 1}, "All")
-    assert track.recall().creating == {at(10)}
+    assert memory.recall().creating == {at(10)}
 
 
 def test_a_track_remembers_how_far_it_judged_and_never_less() -> None:
-    track = build_track(12)
+    memory = build_memory(12)
     job = build_scheduled_job()
-    track.remember(job, look(job, 7), at(12))
-    assert track.recall().judged_until == at(12)
+    memory.remember(job, look(job, 7), at(12))
+    assert memory.recall().decided_until == at(12)
 
 
 def test_judgements_stay_until_the_cursor_has_passed_them() -> None:
-    track = build_track()
-    track.verdicts = [skipped(20), skipped(30), skipped(40)]
-    track.forget_stored(build_stored(30))
-    assert track.recall().verdicts == (skipped(40),)
+    memory = build_memory()
+    memory.verdicts = [skipped(20), skipped(30), skipped(40)]
+    memory.forget_stored(build_stored(30))
+    assert memory.recall().verdicts == (skipped(40),)
 
 
 def test_judgements_on_slots_in_a_row_are_remembered_as_one() -> None:
-    track = build_track(5)
-    for judged in ((skipped(10), skipped(20)), (skipped(30),)):
-        track.remember(build_scheduled_job(), Decision(verdicts=judged), at(30))
-    assert [(one.first, one.last, one.count) for one in track.verdicts] == [(at(10), at(30), 3)]
+    memory = build_memory(5)
+    for decided_slots in ((skipped(10), skipped(20)), (skipped(30),)):
+        memory.remember(build_scheduled_job(), Decision(verdicts=decided_slots), at(30))
+    assert [(one.first, one.last, one.count) for one in memory.verdicts] == [(at(10), at(30), 3)]
 
 
 def test_a_slot_that_had_waited_is_remembered_by_itself() -> None:
-    track = build_track(5)
-    track.queued = (QueueEntry(at(10), at(10), Reason.ALREADY_ACTIVE),)
-    track.remember(build_scheduled_job(), Decision(verdicts=(skipped(10), skipped(20))), at(20))
-    assert track.verdicts == [skipped(10), skipped(20)]
+    memory = build_memory(5)
+    memory.queued = (QueueEntry(at(10), at(10), Reason.ALREADY_ACTIVE),)
+    memory.remember(build_scheduled_job(), Decision(verdicts=(skipped(10), skipped(20))), at(20))
+    assert memory.verdicts == [skipped(10), skipped(20)]
 
 
 def test_nothing_is_forgotten_before_anything_is_stored() -> None:
-    track = build_track()
-    track.verdicts = [skipped(20)]
-    track.forget_stored(build_stored(None))
-    assert track.verdicts == [skipped(20)]
+    memory = build_memory()
+    memory.verdicts = [skipped(20)]
+    memory.forget_stored(build_stored(None))
+    assert memory.verdicts == [skipped(20)]
 
 
 @pytest.mark.parametrize(
@@ -133,19 +133,19 @@ def test_nothing_is_forgotten_before_anything_is_stored() -> None:
     ],
 )
 def test_a_lost_run_stays_until_its_end_is_stored(cursor: float, active: Any, is_kept: Any) -> None:
-    track = build_track()
+    memory = build_memory()
     run = build_lost_run(build_run(build_observed(10), (), at(12)), at(12))
-    track.lost[run.run_id] = run
-    track.forget_stored(build_stored(cursor, active=[{"runId": run.run_id}] if active else []))
-    assert (run.run_id in track.recall().lost) is is_kept
+    memory.lost[run.run_id] = run
+    memory.forget_stored(build_stored(cursor, active=[{"runId": run.run_id}] if active else []))
+    assert (run.run_id in memory.recall().lost) is is_kept
 
 
 def test_of_two_deleted_jobs_of_a_run_the_newest_attempt_tells_how_it_ended() -> None:
-    track = build_track()
+    memory = build_memory()
     newest, first = build_observed(10, attempt=2), build_observed(10, "Failed")
     for job in (newest, first):
-        track.lose(job, build_run(job, (), at(12)), at(12))
-    assert [run.phase for run in track.lost.values()] == ["Cancelled"]
+        memory.lose(job, build_run(job, (), at(12)), at(12))
+    assert [run.phase for run in memory.lost.values()] == ["Cancelled"]
 
 
 @pytest.mark.parametrize(
@@ -159,67 +159,67 @@ def test_of_two_deleted_jobs_of_a_run_the_newest_attempt_tells_how_it_ended() ->
     ],
 )
 def test_a_create_stays_until_its_job_is_seen(seen: Any, is_kept: Any) -> None:
-    track = build_track()
-    track.forget_created([seen])
-    assert (name_run(10) in track.creates) is is_kept
+    memory = build_memory()
+    memory.forget_created([seen])
+    assert (name_run(10) in memory.creates) is is_kept
 
 
 def test_a_create_that_failed_leaves_its_verdict() -> None:
-    track = build_track()
-    answer(track, track.creates[name_run(10)], REJECTED)
-    assert (track.creates, [one.reason for one in track.verdicts]) == ({}, [Reason.REJECTED])
+    memory = build_memory()
+    answer(memory, memory.creates[name_run(10)], REJECTED)
+    assert (memory.creates, [one.reason for one in memory.verdicts]) == ({}, [Reason.REJECTED])
 
 
 def test_a_judgement_that_comes_after_the_job_was_seen_is_dropped() -> None:
-    track = build_track()
-    create = track.creates[name_run(10)]
-    track.forget_created([build_observed(10)])
-    answer(track, create, REJECTED)
-    assert track.verdicts == []
+    memory = build_memory()
+    create = memory.creates[name_run(10)]
+    memory.forget_created([build_observed(10)])
+    answer(memory, create, REJECTED)
+    assert memory.verdicts == []
 
 
 def test_what_is_decided_instead_ends_a_create() -> None:
-    track = build_track()
-    track.creates[name_run(10)].refusal = "quota"
-    assert track.recall().yielding == {at(10)}
+    memory = build_memory()
+    memory.creates[name_run(10)].refusal = "quota"
+    assert memory.recall().yielding == {at(10)}
     job = build_scheduled_job()
-    track.remember(job, look(job, 20, memory=track.recall()), at(20))
-    assert list(track.creates) == [name_run(20)]
-    assert [record.reason for record in track.verdicts] == [Reason.CREATE_FAILED]
+    memory.remember(job, look(job, 20, memory=memory.recall()), at(20))
+    assert list(memory.creates) == [name_run(20)]
+    assert [record.reason for record in memory.verdicts] == [Reason.CREATE_FAILED]
 
 
 @pytest.mark.parametrize("policy", ["None", "All"])
 def test_only_under_latest_a_refused_create_yields(policy: str) -> None:
-    track = build_track(catchUp={"policy": policy})
-    track.creates[name_run(10)].refusal = "quota"
-    assert track.recall().yielding == frozenset()
+    memory = build_memory(catchUp={"policy": policy})
+    memory.creates[name_run(10)].refusal = "quota"
+    assert memory.recall().yielding == frozenset()
 
 
 def test_of_another_schedule_nothing_is_judged_yet() -> None:
-    track = build_track(19)
+    memory = build_memory(19)
     edited = build_spec(schedule={"interval": {"seconds": 6}})
     job = build_scheduled_job(edited, changed=11, generation=2, status=look(build_scheduled_job(), 5).status)
-    track.adopt_plan((2, "", 0), build_plan(job))
-    assert list_starts(look(job, 20, (build_observed(10, "Complete"),), track.recall())) == [12]
+    memory.adopt_plan((2, "", 0), build_plan(job))
+    assert list_starts(look(job, 20, (build_observed(10, "Complete"),), memory.recall())) == [12]
 
 
 def test_what_the_old_schedule_judged_stays_judged() -> None:
-    track = build_track(19)
-    track.verdicts = [skipped(12)]
-    track.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(schedule={"cron": "* * * * *"}))))
-    assert track.recall().judged_until == at(12)
+    memory = build_memory(19)
+    memory.verdicts = [skipped(12)]
+    memory.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(schedule={"cron": "* * * * *"}))))
+    assert memory.recall().decided_until == at(12)
 
 
 def test_another_generation_of_the_same_schedule_stays_judged() -> None:
-    track = build_track(19)
-    track.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(args={"n": 2}))))
-    assert (track.recall().judged_until, track.plan_key) == (at(19), (2, "", 0))
+    memory = build_memory(19)
+    memory.adopt_plan((2, "", 0), build_plan(build_scheduled_job(build_spec(args={"n": 2}))))
+    assert (memory.recall().decided_until, memory.plan_key) == (at(19), (2, "", 0))
 
 
 def test_a_status_that_waits_to_be_stored_is_remembered() -> None:
-    track = build_track()
-    track.wanted_status = {"effectiveFrom": "2026-01-01T00:00:05Z"}
-    assert track.recall().decided == {"effectiveFrom": "2026-01-01T00:00:05Z"}
+    memory = build_memory()
+    memory.wanted_status = {"effectiveFrom": "2026-01-01T00:00:05Z"}
+    assert memory.recall().decided == {"effectiveFrom": "2026-01-01T00:00:05Z"}
 
 
 def test_a_restart_forgets_and_finds_the_same_again() -> None:
@@ -227,19 +227,19 @@ def test_a_restart_forgets_and_finds_the_same_again() -> None:
     assert read_verdicts(decision.status) == ["10 Started", "20 Skipped AlreadyActive"]
 
 
-def build_asked_track() -> ScheduleMemory:
+def build_asked_memory() -> ScheduleMemory:
     """Build the track of a schedule one of whose runs was asked for and is being created."""
-    track = build_track(5)
-    track.remember(build_scheduled_job(), ask(build_request()), at(13))
-    return track
+    memory = build_memory(5)
+    memory.remember(build_scheduled_job(), ask(build_request()), at(13))
+    return memory
 
 
 def test_a_run_that_was_asked_for_is_created_as_it_was_decided() -> None:
-    track = build_asked_track()
-    assert track.recall().retrying == {RUN_UID}
-    assert track.creates[RUN_UID].due_at == at(13)
-    track.forget_created([build_observed(None, **build_run_marks())])
-    assert track.recall().retrying == frozenset()
+    memory = build_asked_memory()
+    assert memory.recall().retrying == {RUN_UID}
+    assert memory.creates[RUN_UID].due_at == at(13)
+    memory.forget_created([build_observed(None, **build_run_marks())])
+    assert memory.recall().retrying == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -251,17 +251,17 @@ def test_a_run_that_was_asked_for_is_created_as_it_was_decided() -> None:
     ],
 )
 def test_deleting_one_that_waits_cancels_it(asked: Any, is_kept: Any) -> None:
-    track = build_asked_track()
-    track.rejected[RUN_UID] = skipped(10)
-    track.forget_answered(asked)
-    assert (RUN_UID in track.creates) is (RUN_UID in track.rejected) is is_kept
+    memory = build_asked_memory()
+    memory.rejected[RUN_UID] = skipped(10)
+    memory.forget_answered(asked)
+    assert (RUN_UID in memory.creates) is (RUN_UID in memory.rejected) is is_kept
 
 
 @pytest.mark.parametrize(("results", "is_kept"), [((), True), ((RUN_UID,), False)])
 def test_a_lost_run_that_was_asked_for_stays_until_its_result_is_stored(results: Any, is_kept: Any) -> None:
-    track = build_track()
+    memory = build_memory()
     run = build_lost_run(build_run(build_observed(None, **build_run_marks()), (), at(14)), at(14))
-    track.lost[run.run_id] = run
+    memory.lost[run.run_id] = run
     entries = [{"runId": uid, "result": "Cancelled", "verdict": "Started"} for uid in results]
-    track.forget_stored(build_stored(99, recentSlots=entries))
-    assert (run.run_id in track.recall().lost) is is_kept
+    memory.forget_stored(build_stored(99, recentSlots=entries))
+    assert (run.run_id in memory.recall().lost) is is_kept

@@ -16,8 +16,8 @@ from testkit.schedule_memory import (
     SENT,
     SLOT,
     build_create,
+    build_memory,
     build_retry,
-    build_track,
     judge,
     observe_run,
 )
@@ -57,24 +57,24 @@ from sundial_core.status.verdicts import VerdictRecord
 
 def test_a_create_is_begun_by_the_rules_of_now() -> None:
     create = build_create()
-    track = build_track(create)
-    assert track.begin(create, CREATOR, InstallationState(), at(12)) == SENT
+    memory = build_memory(create)
+    assert memory.begin(create, CREATOR, InstallationState(), at(12)) == SENT
 
 
 def test_what_a_hold_keeps_back_is_settled_at_once() -> None:
     create = build_create()
-    track = build_track(create)
-    held = InstallationState(held_by="SUNDIAL_HOLD")
+    memory = build_memory(create)
+    held = InstallationState(starts_held_by="SUNDIAL_HOLD")
     record = VerdictRecord(at(10), at(10), 1, Verdict.MISSED, Reason.HELD, "starts are held by SUNDIAL_HOLD")
-    assert track.begin(create, CREATOR, held, at(12)) == Refused(record)
-    assert (track.creates, track.verdicts) == ({}, [record])
+    assert memory.begin(create, CREATOR, held, at(12)) == Refused(record)
+    assert (memory.creates, memory.verdicts) == ({}, [record])
 
 
 @pytest.mark.parametrize("known", [(), (build_create(),)], ids=["given up", "decided anew"])
 def test_what_is_no_longer_wanted_is_not_begun(known: tuple[PendingCreate, ...]) -> None:
-    create, track = build_create(), build_track(*known)
-    assert track.begin(create, CREATOR, InstallationState(), at(12)) == Dropped()
-    assert (create.tries, list(track.creates.values())) == (0, list(known))
+    create, memory = build_create(), build_memory(*known)
+    assert memory.begin(create, CREATOR, InstallationState(), at(12)) == Dropped()
+    assert (create.tries, list(memory.creates.values())) == (0, list(known))
 
 
 @pytest.mark.parametrize(
@@ -96,17 +96,17 @@ def test_a_create_stays_until_something_has_come_of_it(
     request_: CreateRequest, answer: Answer, expected: CreateOutcome, is_kept: object
 ) -> None:
     create = build_create()
-    track = build_track(create)
-    assert track.take(create, request_, answer, CREATOR, at(15)) == expected
-    assert (SLOT.run_id in track.creates) is is_kept
+    memory = build_memory(create)
+    assert memory.take(create, request_, answer, CREATOR, at(15)) == expected
+    assert (SLOT.run_id in memory.creates) is is_kept
 
 
 def test_a_run_whose_attempt_before_is_gone_is_not_tried_again() -> None:
     retry = build_retry()
-    track = build_track(retry)
+    memory = build_memory(retry)
     request = Read(FAILED.name, Purpose.COPY)
-    assert track.take(retry, request, NOT_FOUND, CREATOR, at(15)) == Dropped()
-    assert track == build_track()
+    assert memory.take(retry, request, NOT_FOUND, CREATOR, at(15)) == Dropped()
+    assert memory == build_memory()
 
 
 FAILED_RUN = Run(
@@ -120,7 +120,7 @@ FAILED_RUN = Run(
     message="no",
     started_at=at(10),
     completed_at=at(15),
-    holds_place=False,
+    counts_as_active=False,
 )
 
 
@@ -145,18 +145,18 @@ FAILED_RUN = Run(
 )
 def test_where_a_refusal_is_kept(create: PendingCreate, kept: dict[str, Any]) -> None:
     create = replace(create)
-    track = build_track(create)
+    memory = build_memory(create)
     sent = Send({"spec": {"activeDeadlineSeconds": 300}})
-    assert isinstance(track.take(create, sent, REJECTED, CREATOR, at(15)), Refused)
-    assert track == build_track(**kept)
+    assert isinstance(memory.take(create, sent, REJECTED, CREATOR, at(15)), Refused)
+    assert memory == build_memory(**kept)
 
 
 def test_an_answer_to_what_was_decided_anew_changes_nothing() -> None:
     old, new = build_create(), build_create()
-    track = build_track(new)
-    assert track.take(old, SENT, REJECTED, CREATOR, at(15)) == Refused(judge())
-    assert track.creates[SLOT.run_id] is new
-    assert track.verdicts == []
+    memory = build_memory(new)
+    assert memory.take(old, SENT, REJECTED, CREATOR, at(15)) == Refused(judge())
+    assert memory.creates[SLOT.run_id] is new
+    assert memory.verdicts == []
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_an_answer_to_what_was_decided_anew_changes_nothing() -> None:
     ],
 )
 def test_only_a_404_tells_that_a_job_is_gone(answer: Answer, is_lost: object) -> None:
-    track, run = build_track(), observe_run(build_observed(10))
-    track.take_read(run, answer, at(15))
-    assert track.lost == ({run.run_id: build_lost_run(run, at(15))} if is_lost else {})
+    memory, run = build_memory(), observe_run(build_observed(10))
+    memory.take_read(run, answer, at(15))
+    assert memory.lost == ({run.run_id: build_lost_run(run, at(15))} if is_lost else {})
 
 
 ACTIVE = {"active": [{"runId": FAILED.run_id, "retryAt": "2026-01-01T00:00:20Z"}]}
@@ -195,29 +195,29 @@ BETWEEN = {"active": [{"runId": FAILED.run_id}]}
 def test_a_job_that_is_deleted_between_two_attempts_cancels_its_run(
     wanted: Any, stored: dict[str, Any], phase: str
 ) -> None:
-    track, run = build_track(wanted_status=wanted, stored_status=stored), observe_run()
-    track.lose(FAILED, run, at(15))
+    memory, run = build_memory(wanted_status=wanted, stored_status=stored), observe_run()
+    memory.lose(FAILED, run, at(15))
     waiting = replace(run, phase=Phase.WAITING) if phase == "Cancelled" else run
-    assert track.lost == {FAILED.run_id: build_lost_run(waiting, at(15))}
-    assert track.lost[FAILED.run_id].phase == phase
+    assert memory.lost == {FAILED.run_id: build_lost_run(waiting, at(15))}
+    assert memory.lost[FAILED.run_id].phase == phase
 
 
 @pytest.mark.parametrize(("run_id", "phase"), [(FAILED.run_id, "Cancelled"), ("other", "Failed")])
 def test_a_run_between_two_attempts_that_no_status_lists_is_cancelled_too(run_id: str, phase: str) -> None:
-    track = build_track(between=frozenset({run_id}))
-    track.lose(FAILED, observe_run(), at(15))
-    assert track.lost[FAILED.run_id].phase == phase
+    memory = build_memory(between=frozenset({run_id}))
+    memory.lose(FAILED, observe_run(), at(15))
+    assert memory.lost[FAILED.run_id].phase == phase
 
 
 @pytest.mark.parametrize(
     ("known", "is_replaced"), [(1, True), (2, False)], ids=["the same attempt", "a newer one"]
 )
 def test_the_newest_attempt_that_is_lost_tells(known: int, is_replaced: object) -> None:
-    track = build_track()
+    memory = build_memory()
     earlier = build_lost_run(observe_run(build_observed(10, attempt=known)), at(13))
-    track.lost[FAILED.run_id] = earlier
-    track.lose(FAILED, observe_run(), at(15))
-    assert (track.lost[FAILED.run_id] is not earlier) is is_replaced
+    memory.lost[FAILED.run_id] = earlier
+    memory.lose(FAILED, observe_run(), at(15))
+    assert (memory.lost[FAILED.run_id] is not earlier) is is_replaced
 
 
 def stored_until(cursor: datetime, **status: Any) -> ScheduledJob:
@@ -237,17 +237,17 @@ ENDED = build_lost_run(observe_run(), at(15))
     ],
 )
 def test_before_a_decision_what_is_stored_by_now_is_forgotten(field: str, kept: Any) -> None:
-    track = build_track(**{field: kept})
-    track.observe(stored_until(at(9)), ())
-    assert getattr(track, field) == kept
-    track.observe(stored_until(at(10)), ())
-    assert not getattr(track, field)
+    memory = build_memory(**{field: kept})
+    memory.observe(stored_until(at(9)), ())
+    assert getattr(memory, field) == kept
+    memory.observe(stored_until(at(10)), ())
+    assert not getattr(memory, field)
 
 
 def test_before_a_decision_jobs_and_answers_that_are_seen_by_now_are_forgotten() -> None:
-    track = build_track(build_create(), build_create(ASKED, served_at=at(13)))
+    memory = build_memory(build_create(), build_create(ASKED, served_at=at(13)))
     job = stored_until(at(9))
-    track.observe(job, [build_observed(10)], [build_request()])
-    assert (list(track.creates), track.stored_status) == ([RUN_UID], job.status)
-    track.observe(job, [])
-    assert track.creates == {}
+    memory.observe(job, [build_observed(10)], [build_request()])
+    assert (list(memory.creates), memory.stored_status) == ([RUN_UID], job.status)
+    memory.observe(job, [])
+    assert memory.creates == {}

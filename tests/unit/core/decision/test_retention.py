@@ -31,7 +31,7 @@ from sundial_core.resources import names
 from sundial_core.resources.plans import Plan, Problem, compile_plan
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.status.stored import parse_stored_status
-from sundial_operator.inputs.job_cap import InstallationCap
+from sundial_operator.inputs.job_cap import FinishedJobCap
 
 LONG_AFTER = 10_000
 
@@ -267,7 +267,7 @@ def test_what_the_history_would_delete_by_now_is_not_counted_for_a_cap() -> None
 def test_the_oldest_of_all_are_beyond_the_cap_of_the_installation(most: int, expected: list[int]) -> None:
     jobs = {job.uid: job for job in finished(30, 10, 20)}
     woken: list[str] = []
-    installation = InstallationCap(jobs, most, woken.append, lambda _: True)
+    installation = FinishedJobCap(jobs, most, woken.append, lambda _: True)
     installation.sweep()
     assert installation.find_excess(jobs[next(iter(jobs))].owner_uid) == {j.uid for j in finished(*expected)}
     assert len(woken) == (1 if expected else 0)
@@ -276,14 +276,14 @@ def test_the_oldest_of_all_are_beyond_the_cap_of_the_installation(most: int, exp
 def test_what_is_not_ours_does_not_count_for_the_cap_of_the_installation() -> None:
     jobs = {job.uid: job for job in finished(10, 20, 30)}
     ours = next(iter(jobs))
-    installation = InstallationCap(jobs, 1, lambda _: None, lambda job: job.uid == ours)
+    installation = FinishedJobCap(jobs, 1, lambda _: None, lambda job: job.uid == ours)
     installation.sweep()
     assert installation.find_excess(jobs[ours].owner_uid) == frozenset()
 
 
 def test_what_is_no_longer_beyond_the_cap_stays() -> None:
     jobs = {job.uid: job for job in finished(10, 20)}
-    installation = InstallationCap(jobs, 1, lambda _: None, lambda _: True)
+    installation = FinishedJobCap(jobs, 1, lambda _: None, lambda _: True)
     installation.sweep()
     _, gone = jobs.popitem()
     installation.sweep()

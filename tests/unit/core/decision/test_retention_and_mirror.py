@@ -20,7 +20,7 @@ from testkit.scheduled_jobs import (
 
 from sundial_clock.instants import format_instant
 from sundial_core.coordination.mirror_lease import (
-    LONGEST_TRUST_SECONDS,
+    MAX_TRUST_SECONDS,
     NOTHING,
     Mirrored,
     find_mirrored,
@@ -54,10 +54,10 @@ def test_the_lease_says_up_to_where(said: str | None, expected: Mirrored) -> Non
 def test_a_lease_that_stands_still_is_believed_for_an_hour() -> None:
     first = observe_mirror_lease(None, build_lease('{"jobs": "1", "pods": "1"}'), 100)
     again = observe_mirror_lease(first, build_lease('{"jobs": "1", "pods": "1"}'), 3000)
-    assert find_mirrored(again, 100 + LONGEST_TRUST_SECONDS) == Mirrored(1, 1)
-    assert find_mirrored(again, 101 + LONGEST_TRUST_SECONDS) is None
+    assert find_mirrored(again, 100 + MAX_TRUST_SECONDS) == Mirrored(1, 1)
+    assert find_mirrored(again, 101 + MAX_TRUST_SECONDS) is None
     renewed = observe_mirror_lease(again, build_lease('{"jobs": "1", "pods": "1"}', version=6), 3600)
-    assert find_mirrored(renewed, 101 + LONGEST_TRUST_SECONDS) == Mirrored(1, 1)
+    assert find_mirrored(renewed, 101 + MAX_TRUST_SECONDS) == Mirrored(1, 1)
 
 
 def test_without_a_lease_nothing_waits() -> None:

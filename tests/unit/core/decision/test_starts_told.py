@@ -31,7 +31,7 @@ STORED = look(build_scheduled_job(), 1).status
 UNSTORED = VerdictRecord(at(10), at(10), 1, Verdict.SKIPPED, Reason.REJECTED)
 
 
-WITH_JUDGEMENT = Remembered(judged_until=at(19), verdicts=(UNSTORED,))
+WITH_JUDGEMENT = Remembered(decided_until=at(19), verdicts=(UNSTORED,))
 
 
 def see(
@@ -39,7 +39,7 @@ def see(
 ) -> Decision:
     job = build_scheduled_job(status=status, **how)
     return decide(
-        Snapshot(job, build_plan(job), jobs, memory or Remembered(judged_until=at(9))), at(now), LIMITS
+        Snapshot(job, build_plan(job), jobs, memory or Remembered(decided_until=at(9))), at(now), LIMITS
     )
 
 
@@ -47,25 +47,25 @@ def test_a_start_is_told_when_its_job_is_there() -> None:
     due = see(10)
     assert len(due.starts) == 1
     assert (due.is_told_later, due.status, due.urgency) == (True, None, Urgency.NONE)
-    there = see(11, build_observed(10), memory=Remembered(judged_until=at(10)))
+    there = see(11, build_observed(10), memory=Remembered(decided_until=at(10)))
     assert (there.is_told_later, there.urgency) == (False, Urgency.LAZY)
 
 
 @pytest.mark.parametrize(
-    ("state", "wake_at"),
+    ("state", "requeue_at"),
     [
         pytest.param({}, 15, id="a slot in ten seconds"),
         pytest.param({"spec": build_spec(schedule={"interval": {"seconds": 2}})}, 12, id="a slot in two"),
     ],
 )
-def test_it_is_told_soon_though_no_answer_comes(state: dict[str, Any], wake_at: float) -> None:
+def test_it_is_told_soon_though_no_answer_comes(state: dict[str, Any], requeue_at: float) -> None:
     status = look(build_scheduled_job(**state), 1).status
     due = see(10, status=status, **state)
     assert due.is_told_later
-    assert due.wake_at is not None
-    assert read_seconds(format_instant(due.wake_at)) == wake_at
+    assert due.requeue_at is not None
+    assert read_seconds(format_instant(due.requeue_at)) == requeue_at
     later = see(
-        15, memory=Remembered(judged_until=at(15), creating=frozenset({at(10)})), status=status, **state
+        15, memory=Remembered(decided_until=at(15), creating=frozenset({at(10)})), status=status, **state
     )
     assert later.status is not None
 
@@ -78,7 +78,7 @@ def test_it_is_told_soon_though_no_answer_comes(state: dict[str, Any], wake_at: 
         pytest.param(10, {"paused": "false", "changed": 5}, id="what was written last"),
         pytest.param(20, {"memory": Remembered()}, id="a slot was missed"),
         pytest.param(
-            20, {"memory": Remembered(judged_until=at(19), verdicts=(UNSTORED,))}, id="one is not stored"
+            20, {"memory": Remembered(decided_until=at(19), verdicts=(UNSTORED,))}, id="one is not stored"
         ),
     ],
 )
@@ -113,7 +113,9 @@ def test_what_has_changed_is_told_at_once(now: float, how: dict[str, Any], store
 
 def test_where_somebody_has_asked_for_a_run_it_is_told_at_once() -> None:
     job = build_scheduled_job(status=STORED)
-    snapshot = Snapshot(job, build_plan(job), (), Remembered(judged_until=at(9)), asked=(build_request(),))
+    snapshot = Snapshot(
+        job, build_plan(job), (), Remembered(decided_until=at(9)), run_requests=(build_request(),)
+    )
     decision = decide(snapshot, at(10), LIMITS)
     assert decision.starts
     assert not decision.is_told_later
@@ -122,8 +124,8 @@ def test_where_somebody_has_asked_for_a_run_it_is_told_at_once() -> None:
 def test_what_was_decided_before_is_written_meanwhile() -> None:
     job = build_scheduled_job(status=STORED)
     plan = build_plan(job)
-    track = ScheduleMemory(job.uid)
-    track.adopt_plan((1, "", 0), plan)
-    track.wanted_status = {"cursor": "earlier"}
-    track.remember(job, see(10), at(10))
-    assert track.wanted_status == {"cursor": "earlier"}
+    memory = ScheduleMemory(job.uid)
+    memory.adopt_plan((1, "", 0), plan)
+    memory.wanted_status = {"cursor": "earlier"}
+    memory.remember(job, see(10), at(10))
+    assert memory.wanted_status == {"cursor": "earlier"}

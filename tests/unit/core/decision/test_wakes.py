@@ -25,12 +25,12 @@ FAR = {"cron": "0 0 0 1 1 * 2037,2057"}
 MONTH = 30 * 86400
 
 
-def find_wake(now: float, *jobs: Any, paused: str | None = None, **fields: Any) -> float | None:
+def compute_requeue(now: float, *jobs: Any, paused: str | None = None, **fields: Any) -> float | None:
     """Look at a schedule, and again after its status was stored; both must say the same."""
     spec = build_spec(**fields)
     first = look(build_scheduled_job(spec, paused=paused), now, jobs)
     again = look(build_scheduled_job(spec, paused=paused, status=first.status), now, jobs)
-    return read_seconds(format_instant(again.wake_at)) if again.wake_at else None
+    return read_seconds(format_instant(again.requeue_at)) if again.requeue_at else None
 
 
 @pytest.mark.parametrize(
@@ -54,17 +54,17 @@ def find_wake(now: float, *jobs: Any, paused: str | None = None, **fields: Any) 
 def test_time_alone_wakes(
     now: float, jobs: tuple[Any, ...], fields: dict[str, Any], expected: float | None
 ) -> None:
-    assert find_wake(now, *jobs, **fields) == expected
+    assert compute_requeue(now, *jobs, **fields) == expected
 
 
 def test_a_run_that_does_not_release_its_place_wakes_after_five_minutes() -> None:
     at_30 = {"schedule": {"at": "2026-01-01T00:00:30Z"}}
-    assert find_wake(36, build_observed(30, "FailureTarget", ended=35), **at_30) == 335
+    assert compute_requeue(36, build_observed(30, "FailureTarget", ended=35), **at_30) == 335
 
 
 def test_a_job_that_may_go_later_wakes() -> None:
     at_30 = {"schedule": {"at": "2026-01-01T00:00:30Z"}, "history": {"successful": 0}}
-    assert find_wake(36, build_observed(30, "Complete", ended=35), **at_30) == 635
+    assert compute_requeue(36, build_observed(30, "Complete", ended=35), **at_30) == 635
 
 
 def test_a_slot_more_than_ten_years_ahead_is_seen_in_time_and_starts() -> None:
@@ -73,7 +73,7 @@ def test_a_slot_more_than_ten_years_ahead_is_seen_in_time_and_starts() -> None:
     while not (decision := look(job, now)).starts:
         seen.append(read_condition(decision.status, "Ready"))
         job = replace(job, status=decision.status or {})
-        assert decision.wake_at is not None
-        now = (decision.wake_at - at(0)).total_seconds()
+        assert decision.requeue_at is not None
+        now = (decision.requeue_at - at(0)).total_seconds()
     assert [attempt.slot for attempt in decision.starts] == [datetime(2037, 1, 1, tzinfo=UTC)]
     assert list(dict.fromkeys(seen)) == [("False", "NeverFires"), ("True", "Scheduled")]

@@ -15,14 +15,14 @@ from testkit.mirror_facts import (
 from testkit.scheduled_job_runs import build_run_marks
 from testkit.scheduled_jobs import at, build_job_item, build_observed
 
-from sundial_api.mirror.projection.batches import Kind, Reject, read_object
-from sundial_api.mirror.projection.run_facts import PodPart, read_pod
+from sundial_api.mirror.projection.batches import ObjectKind, Reject, read_object
+from sundial_api.mirror.projection.run_facts import PodFact, read_pod
 from sundial_api.mirror.projection.slots import SlotRow, read_slots
 from sundial_clock.instants import format_instant
 from sundial_core.resources import names
 from sundial_core.resources.messages import (
-    LONGEST_MESSAGE,
-    LONGEST_TEXT,
+    MAX_MESSAGE_CHARS,
+    MAX_TEXT_CHARS,
     clean_message,
     redact,
     trim_message,
@@ -139,14 +139,14 @@ def test_what_stays(text: str) -> None:
 )
 def test_long_text_is_cut_before_it_is_searched(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
-    assert len(redact(text)) <= 3 * LONGEST_TEXT
-    assert redact(text) == redact(text[:LONGEST_TEXT])
-    assert len(clean_message(text)) <= LONGEST_MESSAGE
+    assert len(redact(text)) <= 3 * MAX_TEXT_CHARS
+    assert redact(text) == redact(text[:MAX_TEXT_CHARS])
+    assert len(clean_message(text)) <= MAX_MESSAGE_CHARS
 
 
 @pytest.mark.parametrize(
     ("length", "expected"),
-    [(LONGEST_MESSAGE, "x" * LONGEST_MESSAGE), (LONGEST_MESSAGE + 1, "x" * 297 + "...")],
+    [(MAX_MESSAGE_CHARS, "x" * MAX_MESSAGE_CHARS), (MAX_MESSAGE_CHARS + 1, "x" * 297 + "...")],
 )
 def test_messages_are_trimmed(length: int, expected: str) -> None:
     assert trim_message("x" * length) == clean_message("x" * length) == expected
@@ -173,7 +173,7 @@ def build_failed_pod() -> dict[str, Any]:
 def read_reject() -> Reject:
     item = build_job_item(10)
     item["metadata"]["labels"][names.RUN] = SAID
-    value = read_object(Kind.JOB, item, 1)
+    value = read_object(ObjectKind.JOB, item, 1)
     assert isinstance(value, Reject)
     return value
 
@@ -184,9 +184,9 @@ def read_slot() -> SlotRow:
     return row
 
 
-def read_part() -> PodPart:
+def read_part() -> PodFact:
     part = read_pod(build_failed_pod(), 1).part
-    assert isinstance(part, PodPart)
+    assert isinstance(part, PodFact)
     return part
 
 

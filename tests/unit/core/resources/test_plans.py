@@ -18,7 +18,7 @@ from testkit.scheduled_jobs import (
 from sundial_core.resources.nesting import MAX_LEVELS
 from sundial_core.resources.objects import TaskFunction
 from sundial_core.resources.plans import (
-    LONGEST_ARGS_BYTES,
+    MAX_ARGS_BYTES,
     Plan,
     Problem,
     compile_plan,
@@ -123,7 +123,7 @@ def build_function(handler: dict[str, Any] | None = None, **fields: Any) -> Task
         pytest.param({"timeoutSeconds": 0}, "InvalidSpec", "spec.timeoutSeconds: ", id="timeout"),
         pytest.param({"args": [1]}, "InvalidSpec", "spec.args: ", id="args are a list"),
         pytest.param(
-            {"args": {"a": "x" * LONGEST_ARGS_BYTES}}, "ArgsTooLarge", "spec.args: 65544 bytes", id="args"
+            {"args": {"a": "x" * MAX_ARGS_BYTES}}, "ArgsTooLarge", "spec.args: 65544 bytes", id="args"
         ),
         pytest.param(
             {"args": {"a": nest(MAX_LEVELS)}},
@@ -163,7 +163,7 @@ def test_a_message_does_not_repeat_what_may_be_secret() -> None:
     assert "s3cret" not in problem.message
 
 
-@pytest.mark.parametrize("size", [LONGEST_ARGS_BYTES - 8])
+@pytest.mark.parametrize("size", [MAX_ARGS_BYTES - 8])
 def test_args_of_64_kib_are_taken(size: int) -> None:
     assert isinstance(compile_spec(args={"a": "x" * size}), Plan)
 

@@ -45,13 +45,13 @@ JOBS = (build_observed(10), build_observed(20, "Complete"), build_observed(0, "F
 GOOD = look(build_scheduled_job(), 1).status
 
 
-def see(job: ScheduledJob, track: ScheduleMemory, jobs: tuple[ObservedJob, ...], now: float) -> None:
+def see(job: ScheduledJob, memory: ScheduleMemory, jobs: tuple[ObservedJob, ...], now: float) -> None:
     """Look at a schedule as the operator does."""
     plan = build_plan(job)
-    track.adopt_plan((1, "", 0), plan)
-    custody = track.observe(job, jobs)
-    decision = decide(Snapshot(job, plan, custody.ours, track.recall()), at(now), LIMITS)
-    track.remember(job, decision, at(now))
+    memory.adopt_plan((1, "", 0), plan)
+    custody = memory.observe(job, jobs)
+    decision = decide(Snapshot(job, plan, custody.ours, memory.recall()), at(now), LIMITS)
+    memory.remember(job, decision, at(now))
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -61,13 +61,13 @@ def test_any_status_is_read_and_written_anew(seed: int) -> None:
     spec = build_spec(concurrency={"policy": dice.choice(POLICIES)}, suspend=True)
     jobs = tuple(dice.sample(JOBS, dice.choice([0, 1, 2])))
     job = build_scheduled_job(spec, status=stored)
-    track = ScheduleMemory(job.uid)
-    see(job, track, jobs, 35)
-    patch = track.build_patch(job)
+    memory = ScheduleMemory(job.uid)
+    see(job, memory, jobs, 35)
+    patch = memory.build_patch(job)
     if patch is not None:
         job = build_scheduled_job(spec, status=merge(stored, patch["status"]))
     assert not job.unreadable
-    see(job, track, jobs, 36)
+    see(job, memory, jobs, 36)
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -75,8 +75,8 @@ def test_any_status_of_a_run_that_was_asked_for_is_read_and_written_anew(seed: i
     dice = random.Random(seed)
     stored, job = draw(RUN_SCHEMA, dice), build_parent()
     request = build_request(status=stored)
-    snapshot = Snapshot(job, build_plan(job), (), ScheduleMemory(job.uid).recall(), asked=(request,))
-    answers = decide(snapshot, at(13), LIMITS).asked
+    snapshot = Snapshot(job, build_plan(job), (), ScheduleMemory(job.uid).recall(), run_requests=(request,))
+    answers = decide(snapshot, at(13), LIMITS).run_requests
     assert answers is not None
     if request.unreadable:
         patch = build_patch(request, answers.statuses[request.uid])
@@ -91,7 +91,7 @@ BEGUN = {"verdict": "Started", "scheduledJobUid": UID, "jobName": "tick-x", "run
 def test_any_slot_that_is_asked_for_is_answered(instant: str, status: dict[str, Any]) -> None:
     request = build_request({"scheduledFor": instant}, status=status)
     for now in (13, 700):
-        answers = ask(request, now=now).asked
+        answers = ask(request, now=now).run_requests
         assert answers is not None
         assert answers.statuses or answers.starts or status == BEGUN
 
@@ -248,8 +248,8 @@ def test_what_is_left_of_the_status_of_a_run(status: dict[str, Any], expected: d
 def test_a_run_that_started_without_a_word_of_its_job_is_looked_for_by_its_name() -> None:
     request = build_request(status={"verdict": "Started", "scheduledJobUid": UID})
     decision = ask(request)
-    assert decision.asked is not None
-    assert decision.asked.starts == ()
+    assert decision.run_requests is not None
+    assert decision.run_requests.starts == ()
     (run,) = decision.missing
     assert (run.job_name, run.started_at) == (
         names.build_job_name("tick", request.uid, 1),

@@ -217,56 +217,56 @@ def test_of_a_deleted_request_of_which_nothing_was_stored_a_new_leader_takes_no_
 
 
 def test_a_run_whose_job_was_adopted_stays_one_when_its_request_is_deleted() -> None:
-    track, creator = build_track(), Creator("a.b", "one", 1)
-    (create,) = ask_once(track)
-    step = track.begin(create, creator, InstallationState(), at(13))
-    step = track.take(create, step, Denied(409, "AlreadyExists", ""), creator, at(13))
+    memory, creator = build_memory(), Creator("a.b", "one", 1)
+    (create,) = ask_once(memory)
+    step = memory.begin(create, creator, InstallationState(), at(13))
+    step = memory.take(create, step, Denied(409, "AlreadyExists", ""), creator, at(13))
     item = build_job_item(None, **build_run_marks())
-    assert isinstance(track.take(create, step, Answered(item), creator, at(13)), Created)
-    assert track.observe(PARENT, [MANUAL]).ours == (MANUAL,)
+    assert isinstance(memory.take(create, step, Answered(item), creator, at(13)), Created)
+    assert memory.observe(PARENT, [MANUAL]).ours == (MANUAL,)
 
 
 def test_a_job_that_is_heard_of_before_its_create_is_answered_is_ours() -> None:
-    track = build_track()
-    ask_once(track)
-    assert track.observe(PARENT, [MANUAL]).ours == (MANUAL,)
+    memory = build_memory()
+    ask_once(memory)
+    assert memory.observe(PARENT, [MANUAL]).ours == (MANUAL,)
 
 
 def test_a_request_that_was_never_sent_proves_nothing_once_it_is_deleted() -> None:
-    track = build_track()
-    ask_once(track)
-    track.observe(PARENT, ())
-    assert track.observe(PARENT, [MANUAL]).strangers == (MANUAL,)
+    memory = build_memory()
+    ask_once(memory)
+    memory.observe(PARENT, ())
+    assert memory.observe(PARENT, [MANUAL]).strangers == (MANUAL,)
 
 
-def ask_once(track: ScheduleMemory) -> list[PendingCreate]:
+def ask_once(memory: ScheduleMemory) -> list[PendingCreate]:
     """Let somebody ask for a run, and decide to start it."""
-    track.adopt_plan((1, "", 0), build_plan(PARENT))
+    memory.adopt_plan((1, "", 0), build_plan(PARENT))
     decision = ask(build_request(), job=PARENT, now=5)
-    track.remember(PARENT, decision, at(5))
-    return list(track.creates.values())
+    memory.remember(PARENT, decision, at(5))
+    return list(memory.creates.values())
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_a_run_that_only_its_request_remembers_is_read_by_the_name_of_its_job(attempt: int) -> None:
     """Which attempt that is, the request does not say."""
-    track, item = build_track(), build_job_item(None, **build_run_marks(attempt=attempt))
+    memory, item = build_memory(), build_job_item(None, **build_run_marks(attempt=attempt))
     request = build_request(status=STARTED | {"jobName": item["metadata"]["name"]})
     (run,) = ask(request, job=PARENT).missing
-    assert track.take_read(run, Answered(item), at(13)) is Finding.THERE
+    assert memory.take_read(run, Answered(item), at(13)) is Finding.THERE
 
 
-def build_track() -> ScheduleMemory:
-    track = ScheduleMemory(UID)
-    track.observe(PARENT, ())
-    return track
+def build_memory() -> ScheduleMemory:
+    memory = ScheduleMemory(UID)
+    memory.observe(PARENT, ())
+    return memory
 
 
 def gone(job: ObservedJob) -> list[str]:
     """Tell which runs are taken for lost when a Job goes."""
-    track = build_track()
-    track.lose(job, build_run(job, (), at(12)), at(12))
-    return list(track.lost)
+    memory = build_memory()
+    memory.lose(job, build_run(job, (), at(12)), at(12))
+    return list(memory.lost)
 
 
 @pytest.mark.parametrize("item", STRANGE.values(), ids=STRANGE)
@@ -287,19 +287,19 @@ def test_a_strange_job_that_goes_ends_no_run(item: dict[str, Any]) -> None:
     ],
 )
 def test_a_job_is_gone_when_its_name_is_another_s(answer: Any, finding: Finding) -> None:
-    track, job = build_track(), build_observed(10)
-    assert track.take_read(build_run(job, (), at(12)), answer, at(12)) is finding
-    assert bool(track.lost) == (finding is Finding.GONE)
+    memory, job = build_memory(), build_observed(10)
+    assert memory.take_read(build_run(job, (), at(12)), answer, at(12)) is finding
+    assert bool(memory.lost) == (finding is Finding.GONE)
 
 
 def test_a_strange_job_ends_no_create() -> None:
-    track = build_track()
-    track.adopt_plan((1, "", 0), build_plan(PARENT))
-    track.remember(PARENT, look(PARENT, 10), at(10))
-    track.observe(PARENT, [parse_job(STRANGE["another name"])])
-    assert len(track.creates) == 1
-    track.observe(PARENT, [build_observed(10)])
-    assert not track.creates
+    memory = build_memory()
+    memory.adopt_plan((1, "", 0), build_plan(PARENT))
+    memory.remember(PARENT, look(PARENT, 10), at(10))
+    memory.observe(PARENT, [parse_job(STRANGE["another name"])])
+    assert len(memory.creates) == 1
+    memory.observe(PARENT, [build_observed(10)])
+    assert not memory.creates
 
 
 def test_a_strange_job_is_told_and_counts_for_nothing() -> None:

@@ -18,7 +18,7 @@ from sundial_core.resources.phases import Phase, Trigger
 from sundial_core.runs.jobs import find_newest_attempts, parse_job, read_outcome
 from sundial_core.runs.pods import ObservedPod, parse_pod
 from sundial_core.runs.start_timeouts import read_run
-from sundial_core.runs.state import LONGEST_RELEASE, build_lost_run, build_run
+from sundial_core.runs.state import MAX_RELEASE_AGE, build_lost_run, build_run
 
 
 def conditions(*kinds: str, **more: Any) -> dict[str, Any]:
@@ -93,9 +93,9 @@ def test_a_condition_without_a_time_counts_from_the_creation() -> None:
     ],
 )
 def test_a_run_holds_its_place_until_its_pods_are_gone(condition: str, after: float, holds: bool) -> None:  # noqa: FBT001
-    assert LONGEST_RELEASE.total_seconds() == 300
+    assert MAX_RELEASE_AGE.total_seconds() == 300
     run = build_run(build_observed(10, condition, ended=15), (), at(15 + after))
-    assert run.holds_place is holds
+    assert run.counts_as_active is holds
 
 
 def pod(started: bool = False, failure: tuple[str, str] | None = None) -> ObservedPod:  # noqa: FBT001, FBT002
@@ -133,7 +133,7 @@ def test_a_run_is_told_by_its_job_and_pods(
 )
 def test_a_run_whose_job_is_gone(condition: str, phase: Phase, completed: float) -> None:
     run = build_lost_run(build_run(build_observed(10, condition), (), at(20)), at(30))
-    assert (run.phase, run.completed_at, run.holds_place) == (phase, at(completed), False)
+    assert (run.phase, run.completed_at, run.counts_as_active) == (phase, at(completed), False)
     assert run.reason == ("JobDeleted" if phase is Phase.CANCELLED else "")
 
 

@@ -113,7 +113,7 @@ def test_a_run_waits_for_its_next_attempt_and_keeps_its_place() -> None:
     assert decision.status is not None
     (entry,) = decision.status["active"]
     assert (entry["phase"], read_seconds(entry["retryAt"])) == ("Waiting", 45)
-    assert (decision.retries, decision.wake_at) == ((), at(45))
+    assert (decision.retries, decision.requeue_at) == ((), at(45))
     assert "lastResult" not in decision.status
     assert read_verdicts(decision.status) == ["10 Started"]
 
@@ -162,7 +162,7 @@ def test_the_newest_attempt_deleted_ends_the_run_while_older_jobs_stay() -> None
     status = look(build_scheduled_job(spec), 46, (first, second)).status
     lost = build_lost_run(build_run(second, (), at(48)), at(48))
     job = build_scheduled_job(spec, status=status)
-    decision = look(job, 49, (first,), Remembered(judged_until=at(46), lost={RUN: lost}))
+    decision = look(job, 49, (first,), Remembered(decided_until=at(46), lost={RUN: lost}))
     assert (decision.retries, read_verdicts(decision.status)[0]) == ((), "10 Started Cancelled JobDeleted")
 
 

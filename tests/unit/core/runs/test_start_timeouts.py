@@ -116,8 +116,8 @@ def test_an_attempt_that_has_not_started_in_time_is_ended(
 
 
 def test_it_is_looked_at_again_when_its_time_is_over() -> None:
-    assert see(20, build_observed(10), pod(PULL)).wake_at == at(250)
-    assert see(20, build_observed(10), pod(started=True)).wake_at == at(610)
+    assert see(20, build_observed(10), pod(PULL)).requeue_at == at(250)
+    assert see(20, build_observed(10), pod(started=True)).requeue_at == at(610)
 
 
 def test_an_attempt_that_did_not_start_is_tried_again() -> None:

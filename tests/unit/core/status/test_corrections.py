@@ -39,13 +39,13 @@ def compile_schedule(seconds: int = 10) -> CompiledSchedule:
 def miss() -> dict[str, Any]:
     """Give the status of a schedule that missed the slots 10 to 60; 70 to 90 have started."""
     jobs = tuple(build_observed(slot, "Complete") for slot in (70, 80, 90))
-    status = look(build_scheduled_job(build_spec(**NONE), status=look_first()), LATE, jobs).status
+    status = look(build_scheduled_job(build_spec(**NONE), status=reconcile_first()), LATE, jobs).status
     assert status is not None
     assert read_verdicts(status)[0] == "10..60 x6 Missed TooLate"
     return status
 
 
-def look_first() -> dict[str, Any]:
+def reconcile_first() -> dict[str, Any]:
     status = look(build_scheduled_job(build_spec(**NONE)), 1).status
     assert status is not None
     return status
@@ -66,7 +66,7 @@ def look_first() -> dict[str, Any]:
 )
 def test_a_job_that_turns_up_corrects_a_verdict(slot: float, expected: list[str]) -> None:
     job = build_scheduled_job(build_spec(**NONE), status=miss())
-    status = look(job, LATE, (build_observed(slot, created=94),), Remembered(judged_until=at(95))).status
+    status = look(job, LATE, (build_observed(slot, created=94),), Remembered(decided_until=at(95))).status
     assert read_verdicts(status)[: len(expected)] == expected
     assert status is not None
     assert status["counters"]["verdicts"] == {"started": 4, "missed": {"TooLate": 5}}
@@ -76,16 +76,16 @@ def test_a_job_that_turns_up_corrects_a_verdict(slot: float, expected: list[str]
 def test_what_was_corrected_is_not_corrected_again() -> None:
     observed = build_observed(30, created=94)
     job = build_scheduled_job(build_spec(**NONE), status=miss())
-    first = look(job, LATE, (observed,), Remembered(judged_until=at(95))).status
+    first = look(job, LATE, (observed,), Remembered(decided_until=at(95))).status
     job = build_scheduled_job(build_spec(**NONE), status=first)
-    again = look(job, LATE, (observed,), Remembered(judged_until=at(95)))
+    again = look(job, LATE, (observed,), Remembered(decided_until=at(95)))
     assert again.status == first
 
 
 def test_a_run_that_turns_up_is_not_ended_and_its_end_counts() -> None:
     job = build_scheduled_job(build_spec(**NONE), status=miss())
     ended = build_observed(30, "Complete", created=80)
-    decision = look(job, LATE, (ended,), Remembered(judged_until=at(95)))
+    decision = look(job, LATE, (ended,), Remembered(decided_until=at(95)))
     assert (decision.endings, decision.deletes.jobs) == ((), ())
     assert "30 Started Succeeded" in read_verdicts(decision.status)
 
@@ -94,21 +94,21 @@ def test_a_run_that_turns_up_is_kept_until_the_status_has_it() -> None:
     spec = build_spec(**NONE, history={"successful": 0})
     job = build_scheduled_job(spec, status=miss())
     ended = build_observed(30, "Complete", created=80)
-    assert look(job, 5000, (ended,), Remembered(judged_until=at(5000))).deletes.jobs == ()
+    assert look(job, 5000, (ended,), Remembered(decided_until=at(5000))).deletes.jobs == ()
 
 
 def test_a_run_that_turns_up_takes_a_place() -> None:
     spec = build_spec(catchUp={"policy": "None"})
-    status = look(build_scheduled_job(spec, status=look_first()), 55).status
+    status = look(build_scheduled_job(spec, status=reconcile_first()), 55).status
     job = build_scheduled_job(spec, status=status)
-    decision = look(job, 60, (build_observed(10, created=58),), Remembered(judged_until=at(55)))
+    decision = look(job, 60, (build_observed(10, created=58),), Remembered(decided_until=at(55)))
     assert read_verdicts(decision.status)[-1] == "60 Skipped AlreadyActive"
 
 
 def test_a_correction_is_counted_in_a_metric() -> None:
     metrics = Metrics()
     job = build_scheduled_job(build_spec(**NONE), status=miss())
-    status = look(job, LATE, (build_observed(30),), Remembered(judged_until=at(95))).status
+    status = look(job, LATE, (build_observed(30),), Remembered(decided_until=at(95))).status
     metrics.count_stored(miss(), status or {})
     assert b"sundial_corrections_total 1.0" in metrics.render()
 
@@ -144,6 +144,6 @@ def test_of_slots_of_another_schedule_only_the_number_goes_down(schedule: Compil
 
 def test_a_job_that_is_older_than_what_the_status_tells_is_history() -> None:
     job = build_scheduled_job(build_spec(**NONE), status=miss() | {"recentSlots": []})
-    status = look(job, LATE, (build_observed(30, "Complete"),), Remembered(judged_until=at(95))).status
+    status = look(job, LATE, (build_observed(30, "Complete"),), Remembered(decided_until=at(95))).status
     assert read_verdicts(status) == []
     assert format_instant(at(90)) == (status or {})["cursor"]

@@ -35,7 +35,7 @@ def test_a_count_that_somebody_wrote_stays_storable() -> None:
     run = build_run(build_observed(10, "Failed"), (), at(10))
     tallies.count_starts([run])
     tallies.count_result(run)
-    tallies.count_judgement(VerdictRecord(at(20), at(20), 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE))
+    tallies.count_verdict(VerdictRecord(at(20), at(20), 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE))
     built = tallies.build()
     assert built["consecutiveFailures"] == MAX_COUNT
     assert built["counters"]["verdicts"] == {"started": MAX_COUNT, "skipped": {"AlreadyActive": MAX_COUNT}}
@@ -82,10 +82,10 @@ def test_a_manual_run_is_no_slot() -> None:
 
 def test_verdicts_are_counted_by_reason_from_what_was_stored() -> None:
     tallies = Tallies(count((10, "")))
-    tallies.count_judgement(VerdictRecord(at(20), at(40), 3, Verdict.MISSED, Reason.TOO_LATE))
-    tallies.count_judgement(VerdictRecord(at(50), at(50), 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE))
+    tallies.count_verdict(VerdictRecord(at(20), at(40), 3, Verdict.MISSED, Reason.TOO_LATE))
+    tallies.count_verdict(VerdictRecord(at(50), at(50), 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE))
     again = Tallies(tallies.build())
-    again.count_judgement(VerdictRecord(at(60), at(60), 1, Verdict.MISSED, Reason.TOO_LATE))
+    again.count_verdict(VerdictRecord(at(60), at(60), 1, Verdict.MISSED, Reason.TOO_LATE))
     assert again.build()["counters"] == {
         "verdicts": {"started": 1, "skipped": {"AlreadyActive": 1}, "missed": {"TooLate": 4}}
     }
@@ -93,5 +93,5 @@ def test_verdicts_are_counted_by_reason_from_what_was_stored() -> None:
 
 def test_what_was_stored_is_not_changed() -> None:
     stored = {"counters": {"verdicts": {"missed": {"TooLate": 1}}}}
-    Tallies(stored).count_judgement(VerdictRecord(at(1), at(1), 1, Verdict.MISSED, Reason.TOO_LATE))
+    Tallies(stored).count_verdict(VerdictRecord(at(1), at(1), 1, Verdict.MISSED, Reason.TOO_LATE))
     assert stored == {"counters": {"verdicts": {"missed": {"TooLate": 1}}}}

@@ -19,7 +19,7 @@ from sundial_clock.instants import format_instant
 from sundial_core.decision.remembered import Remembered
 from sundial_core.runs.run import Run
 from sundial_core.runs.state import build_run
-from sundial_core.status.omitted import MOST_AHEAD
+from sundial_core.status.omitted import MAX_AHEAD
 from sundial_core.status.recent_slots import RecentSlots
 
 SPEC = build_spec(
@@ -39,7 +39,7 @@ def see(now: float, memory: Remembered, status: dict[str, Any] | None = None) ->
     return seen
 
 
-HELD = Remembered(judged_until=at(30), creating=frozenset({at(10)}), lost=lose(20, 30))
+HELD = Remembered(decided_until=at(30), creating=frozenset({at(10)}), lost=lose(20, 30))
 
 
 def test_an_end_that_nothing_else_tells_is_stored_ahead_of_the_cursor() -> None:
@@ -72,10 +72,10 @@ def test_a_run_whose_job_is_there_waits_for_the_cursor() -> None:
 
 
 def test_a_hundred_are_kept_until_the_cursor_passes_them() -> None:
-    slots = [20 + 10 * number for number in range(MOST_AHEAD + 20)]
-    memory = replace(HELD, judged_until=at(slots[-1]), lost=lose(*slots))
+    slots = [20 + 10 * number for number in range(MAX_AHEAD + 20)]
+    memory = replace(HELD, decided_until=at(slots[-1]), lost=lose(*slots))
     status = see(slots[-1] + 5, memory)
-    assert [line.split()[0] for line in read_verdicts(status)] == [str(slot) for slot in slots[:MOST_AHEAD]]
+    assert [line.split()[0] for line in read_verdicts(status)] == [str(slot) for slot in slots[:MAX_AHEAD]]
     again = see(slots[-1] + 6, memory, status)
     assert (again["counters"], again["recentSlots"]) == (status["counters"], status["recentSlots"])
     passed = see(slots[-1] + 7, replace(memory, creating=frozenset()), again)

@@ -29,7 +29,7 @@ from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources import names
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.state import build_lost_run, build_run
-from sundial_core.status.omitted import MOST_LISTED
+from sundial_core.status.omitted import MAX_LISTED
 from sundial_core.status.stored import parse_stored_status
 from sundial_core.status.urgency import Urgency
 
@@ -72,11 +72,11 @@ def list_ranges(status: dict[str, Any]) -> list[tuple[float, float]]:
 def test_a_status_lists_the_newest_and_says_where_the_others_are() -> None:
     status = store()
     slots = [read_seconds(entry["slot"]) for entry in status["active"]]
-    assert (status["activeCount"], slots) == (COUNT, list(range(COUNT - MOST_LISTED + 1, COUNT + 1)))
+    assert (status["activeCount"], slots) == (COUNT, list(range(COUNT - MAX_LISTED + 1, COUNT + 1)))
     assert [read_seconds(entry["slot"]) for entry in reversed(status["recentSlots"])] == slots
     omitted = status["activeOmitted"]
-    assert (omitted["count"], omitted["oldestSlot"]) == (COUNT - MOST_LISTED, format_instant(at(1)))
-    assert list_ranges(status) == [(1, COUNT - MOST_LISTED)]
+    assert (omitted["count"], omitted["oldestSlot"]) == (COUNT - MAX_LISTED, format_instant(at(1)))
+    assert list_ranges(status) == [(1, COUNT - MAX_LISTED)]
 
 
 def test_a_run_that_is_not_listed_stays_active_and_is_not_counted_again() -> None:
@@ -133,44 +133,44 @@ def test_a_verdict_that_covers_it_is_not_corrected_again() -> None:
 
 def lose(condition: str = "", **how: Any) -> ScheduleMemory:
     """Remember a run whose Job was deleted."""
-    track = ScheduleMemory(UID)
+    memory = ScheduleMemory(UID)
     job = build_observed(OLD, condition, **how)
-    track.lost[job.run_id] = build_lost_run(build_run(job, (), at(NOW)), at(NOW))
-    return track
+    memory.lost[job.run_id] = build_lost_run(build_run(job, (), at(NOW)), at(NOW))
+    return memory
 
 
 def test_a_lost_run_stays_remembered_until_its_end_is_stored() -> None:
-    track, status = lose(), store()
-    track.forget_stored(parse_stored_status(status))
-    assert len(track.lost) == 1
-    status = store(observe(without=OLD), status, memory=track.recall())
+    memory, status = lose(), store()
+    memory.forget_stored(parse_stored_status(status))
+    assert len(memory.lost) == 1
+    status = store(observe(without=OLD), status, memory=memory.recall())
     assert (status["lastResult"], status["activeCount"]) == ("Cancelled", COUNT - 1)
-    track.forget_stored(parse_stored_status(store(observe(without=OLD), status)))
+    memory.forget_stored(parse_stored_status(store(observe(without=OLD), status)))
     assert status["counters"]["verdicts"] == {"started": COUNT}
 
 
 def test_a_lost_run_is_forgotten_once_its_end_is_stored() -> None:
-    track = lose()
+    memory = lose()
     jobs = observe(build_observed(OLD, "Complete"))
-    track.forget_stored(parse_stored_status(store(jobs, store(jobs))))
-    assert track.lost == {}
+    memory.forget_stored(parse_stored_status(store(jobs, store(jobs))))
+    assert memory.lost == {}
 
 
 def test_a_job_deleted_between_two_attempts_cancels_the_run() -> None:
     retry = {"retry": {"count": 1, "delaySeconds": 1000}}
     job = build_observed(OLD, "Failed", ended=200)
-    track = ScheduleMemory(UID)
-    track.adopt_plan((1, "", 0), build_plan(build_scheduled_job(build_spec(**TICK))))
+    memory = ScheduleMemory(UID)
+    memory.adopt_plan((1, "", 0), build_plan(build_scheduled_job(build_spec(**TICK))))
     scheduled = build_scheduled_job(build_spec(**TICK))
-    track.observe(scheduled, ())
-    track.remember(scheduled, see(observe(job), store(**retry), **retry), at(NOW))
-    track.stored_status = store(**retry)
-    track.lose(job, build_run(job, (), at(NOW)), at(NOW))
-    assert [run.phase for run in track.lost.values()] == ["Cancelled"]
+    memory.observe(scheduled, ())
+    memory.remember(scheduled, see(observe(job), store(**retry), **retry), at(NOW))
+    memory.stored_status = store(**retry)
+    memory.lose(job, build_run(job, (), at(NOW)), at(NOW))
+    assert [run.phase for run in memory.lost.values()] == ["Cancelled"]
 
 
 def test_one_whose_job_has_to_be_read_is_listed_before_newer_ones() -> None:
-    status = store(observe()[: MOST_LISTED - 1])
+    status = store(observe()[: MAX_LISTED - 1])
     decision = see(observe(without=OLD), status)
     assert [run.slot for run in decision.missing] == [at(OLD)]
     assert decision.status is not None
@@ -179,7 +179,7 @@ def test_one_whose_job_has_to_be_read_is_listed_before_newer_ones() -> None:
 
 def test_one_ahead_of_a_cursor_that_was_reset_is_not_started_again() -> None:
     status = store() | {"cursor": format_instant(at(10))}
-    decision = see(observe(), status, memory=Remembered(judged_until=at(10), reset_at=at(10)))
+    decision = see(observe(), status, memory=Remembered(decided_until=at(10), reset_at=at(10)))
     assert list_starts(decision) == []
     assert decision.status is not None
     assert decision.status["counters"]["verdicts"] == {"started": COUNT}
@@ -229,7 +229,7 @@ def ask(number: int, ended: float) -> ObservedJob:
 
 
 def test_a_result_that_is_stored_stays_before_one_that_came_earlier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sundial_core.status.scheduled_jobs.MOST_RESULTS", 1)
+    monkeypatch.setattr("sundial_core.status.scheduled_jobs.MAX_RESULTS", 1)
     late, early = ask(1, 20), ask(2, 10)
     status = store((late, early), store((late,)))
     assert parse_stored_status(status).runs == parse_stored_status(status).results == {late.run_id}
@@ -290,8 +290,8 @@ def test_each_start_and_each_end_counts_once_whatever_is_listed(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sundial_core.status.recent_slots.KEPT", 3)
-    monkeypatch.setattr("sundial_core.status.omitted.MOST_LISTED", 2)
-    monkeypatch.setattr("sundial_core.status.scheduled_jobs.MOST_RESULTS", 3)
+    monkeypatch.setattr("sundial_core.status.omitted.MAX_LISTED", 2)
+    monkeypatch.setattr("sundial_core.status.scheduled_jobs.MAX_RESULTS", 3)
     installation = Installation(random.Random(seed))
     installation.live(150)
     installation.is_suspended = True

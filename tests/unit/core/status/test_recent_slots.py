@@ -32,7 +32,7 @@ def record(*facts: VerdictRecord | Run, stored: RecentSlots | None = None) -> Re
     recent = stored or RecentSlots(())
     for fact in facts:
         if isinstance(fact, VerdictRecord):
-            recent.record_judgements([fact])
+            recent.record_verdicts([fact])
         else:
             recent.record_start(fact)
             if fact.phase.is_result:
@@ -161,5 +161,5 @@ def test_many_judgements_at_once_are_recorded_as_one_by_one(seed: int) -> None:
     one_by_one.part(between)
     at_once.part(between)
     record(*verdicts, stored=one_by_one)
-    at_once.record_judgements(dice.sample(verdicts, len(verdicts)))
+    at_once.record_verdicts(dice.sample(verdicts, len(verdicts)))
     assert at_once.build(set()) == one_by_one.build(set())

@@ -60,7 +60,7 @@ def test_time_to_live(spec: dict[str, Any], how: dict[str, Any], now: float, exp
 
 def test_the_end_of_its_time_is_looked_at() -> None:
     request = build_request({"ttlSecondsAfterFinished": 60}, status=complete(STARTED, 20))
-    assert ask(request, now=30).wake_at == at(80)
+    assert ask(request, now=30).requeue_at == at(80)
 
 
 def test_the_status_says_what_became_of_it() -> None:
@@ -78,7 +78,7 @@ def test_the_status_says_what_became_of_it() -> None:
 
 
 def test_a_refusal_is_complete_and_never_started() -> None:
-    status = ask(build_request(), jobs=(RUNNING,)).asked.statuses[RUN_UID]
+    status = ask(build_request(), jobs=(RUNNING,)).run_requests.statuses[RUN_UID]
     assert read_condition(status, "Started") == ("False", "AlreadyActive")
     assert read_condition(status, "Complete") == ("True", "AlreadyActive")
     assert ("runId" in status, status["completedAt"]) == (False, format_instant(at(13)))
@@ -104,7 +104,7 @@ def test_a_retry_names_the_newest_job_and_keeps_the_first_start() -> None:
     between = follow(request, ask(request, now=20, jobs=(ended("Failed"),), job=parent))
     assert tell_status(between.status) == "Started"
     second = build_observed(None, **build_run_marks(attempt=2, created=80))
-    status = ask(between, now=81, jobs=(ended("Failed"), second), job=parent).asked.statuses[RUN_UID]
+    status = ask(between, now=81, jobs=(ended("Failed"), second), job=parent).run_requests.statuses[RUN_UID]
     assert (status["jobName"], status["startedAt"]) == (name_job(2), format_instant(at(12)))
 
 

@@ -19,7 +19,7 @@ from testkit.scheduled_jobs import (
 from sundial_clock.instants import format_instant
 from sundial_core.decision.remembered import Remembered
 from sundial_core.resources.statuses import ScheduledJobStatus
-from sundial_core.status.urgency import Urgency, judge_urgency
+from sundial_core.status.urgency import Urgency, decide_urgency
 
 AT_30 = {"schedule": {"at": "2026-01-01T00:00:30Z"}}
 WINDOW = {"schedule": {"interval": {"seconds": 10}, "endsAt": "2026-01-01T00:00:35Z"}}
@@ -39,7 +39,7 @@ def slot(seconds: float) -> str:
 
 
 def creating(*slots: float) -> Remembered:
-    return Remembered(judged_until=at(max(slots)), creating=frozenset(map(at, slots)))
+    return Remembered(decided_until=at(max(slots)), creating=frozenset(map(at, slots)))
 
 
 @pytest.mark.parametrize(
@@ -311,12 +311,12 @@ def test_a_job_of_a_slot_that_was_decided_long_ago_is_counted_and_listed() -> No
 )
 def test_how_soon_a_status_is_written(new: dict[str, Any], expected: Urgency) -> None:
     old = {"observedGeneration": 1, "conditions": [], "active": [], "seen": {"fields": {}}}
-    assert judge_urgency(old, old | new) is expected
+    assert decide_urgency(old, old | new) is expected
 
 
 def test_a_status_of_an_older_version_is_not_written_for_what_was_seen() -> None:
     old: dict[str, Any] = {"observedGeneration": 1}
-    assert judge_urgency(old, old | {"seen": {"fields": {}}}) is Urgency.NONE
+    assert decide_urgency(old, old | {"seen": {"fields": {}}}) is Urgency.NONE
 
 
 def test_an_unrelated_edit_writes_no_status() -> None:

@@ -26,7 +26,7 @@ from sundial_core.resources.objects import parse_scheduled_job
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.runs.jobs import ObservedJob
-from sundial_core.status.omitted import MOST_LISTED, MOST_RANGES, MOST_RESULTS
+from sundial_core.status.omitted import MAX_LISTED, MAX_RANGES, MAX_RESULTS
 from sundial_core.status.recent_slots import KEPT
 from sundial_core.status.verdicts import VerdictRecord
 
@@ -61,9 +61,9 @@ def build_largest() -> dict[str, Any]:
     marks = {"paused": "true", "paused_by": WORDS, "paused_reason": WORDS}
     job = parse_scheduled_job(build_item(spec, **marks))
     slots = [observe(n, "FailureTarget" if n % 2 else "Failed", n) for n in range(1, SLOTS)]
-    asked = [observe(None, "Failed", SLOTS + n) for n in range(2 * MOST_RESULTS)]
+    asked = [observe(None, "Failed", SLOTS + n) for n in range(2 * MAX_RESULTS)]
     rejected = VerdictRecord(at(SLOTS), at(SLOTS), 1, Verdict.SKIPPED, Reason.REJECTED, WORDS)
-    memory = Remembered(judged_until=at(SLOTS), verdicts=(rejected,))
+    memory = Remembered(decided_until=at(SLOTS), verdicts=(rejected,))
     snapshot = Snapshot(job, build_plan(job), (*slots, *asked), memory)
     status = decide(snapshot, at(SLOTS + HOUR + 60), Limits(SECOND)).status
     assert status is not None
@@ -72,6 +72,6 @@ def build_largest() -> dict[str, Any]:
 
 def test_the_largest_status_leaves_room_for_the_spec() -> None:
     status = build_largest()
-    assert (len(status["active"]), len(status["activeOmitted"]["ranges"])) == (MOST_LISTED, MOST_RANGES)
-    assert len(status["recentSlots"]) <= KEPT + MOST_LISTED + MOST_RESULTS
+    assert (len(status["active"]), len(status["activeOmitted"]["ranges"])) == (MAX_LISTED, MAX_RANGES)
+    assert len(status["recentSlots"]) <= KEPT + MAX_LISTED + MAX_RESULTS
     assert len(write(status)) < MEBIBYTE

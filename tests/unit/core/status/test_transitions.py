@@ -16,7 +16,7 @@ from testkit.scheduled_jobs import (
 
 from sundial_core.resources import names
 from sundial_core.status.event_series import Announcements
-from sundial_core.status.transitions import LONGEST_NOTE, Transition, find_transitions
+from sundial_core.status.transitions import MAX_NOTE_CHARS, Transition, find_transitions
 
 EVERY_TEN = build_spec(concurrency={"policy": "Forbid"})
 
@@ -140,7 +140,7 @@ def test_missed_slots_are_counted_and_named() -> None:
 def test_a_note_is_short() -> None:
     entry = {"slot": "2026-01-01T00:00:10Z", "verdict": "Started", "runId": "r", "result": "Failed"}
     (found,) = find_transitions({}, {"recentSlots": [entry | {"reason": "Error", "message": "x" * 2000}]})
-    assert len(found.note) == LONGEST_NOTE
+    assert len(found.note) == MAX_NOTE_CHARS
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from testkit.scheduled_jobs import (
     build_scheduled_job,
     build_spec,
     describe_verdict,
-    list_judgements,
+    list_verdicts,
     look,
 )
 
@@ -27,7 +27,7 @@ from sundial_core.status.unstored_verdicts import (
     EVER,
     cut_verdict,
     drop_stored,
-    list_judged_slots,
+    list_decided_slots,
     merge_verdicts,
 )
 from sundial_core.status.verdicts import VerdictRecord
@@ -153,11 +153,11 @@ def test_what_is_stored_is_dropped(queued: list[float], expected: list[str]) -> 
 
 def test_a_slot_that_waited_is_not_judged_again_whose_judgement_was_merged() -> None:
     waiting = tuple(QueueEntry(at(slot), at(slot), Reason.ALREADY_ACTIVE) for slot in (10, 20))
-    memory = Remembered(judged_until=at(25), verdicts=(skip(10, 20, 2),), queued=waiting)
-    assert list_judgements(look(build_scheduled_job(build_spec(suspend=True)), 26, memory=memory)) == []
+    memory = Remembered(decided_until=at(25), verdicts=(skip(10, 20, 2),), queued=waiting)
+    assert list_verdicts(look(build_scheduled_job(build_spec(suspend=True)), 26, memory=memory)) == []
 
 
 def test_which_slots_have_a_judgement() -> None:
     verdicts = [miss(40, 60, 3), skip(10)]
     slots = [at(seconds) for seconds in (0, 10, 20, 40, 50, 60, 70)]
-    assert list_judged_slots(slots, verdicts) == {at(10), at(40), at(50), at(60)}
+    assert list_decided_slots(slots, verdicts) == {at(10), at(40), at(50), at(60)}
