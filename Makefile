@@ -3,6 +3,7 @@ PYTHON ?= python3
 CLUSTER ?= auto
 BENCH_EXECUTIONS ?= 10000000
 PY := .venv/bin/python
+UV := VIRTUAL_ENV=.venv .venv/bin/uv
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit model cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills mutants walk clean
 
@@ -54,7 +55,7 @@ verify: .venv/installed ## Fail if a generated file or the lock is not what its 
 
 check: lint types contracts verify ## Everything but the tests
 
-LOCK = .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra dev
+LOCK = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra dev
 lock: .venv/installed ## Pin the newest dependencies that pyproject.toml allows
 	$(LOCK) --upgrade -o requirements.lock pyproject.toml
 
@@ -103,8 +104,10 @@ programs: .venv/installed ## Build Kubernetes' programs, once
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Sundial needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	test -x $(PY) || $(PYTHON) -m venv .venv || { rm -rf .venv && apt-get update && apt-get install -y --no-install-recommends python3-venv && $(PYTHON) -m venv .venv; }
-	$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
-	$(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' requirements.lock > .venv/uv.lock
+	$(PY) -m pip install --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	$(UV) pip install --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 clean: ## Remove the virtual environment (`rm -r ~/.cache/sundial` removes the built programs)

@@ -24,7 +24,7 @@ from sundial_devcluster.polling import until
 ANSWER_SECONDS = 30
 OUTAGE_SECONDS = 15
 PLAIN_EVERY = 10
-FEWEST_RUNS = 3
+MIN_RUNS = 3
 OTHER_LINES = 10
 EXAMPLE = "examples/spread.yaml"
 
@@ -85,7 +85,7 @@ class Board:
     def fit(self, left: float | None, height: int) -> RenderableType:
         """Return all of it, with as many runs as there is room for."""
         room = height - OTHER_LINES - len(self.observer.schedules) - len(self.commands)
-        return Group(self.tables(left, max(FEWEST_RUNS, room)), self.hints())
+        return Group(self.tables(left, max(MIN_RUNS, room)), self.hints())
 
 
 def show(console: Console, board: Board, looks: Iterator[float | None]) -> None:

