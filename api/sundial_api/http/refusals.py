@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 
+from pydantic.alias_generators import to_camel
+
 from sundial_api.http.errors import HTTPProblem, Invalids
+from sundial_api.http.job_fields import JOB_FIELDS
 from sundial_kube.errors import ApiError
 
 PLACES = {
-    "displayName": "name",
-    "description": "description",
-    "args": "taskArgs",
-    "concurrency.maxInstances": "maxInstances",
-    "timeoutSeconds": "timeoutSeconds",
-    "retry.count": "retryCount",
-    "retry.delaySeconds": "retryDelaySeconds",
-    "schedule.timeZone": "timeZone",
+    **{".".join(field.path): to_camel(name) for name, field in JOB_FIELDS.items()},
     "schedule": "scheduleConfig",
     "taskFunctionRef": "taskFunctionId",
 }

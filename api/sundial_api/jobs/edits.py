@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping
 
 from sundial_api.db.tables import INLINE_FUNCTION
 from sundial_api.http.errors import Invalid, Invalids
+from sundial_api.http.job_fields import JOB_FIELDS
 from sundial_api.http.schedule_config import (
     ConfigError,
     check_schedule,
@@ -21,7 +22,6 @@ from sundial_api.http.schedule_config import (
 )
 from sundial_api.jobs import manifests
 from sundial_api.jobs.schemas import LIMITS, ScheduledJobCreate, ScheduledJobUpdate
-from sundial_api.mirror.projection.job_fields import JOB_FIELDS
 from sundial_clock.schedule import CompiledSchedule
 from sundial_core.resources.plans import MAX_ARGS_BYTES
 from sundial_core.resources.raw import JsonObject

@@ -17,8 +17,8 @@ from uuid import UUID
 
 import jsonpatch
 
+from sundial_api.http.job_fields import JOB_FIELDS
 from sundial_api.http.schedule_config import KINDS
-from sundial_api.mirror.projection.job_fields import JOB_FIELDS
 from sundial_clock.instants import format_instant
 from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject

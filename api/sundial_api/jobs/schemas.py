@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
+from sundial_api.http.job_fields import JOB_FIELDS
 from sundial_api.http.paging import CursorQuery, NamespaceName
 from sundial_api.http.wire import (
     PLAIN,
@@ -19,7 +20,6 @@ from sundial_api.http.wire import (
     WireModel,
     WireRequest,
 )
-from sundial_api.mirror.projection.job_fields import JOB_FIELDS
 from sundial_api.task_functions.schemas import SchedulerJobTypeRead, TaskFunctionRead
 
 Name = Annotated[Text, Field(min_length=2, max_length=200)]

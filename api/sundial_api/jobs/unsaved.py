@@ -7,9 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sundial_api.executions.schemas import ScheduledJobExecutionRead
+from sundial_api.http.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.jobs.schemas import ScheduledJobRead
 from sundial_api.mirror.projection.api_values import build_celery_task_id, name_trigger
-from sundial_api.mirror.projection.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.mirror.projection.sanitize import read_uuid
 from sundial_api.mirror.projection.scheduled_jobs import read_schedule
 from sundial_clock.instants import parse_instant

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from sundial_api.http.job_fields import JOB_FIELDS
 from sundial_api.http.schedule_config import show_schedule_config
 from sundial_api.mirror.projection.api_values import name_last_status
-from sundial_api.mirror.projection.job_fields import JOB_FIELDS
 from sundial_api.mirror.projection.sanitize import clean_json, read_uuid, trim
 from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources.names import CREATED_BY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sundial_api.mirror.projection.job_fields import DEFAULT_TIMEOUT_SECONDS
+from sundial_api.http.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.mirror.projection.sanitize import clean_json, trim
 from sundial_api.mirror.projection.scheduled_jobs import find_last_edit
 from sundial_core.resources.raw import JsonObject

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sundial_api.http.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.mirror.projection import slots
 from sundial_api.mirror.projection.batches import Batch, Reject
 from sundial_api.mirror.projection.executions import (
@@ -25,7 +26,6 @@ from sundial_api.mirror.projection.executions import (
     merge,
 )
 from sundial_api.mirror.projection.instances import Instance
-from sundial_api.mirror.projection.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.mirror.projection.run_facts import RunFact, RunRequestFact
 from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact, ScheduleRow
 from sundial_api.mirror.projection.slots import SlotRow

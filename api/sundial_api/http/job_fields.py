@@ -1,7 +1,7 @@
 """The one table of the fields that the frontend and the spec of a ScheduledJob share.
 
-Requests are written into a spec, and specs are read into rows, by this table. A request's limits stand beside
-the fields of `jobs/schemas.py`.
+By this table requests are written into a spec, specs are read into rows, and what the API server refuses is
+told by the frontend's names. The limits of a request stand beside the fields of `jobs/schemas.py`.
 """
 
 from __future__ import annotations
