@@ -56,14 +56,14 @@ class Services:
     read_clock: Clock
 
 
-def find_parts(request: Request) -> Services:
-    """Find the parts of the API that serves a request."""
-    return cast(Services, request.app.state.parts)
+def read_services(request: Request) -> Services:
+    """Read what the API that serves a request consists of."""
+    return cast(Services, request.app.state.services)
 
 
 async def connect(request: Request) -> AsyncIterator[AsyncConnection]:
     """Open one transaction for one request."""
-    async with find_parts(request).engine.begin() as connection:
+    async with read_services(request).engine.begin() as connection:
         yield connection
 
 
@@ -71,19 +71,19 @@ async def connect(request: Request) -> AsyncIterator[AsyncConnection]:
 class CallerAccess:
     """The caller together with what decides about its rights."""
 
-    caller: Caller
+    identity: Caller
     access: Access
 
     async def require(self, verb: str, resource: Resource, ns: str | None) -> None:
         """Check that the caller may do something, in one namespace or (None) in all; raises Problem 403."""
-        await self.access.require(self.caller, Action(verb, resource, ns or ""))
+        await self.access.require(self.identity, Action(verb, resource, ns or ""))
 
 
-def find_visitor(request: Request) -> CallerAccess:
-    """Find who asks."""
-    return CallerAccess(cast(Caller, request.state.caller), find_parts(request).access)
+def read_caller(request: Request) -> CallerAccess:
+    """Read who asks."""
+    return CallerAccess(cast(Caller, request.state.caller), read_services(request).access)
 
 
 Connection = Annotated[AsyncConnection, Depends(connect)]
-CurrentCaller = Annotated[CallerAccess, Depends(find_visitor)]
-AppServices = Annotated[Services, Depends(find_parts)]
+CurrentCaller = Annotated[CallerAccess, Depends(read_caller)]
+AppServices = Annotated[Services, Depends(read_services)]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sundial_api.db.fetch import ping
-from sundial_api.deps import find_parts
+from sundial_api.deps import read_services
 
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 UNKNOWN_ROUTE = "unknown"
@@ -28,19 +28,21 @@ async def tell_alive() -> PlainTextResponse:
 @router.get("/readyz")
 async def tell_ready(request: Request) -> JSONResponse:
     """Tell whether requests can be answered: all reads need the database, and nothing else."""
-    parts = find_parts(request)
+    services = read_services(request)
     try:
-        await ping(parts.engine)
+        await ping(services.engine)
     except (SQLAlchemyError, OSError):
         return JSONResponse({"database": "away"}, 503)
-    mirror = "synced" if parts.mirror.is_synced else "active" if parts.mirror.is_active else "standing by"
+    mirror = (
+        "synced" if services.mirror.is_synced else "active" if services.mirror.is_active else "standing by"
+    )
     return JSONResponse({"database": "ok", "mirror": mirror})
 
 
 @router.get("/metrics")
 async def show_metrics(request: Request) -> PlainTextResponse:
     """Show all metrics in Prometheus' text format."""
-    return PlainTextResponse(generate_latest(find_parts(request).registry))
+    return PlainTextResponse(generate_latest(read_services(request).registry))
 
 
 class Stopwatch:

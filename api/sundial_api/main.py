@@ -58,7 +58,7 @@ def build_application(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def live(application: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as exits:
-            application.state.parts = await _assemble(settings, registry, exits)
+            application.state.services = await _assemble(settings, registry, exits)
             yield
 
     application = FastAPI(
@@ -72,7 +72,7 @@ def build_application(settings: Settings) -> FastAPI:
     )
     application.state.registry = registry
     application.add_middleware(
-        AuthMiddleware, find_authenticator=lambda: application.state.parts.authenticator
+        AuthMiddleware, find_authenticator=lambda: application.state.services.authenticator
     )
     application.add_middleware(Stopwatch, registry=registry)
     install_handlers(application)

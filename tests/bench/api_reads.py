@@ -20,7 +20,7 @@ import psycopg
 from bench.harness.command import Report, Show
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
-from testkit.api_apps import build_parts
+from testkit.api_apps import build_services
 from testkit.bulk_rows import TABLE, generate, job_id
 
 from sundial_api.db.engine import read_url
@@ -82,10 +82,10 @@ def fill(url: str, size: ReadSize) -> None:
 
 async def measure_reads(url: str, size: ReadSize, show: Show) -> Report:
     """Ask for each list, on one connection after another; returns milliseconds, and what had no index."""
-    async with build_parts(url) as application:
+    async with build_services(url) as application:
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url=f"http://api{PREFIX}") as http:
-            with _noted(application.state.parts.engine.sync_engine) as statements:
+            with _noted(application.state.services.engine.sync_engine) as statements:
                 lists = {one.name: await _measure(http, one, size.rounds, show) for one in list_asked()}
     unindexed = find_unindexed(url, statements)
     return {

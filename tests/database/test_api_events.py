@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
-from testkit.api_apps import build_parts
+from testkit.api_apps import build_services
 from testkit.rows import (
     execution_row,
     job_row,
@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
 
 @pytest.fixture
 async def url(fresh_database: str) -> AsyncIterator[str]:
-    async with build_parts(fresh_database) as application:
+    async with build_services(fresh_database) as application:
         server = Server(uvicorn.Config(application, port=0, lifespan="off", log_config=None))
         serving = asyncio.create_task(server.serve())
         await until_async(lambda: server.started)

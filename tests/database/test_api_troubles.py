@@ -11,7 +11,7 @@ import pytest
 from kubernetes.aio import client
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
-from testkit.api_apps import build_parts, serve_reads
+from testkit.api_apps import build_services, serve_reads
 from testkit.rows import function_row, job_row, numbered
 
 from sundial_api.auth.access import Action, AllowAll
@@ -179,7 +179,7 @@ async def test_slots_are_a_page_like_all_others(stored: str) -> None:
 
 
 async def test_parts_of_the_application_are_all_behind_the_gate(fresh_database: str) -> None:
-    async with build_parts(fresh_database, authenticator=ClusterTokens(None)) as application:  # type: ignore[arg-type]
+    async with build_services(fresh_database, authenticator=ClusterTokens(None)) as application:  # type: ignore[arg-type]
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as api:
             for path, methods in application.openapi()["paths"].items():

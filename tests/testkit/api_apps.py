@@ -31,13 +31,13 @@ class NoMirror:
 
 
 @asynccontextmanager
-async def build_parts(database: str, **how: Any) -> AsyncIterator[FastAPI]:
+async def build_services(database: str, **how: Any) -> AsyncIterator[FastAPI]:
     """Give an application that needs no start; `how` replaces parts of it, such as the authenticator."""
     settings = Settings(database_url=database, auth="none", time_zone="Africa/Cairo")
     application = build_application(settings)
     engine = build_engine(settings)
     newest = Newest(engine)
-    parts: dict[str, Any] = {
+    services: dict[str, Any] = {
         "client": None,
         "authenticator": Anonymous(),
         "access": AllowAll(),
@@ -46,7 +46,7 @@ async def build_parts(database: str, **how: Any) -> AsyncIterator[FastAPI]:
         "registry": application.state.registry,
         "read_clock": read_clock,
     }
-    application.state.parts = Services(settings, engine, **(parts | how))
+    application.state.services = Services(settings, engine, **(services | how))
     looking = asyncio.create_task(newest.run())
     yield application
     looking.cancel()
@@ -57,7 +57,7 @@ async def build_parts(database: str, **how: Any) -> AsyncIterator[FastAPI]:
 @asynccontextmanager
 async def serve_reads(database: str, **how: Any) -> AsyncIterator[httpx.AsyncClient]:
     """Give a client of an API without a cluster."""
-    async with build_parts(database, **how) as application:
+    async with build_services(database, **how) as application:
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=f"http://api{PREFIX}") as caller:
             yield caller

@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from sundial_api.deps import CurrentCaller, find_parts
+from sundial_api.deps import CurrentCaller, read_services
 from sundial_api.events.repository import find_newest, list_changed
 from sundial_api.events.schemas import ChangeQuery, order_changes
 from sundial_kube.resources import SCHEDULED_JOBS
@@ -22,17 +22,17 @@ router = APIRouter(tags=["events"])
 
 async def find_beginning(
     request: Request,
-    visitor: CurrentCaller,
+    caller: CurrentCaller,
     query: Annotated[ChangeQuery, Query()],
     last_event_id: Annotated[
         int | None, Header(ge=0, lt=2**63, description="The last event that was seen.")
     ] = None,
 ) -> int:
     """Find after which change a caller listens; what refuses does so here, before the answer begins."""
-    await visitor.require("list", SCHEDULED_JOBS, query.namespace)
+    await caller.require("list", SCHEDULED_JOBS, query.namespace)
     if last_event_id is not None:
         return last_event_id
-    async with find_parts(request).engine.connect() as connection:
+    async with read_services(request).engine.connect() as connection:
         return await find_newest(connection)
 
 
@@ -43,10 +43,12 @@ async def stream_changes(
     number: Annotated[int, Depends(find_beginning)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow changed jobs and executions (`event: job` and `event: execution`)."""
-    parts = find_parts(request)
+    services = read_services(request)
     while True:
-        newest = parts.newest.number  # before the list: what is committed behind it is then not passed over
-        async with parts.engine.connect() as connection:
+        newest = (
+            services.newest.number
+        )  # before the list: what is committed behind it is then not passed over
+        async with services.engine.connect() as connection:
             rows = await list_changed(connection, number, query.namespace)
         for change in order_changes(rows):
             data = change.data.model_dump(mode="json", by_alias=True)
@@ -54,4 +56,4 @@ async def stream_changes(
             number = change.number
         if rows.is_complete:
             number = max(number, newest)
-            await parts.newest.pass_by(number)
+            await services.newest.pass_by(number)

@@ -26,24 +26,24 @@ from sundial_kube.resources import JOBS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS
 class RunCanceller:
     """Ends runs for one caller."""
 
-    parts: Services
-    visitor: CallerAccess
+    services: Services
+    caller: CallerAccess
 
     async def cancel(self, execution_id: UUID) -> ScheduledJobExecutionRead:
         """End a run: its Pods are stopped, its Job stays as the record.
 
         Raises Problem 404, and 409 when it has ended.
         """
-        async with self.parts.engine.begin() as connection:
+        async with self.services.engine.begin() as connection:
             row = await service.get_execution(connection, execution_id)
         ns: str = row["namespace"]
-        await self.visitor.require("patch", SCHEDULED_JOBS, ns)
+        await self.caller.require("patch", SCHEDULED_JOBS, ns)
         if row["status"] not in OPEN_STATUSES:
             raise HTTPProblem(409, f"this execution has ended: {row['status']}")
         job_name = row["job_name"] or await self._withdraw(row)
         if job_name:
             await self._mark(ns, job_name)
-        async with self.parts.engine.begin() as connection:
+        async with self.services.engine.begin() as connection:
             row = await service.get_execution(connection, execution_id)
         return ScheduledJobExecutionRead.model_validate(row)
 
@@ -53,21 +53,21 @@ class RunCanceller:
             raise HTTPProblem(409, "this run has no Job yet; try again in a moment")
         ns, name = row["namespace"], row["run_name"]
         try:
-            run = await self.parts.client.get(SCHEDULED_JOB_RUNS, ns, name)
+            run = await self.services.client.get(SCHEDULED_JOB_RUNS, ns, name)
             if has_started(run):
                 return (run.get("status") or {}).get("jobName")
-            await self.parts.client.delete(SCHEDULED_JOB_RUNS, ns, name, str(row["id"]))
+            await self.services.client.delete(SCHEDULED_JOB_RUNS, ns, name, str(row["id"]))
         except ApiError as error:
             raise translate_refusal(error) from error
-        async with self.parts.engine.begin() as connection:
+        async with self.services.engine.begin() as connection:
             await take_deletion(
-                connection, ObjectKind.SCHEDULED_JOB_RUN, next_version(run), self.parts.read_clock()
+                connection, ObjectKind.SCHEDULED_JOB_RUN, next_version(run), self.services.read_clock()
             )
         return None
 
     async def _mark(self, ns: str, job_name: str) -> None:
         try:
-            await self.parts.client.patch(
+            await self.services.client.patch(
                 JOBS, ns, job_name, {"metadata": {"annotations": {names.CANCEL: "true"}}}
             )
         except ApiError as error:

@@ -28,11 +28,11 @@ router = APIRouter(tags=["executions"])
 async def list_executions(
     response: Response,
     connection: Connection,
-    visitor: CurrentCaller,
+    caller: CurrentCaller,
     query: Annotated[ExecutionQuery, Query()],
 ) -> ScheduledJobExecutionListResponse:
     """List executions of all jobs, deleted ones included, newest first."""
-    await visitor.require("list", SCHEDULED_JOBS, query.namespace)
+    await caller.require("list", SCHEDULED_JOBS, query.namespace)
     wanted = ExecutionFilter(query.job_id, query.status, query.namespace)
     answer = await service.list_executions(connection, wanted, query)
     describe_page(response, query.wanted, answer.total)
@@ -41,17 +41,17 @@ async def list_executions(
 
 @router.get("/executions/{execution_id}", responses=document_errors(404))
 async def get_execution(
-    execution_id: UUID, connection: Connection, visitor: CurrentCaller
+    execution_id: UUID, connection: Connection, caller: CurrentCaller
 ) -> ScheduledJobExecutionDetail:
     """Get an execution with all its attempts."""
     row = await service.get_execution(connection, execution_id)
-    await visitor.require("get", SCHEDULED_JOBS, row["namespace"])
+    await caller.require("get", SCHEDULED_JOBS, row["namespace"])
     return ScheduledJobExecutionDetail.model_validate(row)
 
 
 @router.post("/executions/{execution_id}/cancel", responses=document_errors(404, 409))
 async def cancel_execution(
-    execution_id: UUID, parts: AppServices, visitor: CurrentCaller
+    execution_id: UUID, services: AppServices, caller: CurrentCaller
 ) -> ScheduledJobExecutionRead:
     """End a run: its Pods are stopped, and it ends as failed."""
-    return await RunCanceller(parts, visitor).cancel(execution_id)
+    return await RunCanceller(services, caller).cancel(execution_id)

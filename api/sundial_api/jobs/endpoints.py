@@ -57,10 +57,10 @@ IdempotencyKey = Annotated[
 
 @router.get("", responses=PAGE)
 async def list_jobs(
-    response: Response, connection: Connection, visitor: CurrentCaller, query: Annotated[JobQuery, Query()]
+    response: Response, connection: Connection, caller: CurrentCaller, query: Annotated[JobQuery, Query()]
 ) -> ScheduledJobListResponse:
     """List jobs, newest first."""
-    await visitor.require("list", SCHEDULED_JOBS, query.namespace)
+    await caller.require("list", SCHEDULED_JOBS, query.namespace)
     wanted = JobFilter(query.name, query.is_enabled, query.task_function_id, query.namespace)
     answer = await service.list_jobs(connection, wanted, query)
     describe_page(response, query.wanted, answer.total)
@@ -69,13 +69,13 @@ async def list_jobs(
 
 @router.get("/{job_id}", responses=TAGGED | NOT_FOUND)
 async def get_job(
-    job_id: UUID, response: Response, connection: Connection, visitor: CurrentCaller, parts: AppServices
+    job_id: UUID, response: Response, connection: Connection, caller: CurrentCaller, services: AppServices
 ) -> ScheduledJobDetail:
     """Get a job with its task function and newest executions."""
     row = await service.find_job(connection, job_id)
-    await visitor.require("get", SCHEDULED_JOBS, row["namespace"])
+    await caller.require("get", SCHEDULED_JOBS, row["namespace"])
     response.headers["ETag"] = f'"{row["etag"]}"'
-    return await service.describe_job(connection, row, parts.settings.namespace)
+    return await service.describe_job(connection, row, services.settings.namespace)
 
 
 @router.get("/{job_id}/executions", responses=PAGE | NOT_FOUND)
@@ -83,12 +83,12 @@ async def list_job_executions(
     job_id: UUID,
     response: Response,
     connection: Connection,
-    visitor: CurrentCaller,
+    caller: CurrentCaller,
     query: Annotated[JobExecutionQuery, Query()],
 ) -> ScheduledJobExecutionListResponse:
     """List the executions of a job, newest first."""
     row = await service.find_job(connection, job_id)
-    await visitor.require("get", SCHEDULED_JOBS, row["namespace"])
+    await caller.require("get", SCHEDULED_JOBS, row["namespace"])
     answer = await executions.list_executions(connection, ExecutionFilter(job_id, query.status), query)
     describe_page(response, query.wanted, answer.total)
     return answer
@@ -99,12 +99,12 @@ async def list_job_slots(
     job_id: UUID,
     response: Response,
     connection: Connection,
-    visitor: CurrentCaller,
+    caller: CurrentCaller,
     query: Annotated[PageQuery, Query()],
 ) -> SlotListResponse:
     """List the slots of a job that started no run, newest first."""
     row = await service.find_job(connection, job_id)
-    await visitor.require("get", SCHEDULED_JOBS, row["namespace"])
+    await caller.require("get", SCHEDULED_JOBS, row["namespace"])
     answer = await executions.list_slots(connection, job_id, query.wanted)
     describe_page(response, query.wanted, answer.total)
     return answer
@@ -114,12 +114,12 @@ async def list_job_slots(
 async def create_job(
     body: Annotated[ScheduledJobCreate, Body()],
     response: Response,
-    parts: AppServices,
-    visitor: CurrentCaller,
+    services: AppServices,
+    caller: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
 ) -> ScheduledJobRead:
     """Create a job."""
-    return _tagged(response, await ScheduledJobWriter(parts, visitor).create(body, idempotency_key))
+    return _tagged(response, await ScheduledJobWriter(services, caller).create(body, idempotency_key))
 
 
 @router.put("/{job_id}", responses=TAGGED | CHANGE)
@@ -127,12 +127,12 @@ async def update_job(
     job_id: UUID,
     body: Annotated[ScheduledJobUpdate, Body()],
     response: Response,
-    parts: AppServices,
-    visitor: CurrentCaller,
+    services: AppServices,
+    caller: CurrentCaller,
     if_match: IfMatch = None,
 ) -> ScheduledJobRead:
     """Change any part of a job; what is left out stays."""
-    return _tagged(response, await ScheduledJobWriter(parts, visitor).update(job_id, body, if_match))
+    return _tagged(response, await ScheduledJobWriter(services, caller).update(job_id, body, if_match))
 
 
 @router.put("/{job_id}/status", responses=TAGGED | CHANGE)
@@ -140,36 +140,36 @@ async def toggle_job(
     job_id: UUID,
     body: Annotated[ScheduledJobToggle, Body()],
     response: Response,
-    parts: AppServices,
-    visitor: CurrentCaller,
+    services: AppServices,
+    caller: CurrentCaller,
     if_match: IfMatch = None,
 ) -> ScheduledJobRead:
     """Enable or disable a job."""
     return _tagged(
-        response, await ScheduledJobWriter(parts, visitor).toggle(job_id, body.is_enabled, if_match)
+        response, await ScheduledJobWriter(services, caller).toggle(job_id, body.is_enabled, if_match)
     )
 
 
 @router.delete("/{job_id}", status_code=204, responses=document_errors(404, 409, 412))
 async def delete_job(
-    job_id: UUID, parts: AppServices, visitor: CurrentCaller, if_match: IfMatch = None
+    job_id: UUID, services: AppServices, caller: CurrentCaller, if_match: IfMatch = None
 ) -> None:
     """Delete a job; its executions stay listed."""
-    await ScheduledJobWriter(parts, visitor).delete(job_id, if_match)
+    await ScheduledJobWriter(services, caller).delete(job_id, if_match)
 
 
 @router.post("/{job_id}/trigger", responses=document_errors(404, 409))
 async def trigger_job(
-    job_id: UUID, parts: AppServices, visitor: CurrentCaller, idempotency_key: IdempotencyKey = None
+    job_id: UUID, services: AppServices, caller: CurrentCaller, idempotency_key: IdempotencyKey = None
 ) -> ScheduledJobTriggered:
     """Start a run now."""
-    return await RunStarter(parts, visitor).trigger(job_id, idempotency_key)
+    return await RunStarter(services, caller).trigger(job_id, idempotency_key)
 
 
 @previews.post("/preview", responses=document_errors(400, 413))
-async def preview_schedule(body: Annotated[PreviewRequest, Body()], parts: AppServices) -> PreviewResponse:
+async def preview_schedule(body: Annotated[PreviewRequest, Body()], services: AppServices) -> PreviewResponse:
     """Tell what a schedule would do: in words, its next slots, and what is odd about it."""
-    return preview(body, parts.settings.time_zone, parts.read_clock())
+    return preview(body, services.settings.time_zone, services.read_clock())
 
 
 def _tagged(response: Response, written: WrittenJob) -> ScheduledJobRead:

@@ -39,22 +39,22 @@ log = structlog.get_logger()
 class RunStarter:
     """Starts runs for one caller."""
 
-    parts: Services
-    visitor: CallerAccess
+    services: Services
+    caller: CallerAccess
 
     async def trigger(self, job_id: UUID, key: str | None) -> ScheduledJobTriggered:
         """Ask for a run now; a repeat with the same key gives the one that is there.
 
         Raises Problem 404; 409 when the job is not enabled or its concurrency rule would skip the run.
         """
-        async with self.parts.engine.begin() as connection:
+        async with self.services.engine.begin() as connection:
             row = await service.find_job(connection, job_id)
             wanted = [ExecutionFilter(job_id, status) for status in OPEN_STATUSES]
             active = sum([await executions.count_executions(connection, one) for one in wanted])
         ns: str = row["namespace"]
-        await self.visitor.require("create", SCHEDULED_JOB_RUNS, ns)
+        await self.caller.require("create", SCHEDULED_JOB_RUNS, ns)
         job = await self._read_job(row)
-        author = Author(self.visitor.caller.uid, self.visitor.caller.name, self.parts.read_clock())
+        author = Author(self.caller.identity.uid, self.caller.identity.name, self.services.read_clock())
         name = self._name_run(row, key)
         known = await self._find_known(ns, name, author.now) if key is not None else None
         if known is None:
@@ -65,7 +65,7 @@ class RunStarter:
 
     async def _read_job(self, row: RowMapping) -> JsonObject:
         try:
-            job = await self.parts.client.get(SCHEDULED_JOBS, row["namespace"], row["resource_name"])
+            job = await self.services.client.get(SCHEDULED_JOBS, row["namespace"], row["resource_name"])
         except ApiError as error:
             raise translate_refusal(error) from error
         if job["metadata"]["uid"] != str(row["id"]):
@@ -77,12 +77,12 @@ class RunStarter:
         if key is None:
             return f"{name}-{secrets.token_hex(5)}"
         return manifests.build_keyed_name(
-            "run", row["namespace"], str(self.visitor.caller.uid), str(row["id"]), key
+            "run", row["namespace"], str(self.caller.identity.uid), str(row["id"]), key
         )
 
     async def _find_known(self, ns: str, name: str, now: datetime) -> JsonObject | None:
         try:
-            known = await self.parts.client.get_or_none(SCHEDULED_JOB_RUNS, ns, name)
+            known = await self.services.client.get_or_none(SCHEDULED_JOB_RUNS, ns, name)
         except ApiError as error:
             raise translate_refusal(error) from error
         if known is not None:
@@ -92,18 +92,18 @@ class RunStarter:
     async def _create(self, ns: str, manifest: JsonObject) -> JsonObject:
         """Create the ScheduledJobRun; of two requests with one key the second takes the first one's."""
         try:
-            return await self.parts.client.create(SCHEDULED_JOB_RUNS, ns, manifest)
+            return await self.services.client.create(SCHEDULED_JOB_RUNS, ns, manifest)
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise translate_refusal(error) from error
-            return await self.parts.client.get(SCHEDULED_JOB_RUNS, ns, manifest["metadata"]["name"])
+            return await self.services.client.get(SCHEDULED_JOB_RUNS, ns, manifest["metadata"]["name"])
 
     async def _describe(self, row: RowMapping, job: JsonObject, run: JsonObject) -> ScheduledJobTriggered:
         """Let the caller read the run; the answer is the objects' even if that fails."""
         answers = [(ObjectKind.SCHEDULED_JOB, job), (ObjectKind.SCHEDULED_JOB_RUN, run)]
-        now = self.parts.read_clock()
+        now = self.services.read_clock()
         try:
-            async with self.parts.engine.begin() as connection:
+            async with self.services.engine.begin() as connection:
                 await take_answers(connection, answers, now)
                 found = await repository.find_job(connection, row["id"])
                 execution = await execution_service.get_execution(connection, UUID(run["metadata"]["uid"]))

@@ -54,23 +54,23 @@ class WrittenJob:
 class ScheduledJobWriter:
     """Writes jobs for one caller."""
 
-    parts: Services
-    visitor: CallerAccess
+    services: Services
+    caller: CallerAccess
 
     async def create(self, body: ScheduledJobCreate, key: str | None) -> WrittenJob:
         """Create a job; a repeat with the same key gives the one that is there."""
-        async with self.parts.engine.begin() as connection:
+        async with self.services.engine.begin() as connection:
             function = await functions.find_function(connection, body.task_function_id)
         if function is None:
             raise Invalid(("body", "taskFunctionId"), "is no task function; see GET /task-functions")
         ns: str = function["namespace"]
-        await self.visitor.require("create", SCHEDULED_JOBS, ns)
+        await self.caller.require("create", SCHEDULED_JOBS, ns)
         author = self._author()
-        spec = edits.build_spec(body, function, self.parts.settings.time_zone, author.now)
+        spec = edits.build_spec(body, function, self.services.settings.time_zone, author.now)
         name = self._name_job(body.name, ns, key)
         manifest = manifests.build_scheduled_job(ns, name, spec, author)
         try:
-            item = await self.parts.client.create(SCHEDULED_JOBS, ns, manifest)
+            item = await self.services.client.create(SCHEDULED_JOBS, ns, manifest)
         except ApiError as error:
             if key is None or error.reason != "AlreadyExists":
                 raise translate_refusal(error) from error
@@ -116,28 +116,28 @@ class ScheduledJobWriter:
         check_owner(item)
         ns, name = row["namespace"], row["resource_name"]
         try:
-            await self.parts.client.delete(SCHEDULED_JOBS, ns, name, str(row["id"]))
+            await self.services.client.delete(SCHEDULED_JOBS, ns, name, str(row["id"]))
         except ApiError as error:
             if error.status not in (404, 409):
                 raise translate_refusal(error) from error
         try:
-            async with self.parts.engine.begin() as connection:
+            async with self.services.engine.begin() as connection:
                 await take_deletion(
-                    connection, ObjectKind.SCHEDULED_JOB, next_version(item), self.parts.read_clock()
+                    connection, ObjectKind.SCHEDULED_JOB, next_version(item), self.services.read_clock()
                 )
         except SQLAlchemyError as error:
             log.warning("a deletion is not in the database yet", kind=type(error).__name__)
 
     async def _find(self, job_id: UUID, verb: str) -> RowMapping:
-        async with self.parts.engine.begin() as connection:
+        async with self.services.engine.begin() as connection:
             row = await service.find_job(connection, job_id)
-        await self.visitor.require(verb, SCHEDULED_JOBS, row["namespace"])
+        await self.caller.require(verb, SCHEDULED_JOBS, row["namespace"])
         return row
 
     async def _find_function(self, wanted: int | None, known: int | None) -> RowMapping | None:
         if wanted is None or wanted == known:
             return None
-        async with self.parts.engine.begin() as connection:
+        async with self.services.engine.begin() as connection:
             function = await functions.find_function(connection, wanted)
         if function is None and known is not None:
             raise Invalid(("body", "taskFunctionId"), "is no task function; see GET /task-functions")
@@ -146,7 +146,7 @@ class ScheduledJobWriter:
     async def _read(self, row: RowMapping) -> JsonObject:
         """Read a job's object, uncached; another one of that name is not it."""
         try:
-            item = await self.parts.client.get(SCHEDULED_JOBS, row["namespace"], row["resource_name"])
+            item = await self.services.client.get(SCHEDULED_JOBS, row["namespace"], row["resource_name"])
         except ApiError as error:
             raise translate_refusal(error) from error
         if item["metadata"]["uid"] != str(row["id"]) or "deletionTimestamp" in item["metadata"]:
@@ -165,7 +165,7 @@ class ScheduledJobWriter:
                 return item
             operations = manifests.build_operations(item, manifests.sign(changed, author))
             try:
-                return await self.parts.client.patch_json(
+                return await self.services.client.patch_json(
                     SCHEDULED_JOBS, row["namespace"], row["resource_name"], operations
                 )
             except ApiError as error:
@@ -176,27 +176,27 @@ class ScheduledJobWriter:
     async def _store(self, item: JsonObject, function_id: int) -> WrittenJob:
         """Let the caller read what was written; the answer is the object's even if that fails."""
         try:
-            async with self.parts.engine.begin() as connection:
-                await take_answers(connection, [(ObjectKind.SCHEDULED_JOB, item)], self.parts.read_clock())
+            async with self.services.engine.begin() as connection:
+                await take_answers(connection, [(ObjectKind.SCHEDULED_JOB, item)], self.services.read_clock())
                 row = await repository.find_job(connection, UUID(item["metadata"]["uid"]))
             if row is not None:
                 return WrittenJob(ScheduledJobRead.model_validate(row), row["etag"])
         except SQLAlchemyError as error:
             log.warning("a job that was written is not in the database yet", kind=type(error).__name__)
-        answer = describe_unstored(item, function_id, self.parts.read_clock())
+        answer = describe_unstored(item, function_id, self.services.read_clock())
         return WrittenJob(answer, build_etag(item["metadata"]))
 
     async def _find_repeated(self, ns: str, name: str, now: datetime) -> JsonObject:
-        item = await self.parts.client.get(SCHEDULED_JOBS, ns, name)
+        item = await self.services.client.get(SCHEDULED_JOBS, ns, name)
         check_repeat(item, now)
         return item
 
     def _author(self) -> Author:
-        return Author(self.visitor.caller.uid, self.visitor.caller.name, self.parts.read_clock())
+        return Author(self.caller.identity.uid, self.caller.identity.name, self.services.read_clock())
 
     def _name_job(self, shown: str, ns: str, key: str | None) -> str:
         if key is not None:
-            return manifests.build_keyed_name("job", ns, str(self.visitor.caller.uid), key)
+            return manifests.build_keyed_name("job", ns, str(self.caller.identity.uid), key)
         return f"{manifests.build_slug(shown)}-{secrets.token_hex(4)}"
 
 

@@ -20,13 +20,13 @@ router = APIRouter(tags=["status"])
 @router.get("/status")
 async def get_status(
     connection: Connection,
-    visitor: CurrentCaller,
-    parts: AppServices,
+    caller: CurrentCaller,
+    services: AppServices,
     query: Annotated[StatusQuery, Query()],
 ) -> SchedulerStatusResponse:
     """Tell how the installation stands."""
-    await visitor.require("list", SCHEDULED_JOBS, query.namespace)
-    since = parts.read_clock() - timedelta(seconds=parts.settings.instance_seconds)
+    await caller.require("list", SCHEDULED_JOBS, query.namespace)
+    since = services.read_clock() - timedelta(seconds=services.settings.instance_seconds)
     found = await repository.list_instances(connection, since)
     instances = [SchedulerInstanceRead.model_validate(row) for row in found]
     leader = next((one for one in instances if one.is_leader), None)

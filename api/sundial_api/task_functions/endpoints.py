@@ -25,18 +25,18 @@ router = APIRouter(tags=["task functions"])
 async def list_task_functions(
     response: Response,
     connection: Connection,
-    visitor: CurrentCaller,
-    parts: AppServices,
+    caller: CurrentCaller,
+    services: AppServices,
     query: Annotated[TaskFunctionQuery, Query()],
 ) -> TaskFunctionListResponse:
     """List what can be run, by name."""
-    await visitor.require("list", TASK_FUNCTIONS, query.namespace)
+    await caller.require("list", TASK_FUNCTIONS, query.namespace)
     wanted = FunctionFilter(query.is_active, query.namespace)
     total = await repository.count_functions(connection, wanted)
     rows = await repository.list_functions(connection, wanted, query.wanted)
     describe_page(response, query.wanted, total)
     return TaskFunctionListResponse(
-        task_functions=[describe_function(row, parts.settings.namespace) for row in rows], total=total
+        task_functions=[describe_function(row, services.settings.namespace) for row in rows], total=total
     )
 
 
