@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sundial_core.resources.specs import ConcurrencyPolicy
+
 ROOT = Path(__file__).parents[3]
 RULE_BOOK = ("semantics", "architecture", "api-contract", "custom-resources")
 CITATION = re.compile(r'docs/([\w/-]+\.md), ("[^"]+"(?:(?:,|,? and) "[^"]+")*)')
@@ -131,3 +133,7 @@ def test_wrong_citations_are_found(text: str, wrong: list[str]) -> None:
 )
 def test_broken_links_are_found(text: str, broken: list[str]) -> None:
     assert list(find_broken_links(ROOT / "docs" / "semantics.md", text)) == broken
+
+
+def test_the_rules_of_every_concurrency_policy_are_written() -> None:
+    assert set(ConcurrencyPolicy) <= set(list_headings(ROOT / "docs" / "semantics.md"))
