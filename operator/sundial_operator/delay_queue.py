@@ -1,4 +1,4 @@
-"""When to look at what again: one heap of due instants for everything, one timer."""
+"""When to reconcile, create or write what: one heap of due instants for everything, one timer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPARE_ENTRIES = 1000
 
 
 class Task(StrEnum):
-    """What an agenda entry is about."""
+    """What an entry of the queue is about."""
 
     RECONCILE = "reconcile"
     CREATE = "create"
@@ -29,7 +29,7 @@ class Task(StrEnum):
 
 
 class QueueKey(NamedTuple):
-    """An agenda entry: a task for one object; a create is that of a run."""
+    """An entry of the queue: a task for one object; a create also names its run."""
 
     task: Task
     uid: str

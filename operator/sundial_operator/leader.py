@@ -37,7 +37,7 @@ class Leader:
         """Run every part for ever; raises an ExceptionGroup when one has failed."""
         reconciler = self._reconciler
         async with asyncio.TaskGroup() as parts:
-            parts.create_task(reconciler.agenda.run())
+            parts.create_task(reconciler.delay_queue.run())
             parts.create_task(reconciler.cap.run())
             parts.create_task(reconciler.mirror.run())
             parts.create_task(self._relists.run())

@@ -23,7 +23,7 @@ GAUGES = {
     "queue_depth": "Writes that wait for their turn or are under way.",
     "slow_namespaces": "Namespaces whose Jobs take over a second to create: one at a time each.",
     "longest_start_wait_seconds": "For how long the start that waits the longest has waited for its turn.",
-    "decisions_waiting": "ScheduledJobs that are to be looked at now.",
+    "decisions_waiting": "ScheduledJobs that are to be reconciled now.",
     "scheduled_jobs": "ScheduledJobs in the store.",
     "schedules_not_stored": "ScheduledJobs that start nothing because their statuses cannot be stored.",
     "jobs": "Jobs in the store.",

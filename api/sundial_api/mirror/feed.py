@@ -1,7 +1,7 @@
 """What has changed in the cluster and is not written yet? Six reflectors fill it, batches are cut from it.
 
-Of each object only the newest state waits, oldest change first. A complete list waits as a mark: it is judged
-when all that came before it is written.
+Of each object only the newest state waits, oldest change first. A complete list waits as a mark: it is
+compared when all that came before it is written.
 """
 
 from __future__ import annotations

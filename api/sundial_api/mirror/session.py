@@ -1,4 +1,4 @@
-"""What does the active mirror do? Writes what the feed brings, judges lists, says how far it is.
+"""What does the active mirror do? Writes what the feed brings, compares lists, says how far it is.
 
 One session is one database connection in one epoch: whatever breaks ends it, and the next one lists anew.
 """
@@ -165,7 +165,7 @@ class ActiveMirror:
             await apply.keep_rejects(self._connection, [reject], self._read_clock())
 
     async def _judge(self, absence: Absence) -> None:
-        """Judge a complete list; once each kind had one, all that is known is written."""
+        """Compare a complete list with the rows; once each kind had one, all that is known is written."""
         async with self._connection.begin():
             missing = await tombstones.find_missing(self._connection, absence)
         uids = missing.uids

@@ -88,7 +88,7 @@ def build_probe(installation: str, ns: str, term: int) -> JsonObject:
 
 
 def classify_probe(own_passes: bool, older_passes: bool) -> FenceState:  # noqa: FBT001 - two facts, one truth table
-    """Judge the fence by whether a Job of the leader's term passes, and one of the term before."""
+    """Classify the fence by whether a Job of the leader's term passes, and one of the term before."""
     if not own_passes:
         return FenceState.BROKEN
     return FenceState.ABSENT if older_passes else FenceState.OK

@@ -2,7 +2,7 @@
 
 The rules: docs/semantics.md, "A status that cannot be stored". Without a stored status a crash forgets
 verdicts, Jobs may not be deleted, and what has to be remembered grows; so slots are Missed instead, reason
-StatusNotStored, until a patch succeeds. Those judgements are made anew with each decision: only a status that
+StatusNotStored, until a patch succeeds. Those verdicts are given anew with each decision: only a status that
 is stored makes them final.
 """
 
@@ -26,10 +26,10 @@ MAX_STARTS = 100
 """So many slots of a schedule may start without a status that holds them, while its patches fail."""
 
 MAX_UNSTORED_TIME = timedelta(minutes=5)
-"""So long verdicts may wait for a patch that succeeds, while its patches fail."""
+"""How long verdicts may wait for a patch that succeeds, while its patches fail."""
 
 MAX_VERDICTS = 1000
-"""So many judgements are remembered at most, whatever keeps them from being stored."""
+"""How many verdicts are remembered at most, whatever keeps them from being stored."""
 
 
 def is_full(memory: Remembered, now: datetime) -> bool:
@@ -52,7 +52,7 @@ def follow(memory: Remembered, stored: StoredStatus, starts: Iterable[datetime],
 
 
 def withhold(due: Due, memory: Remembered) -> tuple[VerdictRecord, ...]:
-    """Judge what is due while nothing may start."""
+    """Decide about what is due while nothing may start."""
     message = trim_message(f"the status could not be stored: {memory.refusal}" if memory.refusal else "")
     return missed_verdicts(due, Reason.STATUS_NOT_STORED, message)
 

@@ -1,7 +1,7 @@
 """What becomes of each slot that is due: started, skipped, or missed.
 
-The rules: docs/semantics.md, "Which slots count" and "On time and late". Slots are judged oldest first. A
-judgement is made once: it is remembered until the status that holds it is stored, so that looking again later
+The rules: docs/semantics.md, "Which slots count" and "On time and late". Slots are decided oldest first. A
+verdict is given once: it is remembered until the status that holds it is stored, so that looking again later
 never changes it.
 """
 
@@ -26,7 +26,7 @@ MAX_ON_TIME = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The slots in (after, until] that are to be judged, those in `known` excepted.
+    """The slots in (after, until] to decide about, those in `known` excepted.
 
     A known slot has a Job, or a create under way, or waits for a place.
     """
@@ -39,7 +39,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What is due, by its age: slots that are put to the concurrency rule, judgements on the others."""
+    """What is due, by its age: slots for the concurrency rule, verdicts on the others."""
 
     slots: tuple[datetime, ...] = ()
     verdicts: tuple[VerdictRecord, ...] = ()
@@ -61,7 +61,7 @@ def find_offered(due: Due, catch_up: CatchUp) -> Offered:
 
 
 def missed_verdicts(due: Due, reason: Reason, message: str = "") -> tuple[VerdictRecord, ...]:
-    """Judge all that is due as missed, for one reason."""
+    """Give all that is due the verdict Missed, for one reason."""
     return tuple(replace(one, message=message) for one in _miss_between(due, due.known, reason))
 
 
@@ -71,7 +71,7 @@ NO_REFUSALS: Mapping[datetime, str] = MappingProxyType({})
 def given_up_verdicts(
     due: Due, refused: frozenset[datetime], refusals: Mapping[datetime, str] = NO_REFUSALS
 ) -> list[VerdictRecord]:
-    """Judge the slots whose creates were refused as missed where a newer slot is due."""
+    """Give the verdict Missed to slots whose creates were refused, where a newer slot is due."""
     if not refused:
         return []
     newest = due.schedule.latest_slots(due.after, due.until, 1)
@@ -82,7 +82,7 @@ def given_up_verdicts(
 def refused_verdicts(
     slots: frozenset[datetime], until: str, refusals: Mapping[datetime, str]
 ) -> list[VerdictRecord]:
-    """Judge slots as missed whose creates were refused until something else counted, with what was said."""
+    """Give the verdict Missed to slots whose creates were refused until something else counted."""
     return [
         VerdictRecord(
             *(slot, slot, 1, Verdict.MISSED, Reason.CREATE_FAILED),

@@ -130,7 +130,7 @@ def _set_back_status(status: JsonObject, reset_at: datetime, date: datetime) -> 
 def drop_future(
     verdicts: Iterable[VerdictRecord], date: datetime, plan: Plan | Problem | None
 ) -> tuple[VerdictRecord, ...]:
-    """Drop what was judged of slots that are further ahead than clocks may differ."""
+    """Drop verdicts on slots that are further ahead than clocks may differ."""
     schedule, until = plan.schedule if isinstance(plan, Plan) else None, date + MAX_SKEW
     cut = (cut_verdict(one, NEVER, until, schedule) for one in verdicts)
     return tuple(one for one in cut if one is not None)

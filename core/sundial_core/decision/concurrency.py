@@ -28,7 +28,7 @@ class Admission(StrEnum):
 
 
 def decide_admission(rule: Concurrency, active: int, waiting: int) -> Admission:
-    """Judge what becomes of one more run, while `active` hold places and `waiting` wait for one."""
+    """Decide what becomes of one more run, while `active` hold places and `waiting` wait for one."""
     has_place = waiting == 0 and active < rule.max_instances
     if has_place or rule.policy is ConcurrencyPolicy.ALLOW:
         return Admission.START
@@ -148,12 +148,12 @@ def _build_placed(
 
 
 def dropped_verdicts(waiting: Iterable[QueueEntry], message: str) -> tuple[VerdictRecord, ...]:
-    """Judge slots that wait as dropped."""
+    """Build the verdicts on waiting slots that are dropped."""
     return tuple(_skip(one.slot, Reason.QUEUE_DROPPED, message) for one in waiting)
 
 
 def cancelled_verdicts(waiting: Iterable[QueueEntry]) -> tuple[VerdictRecord, ...]:
-    """Judge slots that wait as cancelled by a person."""
+    """Build the verdicts on waiting slots that somebody has cancelled."""
     return tuple(_skip(one.slot, Reason.CANCELLED, "ended by a person while it waited") for one in waiting)
 
 

@@ -111,7 +111,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No Job, for good: the slot's judgement."""
+    """No Job, for good: the slot's verdict."""
 
     record: VerdictRecord
 
@@ -180,7 +180,7 @@ class PendingCreate:
     def find_deadline(self, now: datetime) -> datetime:
         """Find until when it is tried.
 
-        A slot until its grace has passed, or the catch-up window if that is longer; lateness was judged when
+        A slot until its grace has passed, or the catch-up window if that is longer; lateness was decided when
         it was decided, so for all others the window begins with this leader's first try.
         """
         window = self.catch_up.window_seconds

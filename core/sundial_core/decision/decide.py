@@ -157,7 +157,7 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
 
 
 def _decide_urgency(snapshot: Snapshot, written: JsonObject, status: JsonObject | None) -> Urgency:
-    """Judge how soon the status has to be written; what cannot be read there is mended soon."""
+    """Decide how soon the status has to be written; what cannot be read there is mended soon."""
     urgency = decide_urgency(written, status) if status is not None else Urgency.NONE
     return max(urgency, Urgency.SOON) if snapshot.job.unreadable and status is not None else urgency
 
@@ -165,7 +165,7 @@ def _decide_urgency(snapshot: Snapshot, written: JsonObject, status: JsonObject 
 def _is_told_later(snapshot: Snapshot, context: Context, placement: Placement) -> bool:
     """Tell whether nothing has happened but that slots start: that is told when their Jobs are there.
 
-    In a burst that leaves time for the creates. What waits, was judged or was edited is told at once.
+    In a burst that leaves time for the creates. What waits, has a verdict or was edited is told at once.
     """
     if (
         not placement.starts
@@ -182,7 +182,7 @@ def _is_told_later(snapshot: Snapshot, context: Context, placement: Placement) -
 
 
 def _compute_decided_until(snapshot: Snapshot, context: Context) -> datetime | None:
-    """Find up to where each slot is judged for good by now; None where this decision has not moved that."""
+    """Compute up to where each slot is decided for good; None where this decision has not moved that."""
     is_deciding = isinstance(snapshot.plan, Plan) and context.hold is None and not context.is_stopped
     return context.now if is_deciding else None
 
@@ -222,7 +222,7 @@ def _build_report(
 
 
 def _find_unstored(snapshot: Snapshot, placement: Placement, known: KnownRuns) -> tuple[VerdictRecord, ...]:
-    """Find the judgements that no status holds yet, but for slots whose Jobs have turned up since."""
+    """Find the verdicts that no status holds yet, except on slots whose Jobs have turned up since."""
     schedule = snapshot.plan.schedule if isinstance(snapshot.plan, Plan) else None
     verdicts = (*snapshot.memory.verdicts, *placement.verdicts, *placement.withheld)
     return corrections.except_started(verdicts, known.started_slots, schedule)
@@ -284,7 +284,7 @@ def _is_due(following: NextAttempt, snapshot: Snapshot, context: Context) -> boo
 
 
 def _build_scene(snapshot: Snapshot, context: Context, known: Mapping[str, Run]) -> ParentState:
-    """Show what the ScheduledJobRuns are judged by."""
+    """Gather what the ScheduledJobRuns are decided by."""
     if not snapshot.run_requests:
         return ParentState()
     memory = snapshot.memory

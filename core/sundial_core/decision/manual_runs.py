@@ -96,7 +96,7 @@ class Candidate:
 def list_candidates(
     requests: Iterable[ScheduledJobRun], scene: ParentState, now: datetime
 ) -> tuple[Candidate, ...]:
-    """Judge each ScheduledJobRun of one schedule by all but the concurrency rule, oldest first."""
+    """Decide about each ScheduledJobRun of one schedule but for the concurrency rule, oldest first."""
     candidates = []
     for stored in sorted(requests, key=_age):
         request = replace(stored, status=scene.decided.get(stored.uid) or stored.status)
@@ -182,7 +182,7 @@ def find_unsettled(requests: Iterable[ScheduledJobRun]) -> frozenset[str]:
 def _decide(
     request: ScheduledJobRun, scene: ParentState, now: datetime
 ) -> Attempt | RunRequestOutcome | None:
-    """Judge one: what is to be started, what is to be said, or None where all is said."""
+    """Decide about one: what to start, what to say, or None where all is said."""
     status, run = request.status, scene.runs.get(request.uid)
     has_started = status.get("verdict") == Verdict.STARTED
     if scheduled_job_runs.is_complete(status) and (has_started or run is None):
@@ -199,7 +199,7 @@ def _decide(
 
 
 def _decide_started(request: ScheduledJobRun, scene: ParentState) -> RunRequestOutcome | None:
-    """Judge one whose Job is not known: the schedule's status may have its end, or its Job is to be read."""
+    """Decide about one whose Job is not known: the schedule's status may have its end, or read the Job."""
     entry = scene.ended.get(request.uid)
     if entry is not None:
         return scheduled_job_runs.describe_entry(entry, request.status)
@@ -234,7 +234,7 @@ def _find_refusal(request: ScheduledJobRun, scene: ParentState) -> RunRequestOut
 
 
 def _admit(request: ScheduledJobRun, scene: ParentState, now: datetime) -> Attempt | RunRequestOutcome:
-    """Judge by the specs of both; the concurrency rule comes after."""
+    """Decide by the specs of both; the concurrency rule comes after."""
     plan, has_waited = scene.plan, scheduled_job_runs.is_waiting(request.status)
     if not isinstance(plan, Plan):
         return _wait_on(request, plan) if has_waited else _decide_unrunnable(request, plan, now)

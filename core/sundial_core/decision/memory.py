@@ -216,11 +216,11 @@ class ScheduleMemory(StatusWrite):
 
     @property
     def schedule(self) -> CompiledSchedule | None:
-        """The schedule by which slots are judged."""
+        """The schedule by which slots are decided."""
         return self.plan.schedule if isinstance(self.plan, Plan) else None
 
     def adopt_plan(self, key: PlanKey, plan: Plan | Problem) -> None:
-        """Take a compiled spec; of another schedule nothing is judged yet but what has a judgement."""
+        """Take a compiled spec; of another schedule nothing is decided yet but what has a verdict."""
         self._settle_withheld()
         if self.plan is not None and self.plan.schedule_hash != plan.schedule_hash:
             decided_slots = [record.last for record in self.verdicts]
@@ -319,7 +319,7 @@ class ScheduleMemory(StatusWrite):
             self.verdicts = list(drop_future(self.verdicts, self.decided_until, self.plan))
 
     def _judge(self, verdicts: Iterable[VerdictRecord], apart: Collection[datetime] = ()) -> None:
-        """Keep judgements with those that are known, merged but for slots that had waited."""
+        """Keep verdicts with those that are known, merged except for slots that had waited."""
         self.verdicts = merge_verdicts(self.verdicts, verdicts, self.schedule, apart)
 
     def _follow(self, decision: Decision) -> None:
@@ -329,7 +329,7 @@ class ScheduleMemory(StatusWrite):
             self.is_stopped, self.between = decision.is_stopped, decision.between
 
     def _settle_withheld(self) -> None:
-        """Make the judgements final that would be made anew: by another spec they would be lost."""
+        """Make verdicts final that would be given anew: by another spec they would be lost."""
         if self.withheld:
             self._judge(self.withheld)
             self.decided_until, self.withheld = self.withheld[-1].last, ()

@@ -24,7 +24,7 @@ from sundial_core.status.verdicts import VerdictRecord
 
 
 def decide_slots(snapshot: Snapshot, context: Context, known: KnownRuns) -> Placement:
-    """Judge the slots that wait, and those that are due and not judged yet."""
+    """Decide about the slots that wait, and those that are due and not decided yet."""
     memory = snapshot.memory
     started = known.started_slots
     waiting = (one.slot for one in (*context.stored.queued, *memory.queued))
@@ -87,7 +87,7 @@ def has_ended(plan: Plan, now: datetime) -> bool:
 def _decide_new(
     snapshot: Snapshot, context: Context, known: KnownRuns, queue: tuple[QueueEntry, ...]
 ) -> Placement:
-    """Judge the slots that are due and not judged yet; `queue` waits before them."""
+    """Decide about the slots that are due and not decided yet; `queue` waits before them."""
     if isinstance(snapshot.plan, Problem):
         return Placement(waiting=queue)
     until = context.now if context.hold is None else context.held_since
@@ -121,7 +121,7 @@ def _place_requests(
 def _decide_due(
     snapshot: Snapshot, context: Context, due: Due, known: KnownRuns, queue: tuple[QueueEntry, ...]
 ) -> Placement:
-    """Give up the refused creates that newer slots replace, then judge by catch-up and concurrency.
+    """Give up the refused creates that newer slots replace, then apply catch-up and concurrency.
 
     A slot waits until its Job is seen, its create included.
     """

@@ -35,7 +35,7 @@ REASONS = [reason.value for reason in Reason]
 MAX_ENTRIES = {"active": 500, "queued": 200, "recentSlots": 1000, "ranges": 1000}
 """How many entries of a list are read: about twice of what is written, of the 10,000 that the CRD accepts."""
 
-Judge = Callable[[JsonObject], bool]
+Check = Callable[[JsonObject], bool]
 
 
 def keep_readable(status: JsonObject, created_at: datetime) -> tuple[JsonObject, JsonObject]:
@@ -99,10 +99,10 @@ def is_condition(entry: JsonObject) -> bool:
     return entry.keys() >= CONDITION and is_instant(entry["lastTransitionTime"])
 
 
-def _keep_entries(status: JsonObject, judges: Mapping[str, Judge]) -> JsonObject:
+def _keep_entries(status: JsonObject, checks: Mapping[str, Check]) -> JsonObject:
     lists = {
         name: [one for one in status[name][: MAX_ENTRIES.get(name)] if is_good(one)]
-        for name, is_good in judges.items()
+        for name, is_good in checks.items()
         if name in status
     }
     return status | lists
@@ -148,7 +148,7 @@ def _is_queued(entry: JsonObject) -> bool:
     return {"slot", "since"} <= entry.keys() and _has_instants(entry) and entry.get("reason") in REASONS
 
 
-LISTS: dict[str, Judge] = {
+LISTS: dict[str, Check] = {
     "conditions": is_condition,
     "active": _is_active,
     "queued": _is_queued,

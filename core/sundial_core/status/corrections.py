@@ -36,7 +36,7 @@ def is_contradicted(run: ObservedJob | Run, stored: StoredStatus) -> bool:
 def except_started(
     verdicts: Iterable[VerdictRecord], started: Collection[datetime], schedule: CompiledSchedule | None
 ) -> tuple[VerdictRecord, ...]:
-    """Leave the slots that were started out of judgements that are not stored yet."""
+    """Leave the slots that were started out of verdicts that are not stored yet."""
     verdicts = tuple(verdicts)
     slots = sorted(started) if verdicts else []
     left: list[VerdictRecord] = []
@@ -49,7 +49,7 @@ def except_started(
 def _except(
     record: VerdictRecord, slots: Iterable[datetime], schedule: CompiledSchedule | None
 ) -> list[VerdictRecord]:
-    """Leave slots, oldest first, out of one judgement: each is in what the one before has left behind it."""
+    """Leave slots, oldest first, out of one verdict: each is in what the one before has left behind it."""
     spans = [(record.first, record.last, record.count)]
     for slot in slots:
         if spans and spans[-1][0] <= slot <= spans[-1][1]:

@@ -17,7 +17,7 @@ MAX_COUNT = 2**53
 
 
 class Tallies:
-    """Counts on from a stored status; each start, judgement and result is to be counted once."""
+    """Counts on from a stored status; each start, verdict and result is to be counted once."""
 
     def __init__(self, status: JsonObject) -> None:
         verdicts = (status.get("counters") or {}).get("verdicts") or {}

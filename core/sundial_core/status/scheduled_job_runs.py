@@ -21,7 +21,7 @@ class RunRequestOutcome:
     """What is to be said of a ScheduledJobRun.
 
     Without a verdict it waits, without a result it is waiting or active. `until` is when waiting has to be
-    judged again. What is None or empty here stays as it was said before.
+    decided again. What is None or empty here stays as it was said before.
     """
 
     verdict: Verdict | None

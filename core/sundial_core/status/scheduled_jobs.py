@@ -133,7 +133,7 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
 
 
 def _judge(report: Report, standing: ScheduleFacts, active: int) -> list[Condition]:
-    """Judge what is to come and what runs."""
+    """Build the conditions about what is to come and what runs."""
     return [
         ready_condition(report.plan, report.hold, standing),
         suspended_condition(report.hold),
@@ -142,7 +142,7 @@ def _judge(report: Report, standing: ScheduleFacts, active: int) -> list[Conditi
 
 
 def _build_past_conditions(recent: RecentSlots, tallies: Tallies) -> list[Condition]:
-    """Judge what has been."""
+    """Build the conditions about what has been."""
     return [
         last_run_condition(tallies.last_result),
         missed_condition(recent.find_missed()),

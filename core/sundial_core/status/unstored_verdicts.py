@@ -1,6 +1,6 @@
-"""Judgements that no status holds yet: merged so that they stay few, cut where a status holds a part of them.
+"""Verdicts that no status holds yet: merged so that they stay few, cut where a status holds a part of them.
 
-One judgement on several slots is about all slots of the schedule between its first and its last; of another
+One verdict on several slots is about all slots of the schedule between its first and its last; of another
 schedule's, or where that does not hold, it is kept or dropped as a whole.
 """
 
@@ -26,7 +26,7 @@ def merge_verdicts(
     schedule: CompiledSchedule | None,
     apart: Collection[datetime],
 ) -> list[VerdictRecord]:
-    """Add judgements to those that are known, and merge slots in a row that share verdict and reason.
+    """Add verdicts to those that are known, and merge slots in a row that share verdict and reason.
 
     The slots in `apart` stay by themselves. Gives them oldest first.
     """
@@ -58,7 +58,7 @@ def drop_stored(
 def cut_verdict(
     one: VerdictRecord, after: datetime, until: datetime, schedule: CompiledSchedule | None
 ) -> VerdictRecord | None:
-    """Keep the part of a judgement that is about slots in (after, until], if there is one."""
+    """Keep the part of a verdict that is about slots in (after, until], if there is one."""
     if one.last <= after or one.first > until:
         return None
     if one.first > after and one.last <= until:
@@ -73,7 +73,7 @@ def cut_verdict(
 
 
 def list_decided_slots(slots: Iterable[datetime], verdicts: Iterable[VerdictRecord]) -> set[datetime]:
-    """Find those of some slots that have a judgement."""
+    """Find which of some slots have a verdict."""
     known = sorted(verdicts, key=_first)
     firsts = [one.first for one in known]
     places = ((slot, bisect_right(firsts, slot) - 1) for slot in slots)
@@ -83,7 +83,7 @@ def list_decided_slots(slots: Iterable[datetime], verdicts: Iterable[VerdictReco
 def _merge_rows(
     fresh: list[VerdictRecord], schedule: CompiledSchedule, apart: Collection[datetime]
 ) -> list[VerdictRecord]:
-    """Merge new judgements, oldest first, where their number proves that they are a row."""
+    """Merge new verdicts, oldest first, where their number proves that they are a row."""
     rows: list[VerdictRecord] = []
     for _, alike in groupby(fresh, key=lambda one: (one.verdict, one.reason, one.first in apart)):
         group = list(alike)

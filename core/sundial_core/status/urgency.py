@@ -19,7 +19,7 @@ class Urgency(IntEnum):
 
 
 def decide_urgency(old: JsonObject, new: JsonObject) -> Urgency:
-    """Judge how soon a status has to be written: users wait for acceptance, nobody for a phase.
+    """Decide how soon a status has to be written: users wait for acceptance, nobody for a phase.
 
     A run that is being created or has just started waits a moment, so that one write tells that it runs, or
     even ended: until then its slot has only moved the next runs. What was seen, in a status that does not

@@ -1,1 +1,1 @@
-"""What the operator knows of the cluster, and what wakes it."""
+"""What the operator knows of the cluster, and what makes it reconcile."""

@@ -28,7 +28,7 @@ LOOKS_PER_READ = 5
 
 
 class InstallationWatch:
-    """Knows the circumstances at any moment; `on_change` is called when trust or hold have changed."""
+    """Knows the state of the installation; `on_change` is called when trust or hold have changed."""
 
     def __init__(self, client: KubeClient, settings: Settings, on_change: Callable[[], None]) -> None:
         self._client = client

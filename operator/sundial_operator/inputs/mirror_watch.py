@@ -48,7 +48,7 @@ class MirrorWatch:
         return find_mirrored(self._sighting, read_boot_clock()) if self._is_known else NOTHING
 
     def note(self, uid: str, choice: Deletions) -> None:
-        """Note whether a ScheduledJob is to be woken when more is mirrored."""
+        """Note whether a ScheduledJob is to be reconciled when more is mirrored."""
         if choice.awaits_mirror:
             self._waiting.add(uid)
         else:

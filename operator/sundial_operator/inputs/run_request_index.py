@@ -1,7 +1,7 @@
-"""Which ScheduledJobRuns of a ScheduledJob are to be looked at: those that are over are left out.
+"""Which ScheduledJobRuns of a ScheduledJob are to be reconciled: those that are over are left out.
 
-Ten thousand finished ones wait for somebody to delete them, or for their time to live; judging all of them
-at every look would hold up everything else.
+Ten thousand finished ones wait for somebody to delete them, or for their time to live; deciding about
+all of them each time would hold up everything else.
 """
 
 from __future__ import annotations

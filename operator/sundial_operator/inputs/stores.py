@@ -32,7 +32,7 @@ log = structlog.get_logger()
 class Stores:
     """The stores; `enqueue` is called with the UID of each ScheduledJob that a change concerns.
 
-    A ScheduledJobRun without a ScheduledJob, or that is gone, is woken by its own UID.
+    A ScheduledJobRun without a ScheduledJob, or that is gone, is enqueued by its own UID.
     `lose` is called with each of our Jobs that was deleted, as it was last.
     """
 
@@ -91,7 +91,7 @@ class Stores:
             index.settle(request)
 
     def find_keeper(self, request: ScheduledJobRun) -> str:
-        """Name by whose UID a ScheduledJobRun is looked at: its ScheduledJob's, or its own without one."""
+        """Name by whose UID a ScheduledJobRun is reconciled: its ScheduledJob's, or its own without one."""
         return self._uids.get((request.ns, request.parent_name), request.uid)
 
     def _schedule_changed(self, old: ScheduledJob | None, new: ScheduledJob | None) -> None:
@@ -157,7 +157,7 @@ class Stores:
             self.enqueue(job.owner_uid)
 
     def _pod_changed(self, old: ObservedPod | None, new: ObservedPod | None) -> None:
-        """Take a Pod's change; most say nothing new for us, so only those that do wake the schedule.
+        """Take a Pod's change; most say nothing new for us, so only those that do enqueue the schedule.
 
         A Pod that is gone is remembered with its Job: it tells why that ended.
         """

@@ -37,7 +37,7 @@ class FunctionReports:
         self._index = index
 
     async def run(self) -> None:
-        """Look at what was touched, for ever."""
+        """Reconcile what was touched, for ever."""
         while True:
             touched, self._index.touched = self._index.touched, set()
             for uid in touched:

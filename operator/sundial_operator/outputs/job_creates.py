@@ -84,7 +84,7 @@ class JobCreator:
 
 
 def classify_reply(answer: Answer) -> Reply:
-    """Judge what an answer to a create tells of how fast its namespace is."""
+    """Classify what an answer to a create tells of how fast its namespace is."""
     if isinstance(answer, Unsent):
         return Reply.UNSENT
     return Reply.UNANSWERED if isinstance(answer, Unanswered) else Reply.ANSWERED

@@ -51,9 +51,9 @@ RETRY_AFTER = timedelta(seconds=10)
 
 
 class JobWriter:
-    """Applies decisions; the answers go into the stores at once, and what failed onto the agenda.
+    """Applies decisions; answers go into the stores at once, what failed into the delay queue.
 
-    `memories` are the companions of the ScheduledJobs that were looked at, by UID.
+    `memories` is what is known of each ScheduledJob, by UID.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class JobWriter:
         writer: WriteQueue,
         creator: JobCreator,
         observed: Stores,
-        agenda: DelayQueue,
+        delay_queue: DelayQueue,
         metrics: Metrics,
     ) -> None:
         self._metrics = metrics
@@ -70,12 +70,12 @@ class JobWriter:
         self._writer = writer
         self._creator = creator
         self._observed = observed
-        self._agenda = agenda
+        self._delay_queue = delay_queue
         self.memories: dict[str, ScheduleMemory] = {}
         self._announcer = EventWriter(client, writer, metrics)
         source = Source(SCHEDULED_JOBS, Task.STATUS, observed.schedules, self._announcer.note_stored)
-        self._statuses = StatusPatcher(client, writer, agenda, observed.enqueue, source)
-        agenda.on(Task.CREATE, self._start_due)
+        self._statuses = StatusPatcher(client, writer, delay_queue, observed.enqueue, source)
+        delay_queue.on(Task.CREATE, self._start_due)
 
     def apply(self, memory: ScheduleMemory, job: ScheduledJob, decision: Decision) -> None:
         """Submit what a decision asks for; starts go before everything else."""
@@ -126,7 +126,7 @@ class JobWriter:
             return await self._create(memory, create)
         except Exception:
             at = read_clock() + timedelta(seconds=RETRY_BACKOFF.max_seconds)
-            self._agenda.set(QueueKey(Task.CREATE, memory.uid, run_id), at)
+            self._delay_queue.set(QueueKey(Task.CREATE, memory.uid, run_id), at)
             raise
 
     async def _create(self, memory: ScheduleMemory, create: PendingCreate) -> Reply:
@@ -136,7 +136,7 @@ class JobWriter:
             if create.last_refusal != before:
                 self._requeue(memory)
             at = read_clock() + timedelta(seconds=compute_delay(outcome))
-            self._agenda.set(QueueKey(Task.CREATE, memory.uid, create.attempt.run_id), at)
+            self._delay_queue.set(QueueKey(Task.CREATE, memory.uid, create.attempt.run_id), at)
             return reply
         if isinstance(outcome, Created):
             self._observed.jobs.put(outcome.item)
@@ -209,6 +209,6 @@ class JobWriter:
 
     def _requeue(self, memory: ScheduleMemory, after: timedelta = timedelta(0)) -> None:
         if after:
-            self._agenda.advance(QueueKey(Task.RECONCILE, memory.uid), read_clock() + after)
+            self._delay_queue.advance(QueueKey(Task.RECONCILE, memory.uid), read_clock() + after)
         else:
             self._observed.enqueue(memory.uid)

@@ -38,23 +38,25 @@ RETRY_AFTER = timedelta(seconds=10)
 class RunStatusWriter:
     """Remembers the statuses that are not stored yet, and writes them; all is found anew after a crash."""
 
-    def __init__(self, client: KubeClient, writer: WriteQueue, agenda: DelayQueue, observed: Stores) -> None:
+    def __init__(
+        self, client: KubeClient, writer: WriteQueue, delay_queue: DelayQueue, observed: Stores
+    ) -> None:
         self._client = client
         self._writer = writer
-        self._agenda = agenda
+        self._delay_queue = delay_queue
         self._observed = observed
-        self._companions: dict[str, StatusWrite] = {}
+        self._writes: dict[str, StatusWrite] = {}
         self._deleting: set[str] = set()
         source = Source(SCHEDULED_JOB_RUNS, Task.REQUEST_STATUS, observed.run_requests, ignore)
-        self._statuses = StatusPatcher(client, writer, agenda, self._enqueue, source)
+        self._statuses = StatusPatcher(client, writer, delay_queue, self._enqueue, source)
 
     def recall(self, requests: Iterable[ScheduledJobRun]) -> dict[str, JsonObject]:
         """Show the statuses that were decided and are not stored yet, by UID."""
-        known = {request.uid: self._companions.get(request.uid) for request in requests}
+        known = {request.uid: self._writes.get(request.uid) for request in requests}
         return {uid: one.wanted_status for uid, one in known.items() if one and one.wanted_status}
 
     def apply(self, requests: Iterable[ScheduledJobRun], answers: RunRequestDecision | None) -> None:
-        """Submit what an answer asks for; one to which nothing is said has its status stored."""
+        """Submit what was decided; a request without a new status has its status stored."""
         if answers is None:
             return
         for request in requests:
@@ -62,10 +64,10 @@ class RunStatusWriter:
             if status is None and is_complete(request.status):
                 self._settle(request)
                 continue
-            companion = self._companions.setdefault(request.uid, StatusWrite(request.uid))
+            write = self._writes.setdefault(request.uid, StatusWrite(request.uid))
             urgency = Urgency.SOON if status else Urgency.NONE
-            companion.want(request, status, urgency)
-            self._statuses.want(companion, urgency)
+            write.want(request, status, urgency)
+            self._statuses.want(write, urgency)
         for request in answers.deletes:
             if request.uid not in self._deleting:
                 self._deleting.add(request.uid)
@@ -86,7 +88,7 @@ class RunStatusWriter:
         status = decided.get(uid) or request.status
         jobs = self._find_jobs(request, status.get("scheduledJobUid", ""))
         answers = decide_orphaned_run_requests([request], decided, jobs, read_clock())
-        self._agenda.set(QueueKey(Task.RECONCILE, uid), answers.requeue_at)
+        self._delay_queue.set(QueueKey(Task.RECONCILE, uid), answers.requeue_at)
         self.apply([request], answers)
 
     def _find_jobs(self, request: ScheduledJobRun, parent_uid: str) -> list[ObservedJob]:
@@ -102,23 +104,23 @@ class RunStatusWriter:
             self._deleting.discard(request.uid)
             if not (isinstance(error, ApiError) and error.status in (404, 409)):
                 log.warning("deleting a ScheduledJobRun failed", name=request.name, error=str(error))
-            self._agenda.advance(QueueKey(Task.RECONCILE, request.uid), read_clock() + RETRY_AFTER)
+            self._delay_queue.advance(QueueKey(Task.RECONCILE, request.uid), read_clock() + RETRY_AFTER)
 
     def _enqueue(self, uid: str) -> None:
-        """Look again at the ScheduledJob of one, or at itself where that is not there."""
+        """Have the ScheduledJob of one reconciled, or itself where there is none."""
         request = self._observed.run_requests.get(uid)
         self._observed.enqueue(self._observed.find_keeper(request) if request else uid)
 
     def _settle(self, request: ScheduledJobRun) -> None:
         """Forget what was to be said of one that is over: there may be thousands."""
         self._observed.settle(request)
-        if self._companions.pop(request.uid, None) is not None:
+        if self._writes.pop(request.uid, None) is not None:
             self._statuses.forget(request.uid)
 
     def _drop(self, uid: str) -> None:
-        self._companions.pop(uid, None)
+        self._writes.pop(uid, None)
         self._deleting.discard(uid)
-        self._agenda.set(QueueKey(Task.RECONCILE, uid), None)
+        self._delay_queue.set(QueueKey(Task.RECONCILE, uid), None)
         self._statuses.forget(uid)
 
 

@@ -75,38 +75,38 @@ class StatusPatcher(Generic[V]):
         self,
         client: KubeClient,
         writer: WriteQueue,
-        agenda: DelayQueue,
+        delay_queue: DelayQueue,
         enqueue: Callable[[str], None],
         source: Source[V],
     ) -> None:
         self._client = client
         self._writer = writer
-        self._agenda = agenda
+        self._delay_queue = delay_queue
         self._enqueue = enqueue
         self._resource = source.resource
         self._task = source.task
         self._store = source.store
         self._note_stored = source.note_stored
         self._pace = Pace(LAZY_SPACING, MAX_LAZY_DELAY)
-        self._companions: dict[str, StatusWrite] = {}
-        agenda.on(source.task, self._send_due)
+        self._writes: dict[str, StatusWrite] = {}
+        delay_queue.on(source.task, self._send_due)
 
-    def want(self, companion: StatusWrite, urgency: Urgency) -> None:
+    def want(self, write: StatusWrite, urgency: Urgency) -> None:
         """Write the status that was decided for an object in its turn; NONE: there is nothing to write."""
-        key = QueueKey(self._task, companion.uid)
+        key = QueueKey(self._task, write.uid)
         if urgency is Urgency.NONE:
-            companion.patch_failures, companion.refusal = 0, ""
-            self.forget(companion.uid)
+            write.patch_failures, write.refusal = 0, ""
+            self.forget(write.uid)
             return
-        self._companions[companion.uid] = companion
-        keeps_turn = urgency is Urgency.LAZY or companion.patch_failures > 0
-        if not (keeps_turn and key in self._agenda):
-            self._agenda.advance(key, self._find_turn(urgency, read_clock()))
+        self._writes[write.uid] = write
+        keeps_turn = urgency is Urgency.LAZY or write.patch_failures > 0
+        if not (keeps_turn and key in self._delay_queue):
+            self._delay_queue.advance(key, self._find_turn(urgency, read_clock()))
 
     def forget(self, uid: str) -> None:
         """Write nothing for an object."""
-        self._companions.pop(uid, None)
-        self._agenda.set(QueueKey(self._task, uid), None)
+        self._writes.pop(uid, None)
+        self._delay_queue.set(QueueKey(self._task, uid), None)
 
     def _find_turn(self, urgency: Urgency, now: datetime) -> datetime:
         delay = STATUS_DELAYS[urgency]
@@ -114,35 +114,35 @@ class StatusPatcher(Generic[V]):
 
     def _send_due(self, key: QueueKey) -> None:
         """Submit the status that was decided last, if it still differs from the stored one."""
-        companion = self._companions.get(key.uid)
-        if companion is not None and not companion.is_patching:
-            companion.is_patching = True
-            item = self._store.get(companion.uid)
-            self._writer.submit(Priority.STATUS, item.ns if item else "", partial(self._patch, companion))
+        write = self._writes.get(key.uid)
+        if write is not None and not write.is_patching:
+            write.is_patching = True
+            item = self._store.get(write.uid)
+            self._writer.submit(Priority.STATUS, item.ns if item else "", partial(self._patch, write))
 
-    async def _patch(self, companion: StatusWrite) -> None:
+    async def _patch(self, write: StatusWrite) -> None:
         """Patch the status under the resourceVersion that it was computed from; never under another."""
         try:
-            item = self._store.get(companion.uid)
-            patch = companion.build_patch(item) if item is not None else None
+            item = self._store.get(write.uid)
+            patch = write.build_patch(item) if item is not None else None
             if item is not None and patch is not None:
-                await self._send_patch(companion, item, patch)
+                await self._send_patch(write, item, patch)
         finally:
-            companion.is_patching = False
-            self._enqueue(companion.uid)
+            write.is_patching = False
+            self._enqueue(write.uid)
 
-    async def _send_patch(self, companion: StatusWrite, item: V, patch: JsonObject) -> None:
+    async def _send_patch(self, write: StatusWrite, item: V, patch: JsonObject) -> None:
         try:
             answer = await self._client.patch_status(self._resource, item.ns, item.name, patch)
         except (ApiUnreachable, NotLeading) as error:
-            self._postpone(companion, item, str(error), None)
+            self._postpone(write, item, str(error), None)
         except ApiError as error:
             if error.status in (404, 409) and await self._reread(item):
-                companion.patch_failures = 0
+                write.patch_failures = 0
             else:
-                self._postpone(companion, item, str(error), error.retry_after)
+                self._postpone(write, item, str(error), error.retry_after)
         else:
-            companion.patch_failures, companion.refusal = 0, ""
+            write.patch_failures, write.refusal = 0, ""
             self._note_stored(item, answer.get("status") or {})
             self._store.put(answer)
 
@@ -160,10 +160,10 @@ class StatusPatcher(Generic[V]):
         self._store.put(newest)
         return True
 
-    def _postpone(self, companion: StatusWrite, item: V, error: str, retry_after: float | None) -> None:
-        companion.patch_failures += 1
-        companion.refusal = trim_message(error)
-        delay = max(retry_after or 0.0, with_jitter(RETRY_BACKOFF.after(companion.patch_failures)))
+    def _postpone(self, write: StatusWrite, item: V, error: str, retry_after: float | None) -> None:
+        write.patch_failures += 1
+        write.refusal = trim_message(error)
+        delay = max(retry_after or 0.0, with_jitter(RETRY_BACKOFF.after(write.patch_failures)))
         log.warning(
             "writing a status failed",
             resource=self._resource.plural,
@@ -171,4 +171,4 @@ class StatusPatcher(Generic[V]):
             name=item.name,
             error=error,
         )
-        self._agenda.set(QueueKey(self._task, companion.uid), read_clock() + timedelta(seconds=delay))
+        self._delay_queue.set(QueueKey(self._task, write.uid), read_clock() + timedelta(seconds=delay))

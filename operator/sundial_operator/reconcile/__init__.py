@@ -1,1 +1,1 @@
-"""When which ScheduledJob is looked at, and the look itself."""
+"""When which ScheduledJob is reconciled, and the reconciliation itself."""

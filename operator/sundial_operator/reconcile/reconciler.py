@@ -76,8 +76,8 @@ class Reconciler:
         self._changed: dict[str, None] = {}
         self._work = asyncio.Event()
         self._due_work = asyncio.Event()
-        self.agenda = DelayQueue()
-        self.agenda.on(Task.RECONCILE, self._take_due)
+        self.delay_queue = DelayQueue()
+        self.delay_queue.on(Task.RECONCILE, self._take_due)
         self.observed = Stores(self.enqueue, self._lose, metrics)
         minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
         self.plans = PlanCache(self.observed, minimum_period)
@@ -85,9 +85,9 @@ class Reconciler:
         self.cap = FinishedJobCap(self.observed.finished, most, self.enqueue, self.observed.may_be_ours)
         self.mirror = MirrorWatch(client, installation.settings.namespace, self.enqueue)
         creator = JobCreator(client, installation.describe_creator, installation.read_state)
-        self._effects = JobWriter(client, writer, creator, self.observed, self.agenda, metrics)
-        self._memories = self._effects.memories
-        self._asking = RunStatusWriter(client, writer, self.agenda, self.observed)
+        self._job_writer = JobWriter(client, writer, creator, self.observed, self.delay_queue, metrics)
+        self._memories = self._job_writer.memories
+        self._run_statuses = RunStatusWriter(client, writer, self.delay_queue, self.observed)
         self._doubts = Doubts()
 
     def enqueue(self, uid: str) -> None:
@@ -129,7 +129,7 @@ class Reconciler:
         job = self.observed.schedules.get(uid)
         if job is None:
             self._drop(uid)
-            self._asking.reconcile_orphan(uid, self._read_state().trust)
+            self._run_statuses.reconcile_orphan(uid, self._read_state().trust)
             return
         memory = self._memories.setdefault(uid, ScheduleMemory(uid))
         jobs = self.observed.jobs_of(uid)
@@ -142,7 +142,7 @@ class Reconciler:
         plan, installation = self._find_plan(memory, job), self._read_state()
         remembered = memory.recall()
         if requests:
-            statuses = self._asking.recall(requests)
+            statuses = self._run_statuses.recall(requests)
             remembered = replace(remembered, run_request_statuses=statuses)
         snapshot = Snapshot(
             job, plan, custody.ours, remembered, pods, installation, requests, custody.strangers
@@ -152,11 +152,11 @@ class Reconciler:
         if decision.reset_at is not None and memory.reset_at is None:
             log.warning("an instant of the future was reset", namespace=job.ns, name=job.name)
         if decision.is_stopped and not memory.is_stopped:
-            self._effects.tell_stopped(memory, job)
-        self.agenda.set(QueueKey(Task.RECONCILE, uid), decision.requeue_at)
+            self._job_writer.tell_stopped(memory, job)
+        self.delay_queue.set(QueueKey(Task.RECONCILE, uid), decision.requeue_at)
         self.mirror.note(uid, decision.deletes)
-        self._effects.apply(memory, job, decision)
-        self._asking.apply(requests, decision.run_requests)
+        self._job_writer.apply(memory, job, decision)
+        self._run_statuses.apply(requests, decision.run_requests)
 
     def _find_limits(self, uid: str) -> Limits:
         excess, mirrored = self.cap.find_excess(uid), self.mirror.find()
@@ -182,7 +182,7 @@ class Reconciler:
                 self.reconcile(uid)
             except Exception:
                 log.exception("deciding failed", uid=uid)
-                self.agenda.set(QueueKey(Task.RECONCILE, uid), read_clock() + REQUEUE_AFTER)
+                self.delay_queue.set(QueueKey(Task.RECONCILE, uid), read_clock() + REQUEUE_AFTER)
 
     def _take_due(self, key: QueueKey) -> None:
         self._due[key.uid] = None
@@ -210,5 +210,5 @@ class Reconciler:
         self._doubts.forget(uid)
         memory = self._memories.pop(uid, None)
         if memory is not None:
-            self.agenda.set(QueueKey(Task.RECONCILE, uid), None)
-            self._effects.forget(uid)
+            self.delay_queue.set(QueueKey(Task.RECONCILE, uid), None)
+            self._job_writer.forget(uid)

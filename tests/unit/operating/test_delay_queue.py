@@ -34,7 +34,7 @@ class Clock:
     def __init__(self) -> None:
         self.now = at(0)
         self.woken: list[str] = []
-        self.agenda = build_agenda(self.woken.append)
+        self.delay_queue = build_agenda(self.woken.append)
 
     def read(self) -> datetime:
         return self.now
@@ -43,7 +43,7 @@ class Clock:
         """Set the clock and tell what is woken; the last is a key that is due just then."""
         self.now = at(seconds)
         self.woken.clear()
-        self.agenda.set(name(END), self.now)
+        self.delay_queue.set(name(END), self.now)
         await until(lambda: END in self.woken)
         return self.woken[:-1]
 
@@ -59,7 +59,7 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clock]:
     found = Clock()
     monkeypatch.setattr(delay_queue, "read_clock", found.read)
     monkeypatch.setattr(delay_queue, "MAX_SLEEP_SECONDS", LOOK_EVERY)
-    task = asyncio.create_task(found.agenda.run())
+    task = asyncio.create_task(found.delay_queue.run())
     yield found
     assert not task.done()
     task.cancel()
@@ -67,10 +67,10 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clock]:
 
 async def test_keys_are_woken_when_they_are_due_and_once(clock: Clock) -> None:
     for key, due in (("late", 20), ("soon", 10), ("same", 10)):
-        clock.agenda.set(name(key), at(due))
+        clock.delay_queue.set(name(key), at(due))
     woken = [await clock.set(second) for second in (9.999, 10, 11, 30)]
     assert woken == [[], ["soon", "same"], [], ["late"]]
-    assert len(clock.agenda) == 0
+    assert len(clock.delay_queue) == 0
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ async def test_a_key_is_due_when_it_was_set_to_last(
     clock: Clock, dues: list[float | None], expected: float | None
 ) -> None:
     for due in dues:
-        clock.agenda.set(name("key"), None if due is None else at(due))
+        clock.delay_queue.set(name("key"), None if due is None else at(due))
     woken = [second for second in range(1, 40) if await clock.set(second) == ["key"]]
     assert woken == ([] if expected is None else [expected])
 
@@ -107,14 +107,14 @@ async def test_a_key_is_only_advanced(
     clock: Clock, first: float | None, second: float, expected: float
 ) -> None:
     if first is not None:
-        clock.agenda.set(name("key"), at(first))
-    clock.agenda.advance(name("key"), at(second))
+        clock.delay_queue.set(name("key"), at(first))
+    clock.delay_queue.advance(name("key"), at(second))
     assert [now for now in range(1, 40) if await clock.set(now) == ["key"]] == [expected]
 
 
 async def test_a_clock_that_steps_back_wakes_again_in_its_time(clock: Clock) -> None:
     await clock.set(30)
-    clock.agenda.set(name("key"), at(40))
+    clock.delay_queue.set(name("key"), at(40))
     assert [await clock.set(second) for second in (5, 39, 40)] == [[], [], ["key"]]
 
 
@@ -148,15 +148,19 @@ async def test_by_the_real_clock_nothing_is_woken_early() -> None:
 
 
 async def test_entries_that_were_replaced_do_not_pile_up() -> None:
-    agenda = DelayQueue()
+    delay_queue = DelayQueue()
     for number in range(10_000):
-        agenda.set(name("far"), at(1e8 + number % 2))
-    agenda.set(name("near"), at(1))
-    assert (len(agenda), agenda._heap[0][2], len(agenda._heap) < 2000) == (2, name("near"), True)
+        delay_queue.set(name("far"), at(1e8 + number % 2))
+    delay_queue.set(name("near"), at(1))
+    assert (len(delay_queue), delay_queue._heap[0][2], len(delay_queue._heap) < 2000) == (
+        2,
+        name("near"),
+        True,
+    )
 
 
 async def test_each_task_has_its_action(clock: Clock) -> None:
     created: list[QueueKey] = []
-    clock.agenda.on(Task.CREATE, created.append)
-    clock.agenda.set(QueueKey(Task.CREATE, "uid", "run"), at(5))
+    clock.delay_queue.on(Task.CREATE, created.append)
+    clock.delay_queue.set(QueueKey(Task.CREATE, "uid", "run"), at(5))
     assert (await clock.set(5), created) == ([], [QueueKey(Task.CREATE, "uid", "run")])

@@ -35,14 +35,14 @@ class Desk:
     def __init__(self, item: dict[str, Any] | None, reply: Reply | None = None) -> None:
         self.creates = 0
         self.reply = reply
-        self.agenda = DelayQueue()
+        self.delay_queue = DelayQueue()
         self.writer, metrics = WriteQueue(limit=1), Metrics()
         observed = Stores(lambda _: None, lambda _: None, metrics)
         if item is not None:
             observed.schedules.put(item)
         nobody: Any = None
         creator: Any = self
-        self.effects = JobWriter(nobody, self.writer, creator, observed, self.agenda, metrics)
+        self.effects = JobWriter(nobody, self.writer, creator, observed, self.delay_queue, metrics)
         self.memory = ScheduleMemory(UID)
         job = build_scheduled_job()
         self.memory.adopt_plan((1, "", 0), build_plan(job))
@@ -62,14 +62,14 @@ class Desk:
 async def test_a_create_that_fails_in_an_unforeseen_way_is_tried_again() -> None:
     desk = Desk(build_item())
     await desk.start()
-    assert (desk.creates, KEY in desk.agenda) == (1, True)
+    assert (desk.creates, KEY in desk.delay_queue) == (1, True)
 
 
 @pytest.mark.parametrize(("reply", "slow"), [(Reply.UNANSWERED, 1), (Reply.ANSWERED, 0)])
 async def test_the_writer_is_told_whether_a_create_was_answered(reply: Reply, slow: int) -> None:
     desk = Desk(build_item(), reply)
     await desk.start()
-    assert (desk.writer.slow_namespaces, KEY in desk.agenda) == (slow, True)
+    assert (desk.writer.slow_namespaces, KEY in desk.delay_queue) == (slow, True)
 
 
 async def test_creates_wait_in_the_lane_of_their_namespace() -> None:
@@ -86,12 +86,12 @@ async def test_nothing_is_created_for_a_schedule_that_is_gone(item: str | None) 
     deleting["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:09Z"
     desk = Desk(deleting if item else None)
     await desk.start()
-    assert (desk.creates, KEY in desk.agenda) == (0, False)
+    assert (desk.creates, KEY in desk.delay_queue) == (0, False)
 
 
 @pytest.mark.parametrize("is_told_later", [True, False])
 async def test_a_status_that_is_due_stays_due_while_starts_are_told_later(is_told_later: Any) -> None:
     desk, key = Desk(build_item()), QueueKey(Task.STATUS, UID)
-    desk.agenda.set(key, at(10))
+    desk.delay_queue.set(key, at(10))
     desk.effects.apply(desk.memory, build_scheduled_job(), Decision(is_told_later=is_told_later))
-    assert (key in desk.agenda) is is_told_later
+    assert (key in desk.delay_queue) is is_told_later

@@ -155,4 +155,4 @@ def test_a_job_that_turns_up_late_corrects_one_that_was_over(is_gone: Any) -> No
     if is_gone:
         reconciler.observed.jobs.remove(item)
     reconciler.reconcile(UID)
-    assert QueueKey(Task.REQUEST_STATUS, RUN_UID) in reconciler.agenda
+    assert QueueKey(Task.REQUEST_STATUS, RUN_UID) in reconciler.delay_queue

@@ -42,7 +42,7 @@ class Desk:
 
     def __init__(self, to_patch: Answer, to_get: Answer = SILENCE) -> None:
         self._to_patch, self._to_get = to_patch, to_get
-        self.agenda, self.writer, self.one = DelayQueue(), WriteQueue(limit=1), StatusWrite(UID)
+        self.delay_queue, self.writer, self.one = DelayQueue(), WriteQueue(limit=1), StatusWrite(UID)
         self.sent: list[tuple[Any, ...]] = []
         self.read: list[tuple[Any, ...]] = []
         self.woken: list[str] = []
@@ -51,7 +51,7 @@ class Desk:
         self.store.put(build_item(status=OLD))
         source = Source(SCHEDULED_JOBS, Task.STATUS, self.store, self.note)
         client: Any = self
-        self.statuses = StatusPatcher(client, self.writer, self.agenda, self.enqueue, source)
+        self.statuses = StatusPatcher(client, self.writer, self.delay_queue, self.enqueue, source)
 
     def note(self, before: ScheduledJob, stored: dict[str, Any]) -> None:
         self.noted.append((before.status, stored))
@@ -76,7 +76,7 @@ class Desk:
 
     async def send(self) -> None:
         """Take the turn, as the agenda does."""
-        self.agenda.set(KEY, None)
+        self.delay_queue.set(KEY, None)
         self.statuses._send_due(KEY)
         await self.writer.drain(1)
 
@@ -101,7 +101,7 @@ async def test_a_status_that_is_stored_is_known_at_once() -> None:
     await desk.send()
     assert (desk.sent, desk.version) == ([SENT], 11)
     assert (desk.one.patch_failures, desk.one.refusal) == (0, "")
-    assert (desk.noted, desk.woken, KEY in desk.agenda) == ([(OLD, WANTED)], [UID], False)
+    assert (desk.noted, desk.woken, KEY in desk.delay_queue) == ([(OLD, WANTED)], [UID], False)
 
 
 async def test_a_status_that_is_stored_as_none_is_noted_as_empty() -> None:
@@ -119,7 +119,7 @@ async def test_what_somebody_has_written_meanwhile_is_read_and_decided_anew(erro
     await desk.send()
     assert (desk.read, desk.version) == ([(SCHEDULED_JOBS, "team", "tick")], 12)
     assert (desk.one.patch_failures, desk.woken, desk.noted) == (0, [UID], [])
-    assert KEY not in desk.agenda
+    assert KEY not in desk.delay_queue
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ async def test_where_the_newest_state_is_not_to_be_had_the_status_keeps_its_turn
     desk.want()
     await desk.send()
     assert (len(desk.store), desk.version, desk.one.patch_failures) == (1, 10, 1)
-    assert (KEY in desk.agenda, desk.woken) == (True, [UID])
+    assert (KEY in desk.delay_queue, desk.woken) == (True, [UID])
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_a_status_that_could_not_be_stored_is_tried_again_after_a_while(
     assert [one["error"] for one in logs] == [str(error)]
     assert desk.one.refusal == str(error)
     assert (desk.one.patch_failures, desk.version, desk.noted) == (failures + 1, 10, [])
-    wait = desk.agenda._due[KEY] - at(100)
+    wait = desk.delay_queue._due[KEY] - at(100)
     assert timedelta(seconds=least) <= wait <= timedelta(seconds=most)
 
 
@@ -194,7 +194,7 @@ async def test_while_one_is_under_way_the_next_one_waits() -> None:
 async def test_of_what_was_wanted_while_it_waited_the_newest_is_sent() -> None:
     desk = Desk(build_answer(11))
     desk.want({"activeCount": 5})
-    desk.agenda.set(KEY, None)
+    desk.delay_queue.set(KEY, None)
     desk.statuses._send_due(KEY)
     desk.want()
     await desk.writer.drain(1)

@@ -51,13 +51,13 @@ class Desk:
     """One ScheduledJob whose status patches the API server refuses."""
 
     def __init__(self) -> None:
-        self.agenda = DelayQueue()
+        self.delay_queue = DelayQueue()
         self.sent: list[dict[str, Any]] = []
         self.writer, self.one = WriteQueue(limit=1), StatusWrite(UID)
         store: Store[ScheduledJob] = Store(parse_scheduled_job, lambda *_: None, lambda *_: None)
         store.put(build_item())
         source = Source(SCHEDULED_JOBS, Task.STATUS, store, lambda *_: None)
-        self.statuses = StatusPatcher(self, self.writer, self.agenda, lambda _: None, source)  # type: ignore[arg-type]
+        self.statuses = StatusPatcher(self, self.writer, self.delay_queue, lambda _: None, source)  # type: ignore[arg-type]
 
     async def patch_status(self, *request: Any) -> dict[str, Any]:
         self.sent.append(request[-1])
@@ -70,7 +70,7 @@ class Desk:
 
     async def send(self) -> None:
         """Take the turn, as the agenda does."""
-        self.agenda.set(KEY, None)
+        self.delay_queue.set(KEY, None)
         self.statuses._send_due(KEY)
         await self.writer.drain(1)
 
@@ -88,7 +88,7 @@ async def test_a_status_whose_patch_failed_keeps_its_turn() -> None:
     desk = Desk()
     desk.want(Urgency.NOW)
     await desk.send()
-    assert (KEY in desk.agenda, desk.one.patch_failures) == (True, 1)
+    assert (KEY in desk.delay_queue, desk.one.patch_failures) == (True, 1)
 
 
 async def test_after_a_patch_that_failed_and_was_not_needed_the_next_status_is_written() -> None:
@@ -97,7 +97,7 @@ async def test_after_a_patch_that_failed_and_was_not_needed_the_next_status_is_w
     await desk.send()
     desk.want(Urgency.NONE)
     desk.want(Urgency.SOON)
-    assert KEY in desk.agenda
+    assert KEY in desk.delay_queue
 
 
 async def test_a_status_that_was_overtaken_while_it_waited_after_a_failure_gets_another_turn() -> None:
@@ -107,7 +107,7 @@ async def test_a_status_that_was_overtaken_while_it_waited_after_a_failure_gets_
     desk.want(Urgency.NOW, version=9)
     await desk.send()
     desk.want(Urgency.SOON)
-    assert KEY in desk.agenda
+    assert KEY in desk.delay_queue
 
 
 @pytest.mark.parametrize(

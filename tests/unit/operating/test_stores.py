@@ -40,14 +40,14 @@ class Desk:
         self.answer = answer
         self.woken: list[str] = []
         self.lost: list[ObservedJob] = []
-        metrics, self.agenda = Metrics(), DelayQueue()
+        metrics, self.delay_queue = Metrics(), DelayQueue()
         self.observed = Stores(self.woken.append, self.lost.append, metrics)
         self.observed.schedules.put(build_item())
         self.observed.jobs.put(build_job_item(10))
         client: Any = self
         creator: Any = None
         self.writer = WriteQueue(limit=1)
-        self.effects = JobWriter(client, self.writer, creator, self.observed, self.agenda, metrics)
+        self.effects = JobWriter(client, self.writer, creator, self.observed, self.delay_queue, metrics)
         self.memory = ScheduleMemory(UID)
         self.memory.observe(build_scheduled_job(), self.jobs)
         self.woken.clear()
@@ -101,14 +101,14 @@ async def test_a_job_that_the_store_does_not_take_is_not_read_again_at_once() ->
     desk.observed.jobs.remove(build_job_item(10))
     desk.woken.clear()
     await desk.effects._read(desk.memory, "team", run)
-    assert (desk.jobs, desk.woken, QueueKey(Task.RECONCILE, UID) in desk.agenda) == ((), [], True)
+    assert (desk.jobs, desk.woken, QueueKey(Task.RECONCILE, UID) in desk.delay_queue) == ((), [], True)
 
 
 async def test_a_read_without_an_answer_is_tried_again() -> None:
     desk = Desk(ApiUnreachable("timed out"))
     await desk.read()
     assert (len(desk.jobs), desk.memory.lost) == (1, {})
-    assert QueueKey(Task.RECONCILE, UID) in desk.agenda
+    assert QueueKey(Task.RECONCILE, UID) in desk.delay_queue
 
 
 @pytest.mark.parametrize(
