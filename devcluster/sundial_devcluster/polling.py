@@ -10,8 +10,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 120.0
+"""How long something is waited for that comes in seconds on a quiet machine: only failures take so long."""
 
-def until(condition: Callable[[], T], timeout: float = 10, every: float = 0.05) -> T:
+
+def until(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS, every: float = 0.05) -> T:
     """Return the first truthy value of the condition; raise TimeoutError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
@@ -22,7 +25,7 @@ def until(condition: Callable[[], T], timeout: float = 10, every: float = 0.05) 
 
 
 async def until_async(
-    condition: Callable[[], T | Awaitable[T]], timeout: float = 10, every: float = 0.05
+    condition: Callable[[], T | Awaitable[T]], timeout: float = PATIENCE_SECONDS, every: float = 0.05
 ) -> T:
     """Do the same without blocking the event loop; the condition may be a coroutine function."""
     deadline = asyncio.get_running_loop().time() + timeout

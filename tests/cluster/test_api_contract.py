@@ -196,7 +196,7 @@ async def test_template_of_its_own_is_function_1(api: Api) -> None:
 async def test_edit_with_kubectl_is_nobodys(api: Api, cluster: Cluster) -> None:
     job = await api.create()
     assert None not in (job["createdBy"], job["updatedBy"])
-    until(lambda: format_instant(datetime.now(UTC)) > job["updatedAt"][:19] + "~", 5)
+    until(lambda: format_instant(datetime.now(UTC)) > job["updatedAt"][:19] + "~")
     patch = json.dumps({"spec": {"retry": {"count": 9}}})
     cluster.kubectl("patch", "-n", api.ns, "sj", job["resourceName"], "--type=merge", "-p", patch)
     shown = await api.take(job["resourceName"])

@@ -118,9 +118,9 @@ def test_an_outage_of_postgres_stops_reads_and_no_job(
     assert [item["metadata"]["name"] for item in after] == ["busy"]
     assert count_started(after) - count_started(before) >= OUTAGE_SECONDS / 2
     server.start()
-    until(lambda: {api.read(path) for path in READS} == {200}, 30)
+    until(lambda: {api.read(path) for path in READS} == {200})
     sundial.patch("busy", {"suspend": True})
-    until(lambda: sundial.status("busy").get("activeCount") == 0, 60)
+    until(lambda: sundial.status("busy").get("activeCount") == 0)
     comparison.until_equal(60)
     assert rows.read("SELECT DISTINCT status FROM scheduled_job_executions") == ["success"]
 
@@ -152,7 +152,7 @@ def test_without_the_api_server_history_reads_and_writes_are_refused(
     assert (status, "API server cannot be reached" in answer["detail"]) == (503, True)
     assert rows.read("SELECT name FROM scheduled_jobs") == ["made"]
     proxies.clear()
-    until(lambda: api.create("made later")[0] == 201, 60)
+    until(lambda: api.create("made later")[0] == 201)
     api.until_synced()
 
 

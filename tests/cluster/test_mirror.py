@@ -19,10 +19,10 @@ ALLOW = {"policy": "Allow"}
 def run_for_a_while(sundial: Sundial, *names: str, slots: int = 5) -> None:
     """Let schedules run some slots, then suspend them and wait until nothing is active any more."""
     for name in names:
-        until(lambda name=name: _count_started(sundial, name) >= slots, 60)  # type: ignore[misc]
+        until(lambda name=name: _count_started(sundial, name) >= slots)  # type: ignore[misc]
         sundial.patch(name, {"suspend": True})
     for name in names:
-        until(lambda name=name: sundial.status(name).get("activeCount") == 0, 60)  # type: ignore[misc]
+        until(lambda name=name: sundial.status(name).get("activeCount") == 0)  # type: ignore[misc]
 
 
 def _count_started(sundial: Sundial, name: str) -> int:
@@ -45,16 +45,16 @@ def test_rows_follow_the_cluster(
 
 def test_replicas_are_shown(start_operator: Starter, mirror: MirrorProcess, rows: Rows) -> None:
     start_operator()
-    until(lambda: rows.read("SELECT is_leader FROM scheduler_instances") == [True], 30)
+    until(lambda: rows.read("SELECT is_leader FROM scheduler_instances") == [True])
     start_operator(wait_for="standing by")
-    until(lambda: sorted(rows.read("SELECT is_leader FROM scheduler_instances")) == [False, True], 30)
+    until(lambda: sorted(rows.read("SELECT is_leader FROM scheduler_instances")) == [False, True])
     (pid, version) = rows.read("SELECT pid, version FROM scheduler_instances WHERE is_leader")[0]
     assert (pid > 1, bool(version)) == (True, True)
 
 
 def test_the_operator_can_read_how_far_the_mirror_is(mirror: MirrorProcess, comparison: Comparison) -> None:
     group = "/apis/coordination.k8s.io/v1"
-    lease = until(lambda: _find(comparison.list(group, "leases"), "sundial-mirror"), 30)
+    lease = until(lambda: _find(comparison.list(group, "leases"), "sundial-mirror"))
     mirrored = json.loads(lease["metadata"]["annotations"]["sundial.dev/mirrored-until"])
     assert {name: int(version) > 0 for name, version in mirrored.items()} == {"jobs": True, "pods": True}
 
@@ -70,8 +70,8 @@ def test_an_object_that_cannot_be_read_hurts_only_itself(
     cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(poison))
     good = build_scheduled_job("good", {"cron": "@yearly"})
     cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(good))
-    until(lambda: rows.read("SELECT name FROM scheduled_jobs") == ["good"], 30)
-    kept = until(lambda: rows.read("SELECT kind, resource_name, document FROM scheduler_quarantine"), 30)
+    until(lambda: rows.read("SELECT name FROM scheduled_jobs") == ["good"])
+    kept = until(lambda: rows.read("SELECT kind, resource_name, document FROM scheduler_quarantine"))
     assert (kept[0][:2], kept[0][2]["metadata"]["name"]) == (("Job", "poison"), "poison")
 
 
@@ -96,7 +96,7 @@ def test_rows_of_a_cluster_that_is_suddenly_empty_go_after_a_second_list(
         ns=namespace,
     )
     stopped_mirror.start()
-    until(lambda: rows.read("SELECT count(*) FROM scheduled_jobs WHERE deleted_at IS NULL") == [0], 30)
+    until(lambda: rows.read("SELECT count(*) FROM scheduled_jobs WHERE deleted_at IS NULL") == [0])
     assert "another is asked for" in stopped_mirror.log.read_text()
 
 
@@ -108,10 +108,10 @@ def test_finished_jobs_stay_until_they_are_mirrored(
     sundial = start_operator(SUNDIAL_TOMBSTONE_SECONDS="1")
     sundial.apply(build_scheduled_job("kept", EVERY_SECOND, concurrency=ALLOW, history={"successful": 0}))
     run_for_a_while(sundial, "kept", slots=3)
-    until(lambda: "sundial_schedules_awaiting_mirror 1.0" in sundial.health("/metrics")[1], 20)
+    until(lambda: "sundial_schedules_awaiting_mirror 1.0" in sundial.health("/metrics")[1])
     assert len(sundial.jobs("kept")) >= 3
     sundial.apply(_build_lease(jobs=2**62, pods=2**62))
-    until(lambda: not sundial.jobs("kept"), 30)
+    until(lambda: not sundial.jobs("kept"))
 
 
 def _build_lease(**mirrored: int) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def settle_down(sundial: Sundial) -> None:
     for name in NAMES:
         sundial.patch(name, {"suspend": True})
     for name in NAMES:
-        until(lambda name=name: sundial.status(name).get("activeCount") == 0, 60)  # type: ignore[misc]
+        until(lambda name=name: sundial.status(name).get("activeCount") == 0)  # type: ignore[misc]
 
 
 def let_pass(seconds: float) -> None:
@@ -102,7 +102,7 @@ def test_kills_at_random_moments_lose_nothing(
     own_postgres: Postgres, rows: Rows, mirror: MirrorProcess, busy: Sundial, comparison: Comparison
 ) -> None:
     dice = random.Random(SEED)
-    until(lambda: rows.read("SELECT count(*) FROM scheduled_job_executions")[0] > 0, 30)
+    until(lambda: rows.read("SELECT count(*) FROM scheduled_job_executions")[0] > 0)
     for _ in range(KILLS):
         let_pass(dice.uniform(0, LONGEST_PHASE))
         if dice.random() < 0.6:
@@ -122,7 +122,7 @@ def count_started(sundial: Sundial) -> int:
 def test_an_outage_of_postgres_loses_nothing(
     own_postgres: Postgres, rows: Rows, busy: Sundial, comparison: Comparison
 ) -> None:
-    until(lambda: count_started(busy) > 0, 30)
+    until(lambda: count_started(busy) > 0)
     own_postgres.stop("immediate")
     before = count_started(busy)
     let_pass(OUTAGE_SECONDS)
@@ -142,7 +142,7 @@ def second(cluster: Cluster, namespace: str, rows: Rows, tmp_path: Path) -> Mirr
 def test_a_second_mirror_takes_over(
     rows: Rows, mirror: MirrorProcess, second: MirrorProcess, busy: Sundial, comparison: Comparison
 ) -> None:
-    until(lambda: rows.read("SELECT count(*) FROM scheduled_job_executions")[0] > 0, 30)
+    until(lambda: rows.read("SELECT count(*) FROM scheduled_job_executions")[0] > 0)
     second.start()
     mirror.end(signal.SIGKILL)
     settle_down(busy)

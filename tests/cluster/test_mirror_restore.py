@@ -38,7 +38,7 @@ def test_a_restored_cluster_begins_an_epoch(
     apply(cluster, namespace, "lost")
     comparison.until_equal()
     copy_etcd(cluster, backup, data)
-    until(lambda: rows.read("SELECT epoch FROM scheduler_mirror_state") == [2], 120)
+    until(lambda: rows.read("SELECT epoch FROM scheduler_mirror_state") == [2])
     comparison.until_equal()
     live = "SELECT name, description FROM scheduled_jobs WHERE deleted_at IS NULL"
     assert rows.read(live) == [("kept", "before")]

@@ -45,7 +45,7 @@ def test_a_job_of_somebody_else_is_left_alone(sundial: Sundial) -> None:
             "spec": {"template": {"spec": pod}},
         },
     )
-    entry = until(lambda: sundial.status("taken").get("recentSlots", [None])[0], 30)
+    entry = until(lambda: sundial.status("taken").get("recentSlots", [None])[0])
     assert (entry["verdict"], entry["reason"]) == ("Skipped", "NameTaken")
     assert name in entry["message"]
 
@@ -55,7 +55,7 @@ def test_our_own_job_of_the_slot_is_adopted(sundial: Sundial) -> None:
     template = build_scheduled_job("adopted", {})["spec"]["template"]
     stranger = Creator("another.installation", "a-process-that-died", 1)
     _create(sundial, build_job(attempt, template, stranger))
-    until(lambda: sundial.status("adopted").get("lastResult") == "Succeeded", 30)
+    until(lambda: sundial.status("adopted").get("lastResult") == "Succeeded")
     (job,) = sundial.jobs("adopted")
     assert job["metadata"]["labels"]["sundial.dev/installation"] == "another.installation"
     assert sundial.status("adopted")["counters"]["verdicts"] == {"started": 1}

@@ -51,12 +51,12 @@ def _never_overlap(jobs: list[JsonObject]) -> bool:
 
 def test_queue_runs_one_after_the_other_oldest_first(sundial: Sundial) -> None:
     _apply(sundial, "queue", EVERY_TWO_SECONDS, "5s", concurrency={"policy": "Queue", "maxQueued": 2})
-    until(lambda: len(sundial.jobs("queue")) >= 4, 60)
+    until(lambda: len(sundial.jobs("queue")) >= 4)
     assert _skipped(sundial, "queue", "QueueFull") > 0
-    queued = until(lambda: sundial.status("queue").get("queued"), 20)
+    queued = until(lambda: sundial.status("queue").get("queued"))
     assert {entry["reason"] for entry in queued} == {"AlreadyActive"}
     sundial.patch("queue", {"suspend": True})
-    until(lambda: sundial.status("queue").get("activeCount") == 0, 20)
+    until(lambda: sundial.status("queue").get("activeCount") == 0)
     assert "queued" not in sundial.status("queue")
     assert _skipped(sundial, "queue", "QueueDropped") > 0
     assert _never_overlap(sundial.jobs("queue"))
@@ -64,7 +64,7 @@ def test_queue_runs_one_after_the_other_oldest_first(sundial: Sundial) -> None:
 
 def test_replace_ends_the_old_run_and_the_newest_goes_on(sundial: Sundial) -> None:
     _apply(sundial, "replace", {"interval": {"seconds": 4}}, "1h", concurrency={"policy": "Replace"})
-    until(lambda: len(sundial.jobs("replace")) >= 3, 60)
+    until(lambda: len(sundial.jobs("replace")) >= 3)
     sundial.patch("replace", {"suspend": True})
     *old, newest = sundial.jobs("replace")
     assert [job["metadata"]["annotations"]["sundial.dev/ended"] for job in old] == ["Replaced"] * len(old)
@@ -76,13 +76,13 @@ def test_replace_ends_the_old_run_and_the_newest_goes_on(sundial: Sundial) -> No
 
 def test_kubectl_annotate_cancels_a_run_and_it_is_not_tried_again(sundial: Sundial) -> None:
     _apply(sundial, "cancel", _once(), "1h", retry={"count": 3, "delaySeconds": 0})
-    until(lambda: sundial.status("cancel").get("activeCount") == 1, 20)
+    until(lambda: sundial.status("cancel").get("activeCount") == 1)
     (job,) = sundial.jobs("cancel")
     sundial.cluster.kubectl(
         "annotate", "job", job["metadata"]["name"], "-n", sundial.ns, "sundial.dev/cancel=true"
     )
-    until(lambda: sundial.status("cancel").get("lastResult") == "Cancelled", 20)
-    until(lambda: sundial.status("cancel").get("activeCount") == 0, 20)
+    until(lambda: sundial.status("cancel").get("lastResult") == "Cancelled")
+    until(lambda: sundial.status("cancel").get("activeCount") == 0)
     assert sundial.status("cancel")["recentSlots"][0]["reason"] == "Cancelled"
     (job,) = sundial.jobs("cancel")
     assert job["metadata"]["annotations"]["sundial.dev/ended"] == "Cancelled"
@@ -93,12 +93,12 @@ def test_a_run_between_attempts_is_cancelled_at_once(sundial: Sundial) -> None:
     template = build_template(["false"], **{"devcluster.local/simulate": "Failed"})
     retry = {"count": 3, "delaySeconds": 3600}
     sundial.apply(build_scheduled_job("between", _once(), template=template, retry=retry))
-    until(lambda: [e["phase"] for e in sundial.status("between").get("active", [])] == ["Waiting"], 30)
+    until(lambda: [e["phase"] for e in sundial.status("between").get("active", [])] == ["Waiting"])
     (job,) = sundial.jobs("between")
     sundial.cluster.kubectl(
         "annotate", "job", job["metadata"]["name"], "-n", sundial.ns, "sundial.dev/cancel=now"
     )
-    until(lambda: sundial.status("between").get("lastResult") == "Cancelled", 20)
+    until(lambda: sundial.status("between").get("lastResult") == "Cancelled")
     (job,) = sundial.jobs("between")
     assert job["spec"]["activeDeadlineSeconds"] == 300
 
@@ -109,7 +109,7 @@ def test_a_pod_that_finds_no_node_ends_as_start_failed_and_is_tried_again(sundia
     how: JsonObject = {"timeoutSeconds": 60, "startTimeoutSeconds": 2}
     retry = {"count": 1, "delaySeconds": 0}
     sundial.apply(build_scheduled_job("nowhere", _once(), template=template, retry=retry, **how))
-    until(lambda: sundial.status("nowhere").get("lastResult") == "Failed", 60)
+    until(lambda: sundial.status("nowhere").get("lastResult") == "Failed")
     entry = sundial.status("nowhere")["recentSlots"][0]
     assert entry["reason"] == "StartFailed"
     assert entry["message"].startswith("Unschedulable: ")
@@ -130,7 +130,7 @@ def test_a_pod_that_is_refused_ends_as_start_failed_with_what_the_server_said(
     template["spec"]["template"]["spec"]["serviceAccountName"] = "nobody"
     how: JsonObject = {"startTimeoutSeconds": 2, "retry": {"count": 0}}
     sundial.apply(build_scheduled_job("refused", _once(), template=template, **how))
-    until(lambda: sundial.status("refused").get("lastResult") == "Failed", 60)
+    until(lambda: sundial.status("refused").get("lastResult") == "Failed")
     entry = sundial.status("refused")["recentSlots"][0]
     assert entry["reason"] == "StartFailed"
     assert 'serviceaccount "nobody" not found' in entry["message"]

@@ -38,7 +38,7 @@ def list_lines(sundial: Sundial, name: str) -> list[dict[str, Any]]:
 def test_skipped_slots_are_one_event_that_counts(sundial: Sundial) -> None:
     spec = {"template": build_template(["sleep", "600"], **LONG), "timeoutSeconds": 900}
     sundial.apply(build_scheduled_job("busy", EVERY_SECOND, **spec))
-    until(lambda: find_series(sundial, "busy", "SlotSkipped") > 1, 30)
+    until(lambda: find_series(sundial, "busy", "SlotSkipped") > 1)
     assert "SlotSkipped" in describe(sundial, "busy")
     (event,) = list_events(sundial, "busy")
     assert (event["type"], event["regarding"]["kind"]) == ("Normal", "ScheduledJob")
@@ -46,14 +46,14 @@ def test_skipped_slots_are_one_event_that_counts(sundial: Sundial) -> None:
 
 def test_a_schedule_that_is_refused_says_why(sundial: Sundial) -> None:
     sundial.apply(build_scheduled_job("lost", EVERY_SECOND, taskFunctionRef={"name": "nowhere"}))
-    until(lambda: find_series(sundial, "lost", "NotReady") == 1, 20)
+    until(lambda: find_series(sundial, "lost", "NotReady") == 1)
     assert "TaskFunctionNotFound" in describe(sundial, "lost")
 
 
 def test_a_run_that_succeeds_leaves_two_lines_and_no_event(sundial: Sundial) -> None:
     sundial.apply(build_scheduled_job("quiet", {"interval": {"seconds": 2}}))
-    until(lambda: sundial.status("quiet").get("lastResult") == "Succeeded", 30)
-    until(lambda: any(line["event"] == "run ended" for line in list_lines(sundial, "quiet")), 10)
+    until(lambda: sundial.status("quiet").get("lastResult") == "Succeeded")
+    until(lambda: any(line["event"] == "run ended" for line in list_lines(sundial, "quiet")))
     ended = next(line for line in list_lines(sundial, "quiet") if line["event"] == "run ended")
     started = next(line for line in list_lines(sundial, "quiet") if line.get("run") == ended["run"])
     assert (started["event"], started["slot"]) == ("run started", ended["slot"])

@@ -37,7 +37,7 @@ def fenced(fence: str, start_operator: Starter) -> Sundial:
 
 
 def _until_fence(sundial: Sundial, state: str) -> None:
-    until(lambda: f"fence: {state}" in sundial.health("/readyz")[1], 90, every=0.5)
+    until(lambda: f"fence: {state}" in sundial.health("/readyz")[1], every=0.5)
 
 
 def _term(sundial: Sundial) -> int:
@@ -52,7 +52,7 @@ def _create_job_of(sundial: Sundial, term: int) -> None:
 
 def test_the_leaders_jobs_pass_and_older_ones_are_refused(fenced: Sundial) -> None:
     fenced.apply(build_scheduled_job("tick", {"interval": {"seconds": 1}}))
-    until(lambda: fenced.jobs("tick"), 20)
+    until(lambda: fenced.jobs("tick"))
     with pytest.raises(KubectlError, match=f"sundial-fence.{fenced.ns}.sundial: this Job is of another term"):
         _create_job_of(fenced, _term(fenced) - 1)
 

@@ -37,14 +37,14 @@ def _ready(sundial: Sundial, name: str) -> str:
 
 def test_users_are_counted_and_named_in_few_writes(sundial: Sundial) -> None:
     _apply(sundial, "shared")
-    until(lambda: _ready(sundial, "shared") == "Accepted", 20)
+    until(lambda: _ready(sundial, "shared") == "Accepted")
     before = int(_read(sundial, "shared")["metadata"]["resourceVersion"])
     for n in range(12):
         sundial.apply(build_scheduled_job(f"user-{n:02}", YEARLY, taskFunctionRef={"name": "shared"}))
-    until(lambda: _read(sundial, "shared")["status"]["usedBy"]["count"] == 12, 20)
+    until(lambda: _read(sundial, "shared")["status"]["usedBy"]["count"] == 12)
     assert _read(sundial, "shared")["status"]["usedBy"]["names"] == [f"user-{n:02}" for n in range(10)]
     sundial.cluster.kubectl("delete", "sj", "-n", sundial.ns, *(f"user-{n:02}" for n in range(12)))
-    until(lambda: _read(sundial, "shared")["status"]["usedBy"]["count"] == 0, 20)
+    until(lambda: _read(sundial, "shared")["status"]["usedBy"]["count"] == 0)
     item = _read(sundial, "shared")
     assert int(item["metadata"]["resourceVersion"]) > before
     assert item["metadata"]["generation"] == item["status"]["observedGeneration"] == 1
@@ -52,20 +52,20 @@ def test_users_are_counted_and_named_in_few_writes(sundial: Sundial) -> None:
 
 def test_a_name_is_kept_by_the_oldest(sundial: Sundial) -> None:
     _apply(sundial, "first", name="report")
-    until(lambda: _ready(sundial, "first") == "Accepted", 20)
+    until(lambda: _ready(sundial, "first") == "Accepted")
     _apply(sundial, "second", name="report")
-    until(lambda: _ready(sundial, "second") == "DuplicateName", 20)
+    until(lambda: _ready(sundial, "second") == "DuplicateName")
     sundial.cluster.kubectl("delete", "tf", "-n", sundial.ns, "first")
-    until(lambda: _ready(sundial, "second") == "Accepted", 20)
+    until(lambda: _ready(sundial, "second") == "Accepted")
 
 
 def test_what_cannot_be_read_is_written_anew(sundial: Sundial) -> None:
     """Who may write a status adds a condition without a time; nothing else of it differs."""
     _apply(sundial, "odd")
-    until(lambda: _ready(sundial, "odd") == "Accepted", 20)
+    until(lambda: _ready(sundial, "odd") == "Accepted")
     before = _read(sundial, "odd")["status"]
     patch = json.dumps({"status": {"conditions": [*before["conditions"], {"type": "Odd", "status": "True"}]}})
     sundial.cluster.kubectl(
         *("patch", "tf", "odd", "-n", sundial.ns, "--subresource=status", "--type=merge", "-p", patch)
     )
-    until(lambda: _read(sundial, "odd")["status"] == before, 20)
+    until(lambda: _read(sundial, "odd")["status"] == before)

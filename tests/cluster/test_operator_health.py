@@ -23,7 +23,7 @@ def test_a_standby_is_ready_too(sundial: Sundial, start_operator: Starter) -> No
 
 def test_metrics_count_verdicts_runs_and_lateness(sundial: Sundial) -> None:
     sundial.apply(build_scheduled_job("tick", {"interval": {"seconds": 1}}))
-    until(lambda: 'sundial_runs_total{result="Succeeded"}' in sundial.health("/metrics")[1], 20)
+    until(lambda: 'sundial_runs_total{result="Succeeded"}' in sundial.health("/metrics")[1])
     text = sundial.health("/metrics")[1]
     assert 'sundial_slot_verdicts_total{reason="",verdict="Started"}' in text
     assert 'sundial_start_lateness_seconds_bucket{le="1.0"}' in text

@@ -31,20 +31,20 @@ def _missed(sundial: Sundial, name: str) -> int:
 
 
 def _until_held(sundial: Sundial) -> None:
-    until(lambda: f"starts: held by the ConfigMap {sundial.ns}/sundial" in sundial.health("/readyz")[1], 20)
+    until(lambda: f"starts: held by the ConfigMap {sundial.ns}/sundial" in sundial.health("/readyz")[1])
 
 
 def test_a_config_map_holds_all_starts_and_lets_them_go_on(start_operator: Starter) -> None:
     sundial = start_operator()
     sundial.apply(build_scheduled_job("tick", EVERY_SECOND, history={"successful": 100}))
-    until(lambda: sundial.jobs("tick"), 20)
+    until(lambda: sundial.jobs("tick"))
     _hold(sundial, "true")
     _until_held(sundial)
-    until(lambda: _missed(sundial, "tick") >= 3, 20)
+    until(lambda: _missed(sundial, "tick") >= 3)
     assert "sundial_held 1.0" in sundial.health("/metrics")[1]
     before = len(sundial.jobs("tick"))
     _hold(sundial, "false")
-    until(lambda: len(sundial.jobs("tick")) > before, 20)
+    until(lambda: len(sundial.jobs("tick")) > before)
 
 
 @pytest.mark.parametrize("by", ["setting", "ConfigMap"])
@@ -56,5 +56,5 @@ def test_a_new_leader_starts_nothing_that_is_held(by: str, start_operator: Start
         sundial.end()
         sundial.start()
     sundial.apply(build_scheduled_job("tick", EVERY_SECOND))
-    until(lambda: _missed(sundial, "tick") >= 2, 20)
+    until(lambda: _missed(sundial, "tick") >= 2)
     assert sundial.jobs("tick") == []

@@ -17,19 +17,19 @@ def _beyond(sundial: Sundial, cap: str) -> bool:
 def test_a_schedule_keeps_so_many_finished_jobs(start_operator: Starter) -> None:
     sundial = start_operator(SUNDIAL_MOST_FINISHED_JOBS="3", SUNDIAL_TOMBSTONE_SECONDS="2")
     sundial.apply(build_scheduled_job("tick", EVERY_SECOND, history=EVERYTHING))
-    until(lambda: _beyond(sundial, "schedule"), 30)
+    until(lambda: _beyond(sundial, "schedule"))
     sundial.patch("tick", {"taskFunctionRef": {"name": "gone"}, "template": None})
-    until(lambda: sundial.ready("tick") == "TaskFunctionNotFound", 20)
-    until(lambda: len(sundial.jobs("tick")) == 3, 30)
+    until(lambda: sundial.ready("tick") == "TaskFunctionNotFound")
+    until(lambda: len(sundial.jobs("tick")) == 3)
 
 
 def test_an_installation_keeps_so_many_finished_jobs_and_the_oldest_go_first(start_operator: Starter) -> None:
     sundial = start_operator(SUNDIAL_MOST_FINISHED_JOBS_IN_ALL="6", SUNDIAL_TOMBSTONE_SECONDS="2")
     names = ("old", "new")
     sundial.apply(build_scheduled_job("old", EVERY_SECOND, history=EVERYTHING))
-    until(lambda: len(sundial.jobs("old")) >= 5, 30)
+    until(lambda: len(sundial.jobs("old")) >= 5)
     sundial.patch("old", {"suspend": True})
     sundial.apply(build_scheduled_job("new", EVERY_SECOND, history=EVERYTHING))
-    until(lambda: _beyond(sundial, "installation") and not sundial.jobs("old"), 60)
+    until(lambda: _beyond(sundial, "installation") and not sundial.jobs("old"))
     sundial.patch("new", {"suspend": True})
-    until(lambda: sum(len(sundial.jobs(name)) for name in names) == 6, 30)
+    until(lambda: sum(len(sundial.jobs(name)) for name in names) == 6)

@@ -33,7 +33,7 @@ def pair(start_operator: Starter) -> tuple[Sundial, Sundial]:
             history={"successful": 100, "failed": 100},
         )
     )
-    until(lambda: leader.jobs("tick"), 20)
+    until(lambda: leader.jobs("tick"))
     return leader, standby
 
 
@@ -51,9 +51,9 @@ def _term(sundial: Sundial) -> dict[str, Any]:
 
 
 def _assert_each_slot_ran_once(sundial: Sundial) -> None:
-    until(lambda: len(sundial.jobs("tick")) >= 8, 30)
+    until(lambda: len(sundial.jobs("tick")) >= 8)
     sundial.patch("tick", {"suspend": True})
-    until(lambda: sundial.status("tick").get("activeCount") == 0, 30)
+    until(lambda: sundial.status("tick").get("activeCount") == 0)
     slots = Counter(slot_of(job) for job in sundial.jobs("tick"))
     assert set(slots.values()) == {1}
     instants = [datetime.fromisoformat(slot) for slot in slots]

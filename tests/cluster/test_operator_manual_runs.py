@@ -87,7 +87,7 @@ def test_the_schedule_shows_the_run_and_keeps_its_cursor(sundial: Sundial) -> No
     before = sundial.status("shown")
     name = ask(sundial, "shown")
     until_told(sundial, name, "Started Succeeded")
-    after = until(lambda: _find_ended(sundial, "shown"), 20)
+    after = until(lambda: _find_ended(sundial, "shown"))
     assert (after["cursor"], after["nextRunTime"]) == (before["cursor"], before["nextRunTime"])
     assert "counters" not in after
     (entry,) = after["recentSlots"]
@@ -197,7 +197,7 @@ def test_one_with_a_time_to_live_goes_and_one_of_argo_stays(sundial: Sundial) ->
     kept = ask(sundial, "mortal", ttlSecondsAfterFinished=1, metadata=marks)
     until_told(sundial, kept, "Started Succeeded")
     gone = ask(sundial, "mortal", ttlSecondsAfterFinished=1)
-    until(lambda: gone not in _list(sundial), 30)
+    until(lambda: gone not in _list(sundial))
     assert kept in _list(sundial)
 
 
@@ -213,7 +213,7 @@ def test_history_keeps_the_jobs_of_the_newest_runs(sundial: Sundial) -> None:
     names = [ask(sundial, "kept") for _ in range(3)]
     for name in names:
         until_told(sundial, name, "Started Succeeded")
-    until(lambda: len(sundial.jobs("kept")) == 1, 30)
+    until(lambda: len(sundial.jobs("kept")) == 1)
     assert [tell(sundial, name) for name in names] == ["Started Succeeded"] * 3
 
 
@@ -232,7 +232,7 @@ def test_an_operator_that_is_killed_starts_each_one_once(start_operator: Starter
     names = []
     for count in range(1, 5):
         names.append(ask(sundial, "killed"))
-        until(lambda wanted=count: len(sundial.jobs("killed")) == wanted, 30)  # its status may not be stored
+        until(lambda wanted=count: len(sundial.jobs("killed")) == wanted)  # its status may not be stored
         sundial.end(signal.SIGKILL)
         sundial.start()
     for name in names:
@@ -276,13 +276,13 @@ def test_what_a_quota_refuses_for_now_is_told_at_once(sundial: Sundial) -> None:
         sundial.apply(build_scheduled_job("once", {"at": soon.isoformat()}))
         sundial.apply(build_scheduled_job("refused", YEARLY))
         name = ask(sundial, "refused")
-        status = until(lambda: read(sundial, name).get("status"), 10)
+        status = until(lambda: read(sundial, name).get("status"))
         conditions = {one["type"]: one for one in status["conditions"]}
         assert conditions["Started"]["reason"] == "CreateFailed"
         assert "exceeded quota: none" in conditions["Started"]["message"]
-        until(lambda: sundial.condition("once", "Progressing").get("reason") == "CreateFailed", 20)
+        until(lambda: sundial.condition("once", "Progressing").get("reason") == "CreateFailed")
         assert "exceeded quota: none" in sundial.condition("once", "Progressing")["message"]
     finally:
         sundial.cluster.kubectl("delete", "quota", "none", "-n", sundial.ns)
-    until(lambda: read(sundial, name)["status"].get("verdict") == "Started", 30)
-    until(lambda: len(sundial.jobs("once")) == 1, 30)
+    until(lambda: read(sundial, name)["status"].get("verdict") == "Started")
+    until(lambda: len(sundial.jobs("once")) == 1)

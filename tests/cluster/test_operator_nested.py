@@ -46,12 +46,12 @@ def test_what_is_nested_too_deeply_is_told_and_the_others_run(sundial: Sundial, 
 
 def check(sundial: Sundial, good: str, deep: str, user: str) -> None:
     """All four are told what to write instead, and a schedule beside goes on."""
-    until(lambda: "spec.args: nested more than 64 levels" in read(sundial, f"sj/{deep}", "Ready"), 20)
-    until(lambda: "spec.parametersSchema: nested more" in read(sundial, f"tf/{deep}", "Ready"), 20)
-    until(lambda: f"TaskFunction {deep}: spec.parametersSchema" in read(sundial, f"sj/{user}", "Ready"), 20)
-    until(lambda: "spec.args: nested more than 64 levels" in read(sundial, f"sjr/{deep}", "Complete"), 20)
+    until(lambda: "spec.args: nested more than 64 levels" in read(sundial, f"sj/{deep}", "Ready"))
+    until(lambda: "spec.parametersSchema: nested more" in read(sundial, f"tf/{deep}", "Ready"))
+    until(lambda: f"TaskFunction {deep}: spec.parametersSchema" in read(sundial, f"sj/{user}", "Ready"))
+    until(lambda: "spec.args: nested more than 64 levels" in read(sundial, f"sjr/{deep}", "Complete"))
     before = count_starts(sundial, good)
-    until(lambda: count_starts(sundial, good) > before + 1, 20)
+    until(lambda: count_starts(sundial, good) > before + 1)
 
 
 def read(sundial: Sundial, name: str, kind: str) -> str:

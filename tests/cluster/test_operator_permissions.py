@@ -43,7 +43,7 @@ def test_a_leader_that_may_no_longer_write_statuses_makes_room_for_one_that_may(
     leader.start()
     standby = start_operator(wait_for="standing by")
     leader.apply(build_scheduled_job("tick", {"interval": {"seconds": 1}}))
-    until(lambda: leader.jobs("tick") and leader.ready("tick"), 20)
+    until(lambda: leader.jobs("tick") and leader.ready("tick"))
     leader.cluster.kubectl("delete", "rolebinding", "-n", leader.ns, "statuses")
     assert leader.wait(30) == 3
     standby.wait_for("leading", 20)

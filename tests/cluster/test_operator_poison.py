@@ -71,7 +71,7 @@ def test_poison_changes_nothing_for_the_others(sundial: Sundial) -> None:
         sundial.cluster.kubectl("create", "-n", sundial.ns, "-f", "-", input=json.dumps(bad))
     sundial.until_ready("bad-0", "InvalidSchedule")
     before = len(sundial.jobs("good"))
-    jobs = until(lambda: (len(sundial.jobs("good")) >= before + 4) and sundial.jobs("good"), 20)
+    jobs = until(lambda: (len(sundial.jobs("good")) >= before + 4) and sundial.jobs("good"))
     assert all(_lateness(job) < timedelta(seconds=2) for job in jobs[before:])
     assert sundial.status("good")["counters"]["verdicts"].keys() == {"started"}
 
@@ -80,7 +80,7 @@ def test_a_job_that_the_server_refuses_is_skipped_with_its_words(sundial: Sundia
     manifest = build_scheduled_job("refused", {"interval": {"seconds": 1}})
     del manifest["spec"]["template"]["spec"]["template"]["spec"]["containers"][0]["image"]
     sundial.apply(manifest)
-    entry = until(lambda: sundial.status("refused").get("recentSlots", [None])[0], 20)
+    entry = until(lambda: sundial.status("refused").get("recentSlots", [None])[0])
     assert (entry["verdict"], entry["reason"]) == ("Skipped", "Rejected")
     assert "containers[0].image: Required value" in entry["message"]
 
@@ -100,7 +100,7 @@ def test_a_schedule_is_ready_once_its_function_exists(sundial: Sundial) -> None:
         }
     )
     sundial.until_ready("user", "Scheduled")
-    jobs = until(lambda: sundial.jobs("user"), 20)
+    jobs = until(lambda: sundial.jobs("user"))
     assert datetime.fromisoformat(slot_of(jobs[0])) > created - timedelta(seconds=1)
 
 

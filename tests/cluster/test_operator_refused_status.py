@@ -58,7 +58,7 @@ def refusal(cluster: Cluster, sundial: Sundial) -> Iterator[str]:
     sundial.apply(build_scheduled_job("refused", TICK, suspend=True, **ALL))
     manifest = json.dumps(build_policy(sundial.ns, "refused"))
     cluster.kubectl("apply", "-f", "-", input=manifest)
-    until(lambda: _is_refused(sundial), 30)
+    until(lambda: _is_refused(sundial))
     yield manifest
     cluster.kubectl("delete", "--ignore-not-found", "-f", "-", input=manifest)
 
@@ -92,17 +92,17 @@ def test_a_refused_status_stops_its_schedule_and_no_other(sundial: Sundial, refu
         len(sundial.jobs("refused")),
         sundial.status("healthy")["counters"]["verdicts"]["started"],
     )
-    until(lambda: sundial.status("healthy")["counters"]["verdicts"]["started"] > before + 5, 30)
+    until(lambda: sundial.status("healthy")["counters"]["verdicts"]["started"] > before + 5)
     assert len(sundial.jobs("refused")) == stopped
     assert MAX_STARTS <= stopped <= MAX_STARTS + 2
     assert max(map(_lateness, sundial.jobs("healthy"))) < timedelta(seconds=2)
     assert "StatusNotStored" in sundial.cluster.kubectl("describe", "-n", sundial.ns, "sj", "refused")
 
     sundial.cluster.kubectl("delete", "-f", "-", input=refusal)
-    (missed,) = until(lambda: _list_not_stored(sundial), 60)
+    (missed,) = until(lambda: _list_not_stored(sundial))
     verdicts = sundial.status("refused")["counters"]["verdicts"]
     assert (missed["verdict"], verdicts["missed"]) == ("Missed", {"StatusNotStored": missed["count"]})
     assert "no status for this one" in missed["message"]
-    until(lambda: sundial.status("refused")["counters"]["verdicts"]["started"] > stopped + 3, 30)
+    until(lambda: sundial.status("refused")["counters"]["verdicts"]["started"] > stopped + 3)
     assert len(_list_not_stored(sundial)) == 1
     assert not _is_stopped(sundial)

@@ -41,7 +41,7 @@ def _apply(sundial: Sundial, name: str, schedule: JsonObject) -> None:
     rule = {"concurrency": {"policy": "Allow"}, "history": {"successful": 100, "failed": 100}}
     late = {"catchUp": {"graceSeconds": 600}}  # what counts starts, however long this takes
     sundial.apply(build_scheduled_job(name, schedule, **rule, **late))
-    until(lambda: sundial.jobs(name), 20)
+    until(lambda: sundial.jobs(name))
 
 
 def _hold_back(sundial: Sundial, name: str) -> datetime:
@@ -49,7 +49,7 @@ def _hold_back(sundial: Sundial, name: str) -> datetime:
     if name.startswith("paused"):
         _apply(sundial, name, EVERY_SECOND)
         sundial.cluster.kubectl("annotate", "-n", sundial.ns, f"sj/{name}", "sundial.dev/paused=true")
-        until(lambda: sundial.condition(name, "Suspended").get("reason") == "Paused", 20)
+        until(lambda: sundial.condition(name, "Suspended").get("reason") == "Paused")
     else:
         ends_at = datetime.now(UTC) + timedelta(seconds=4)
         _apply(sundial, name, EVERY_SECOND | {"endsAt": ends_at.isoformat(timespec="seconds")})
@@ -75,5 +75,5 @@ def test_what_was_held_back_does_not_start(start_operator: Starter, edit: tuple[
         sundial.cluster.kubectl(*removal, "-n", sundial.ns)
     sundial.start()
     for name, since in held.items():
-        until(lambda name=name: _read_slots(sundial, name)[-1] > removed[name], 20)  # type: ignore[misc]
+        until(lambda name=name: _read_slots(sundial, name)[-1] > removed[name])  # type: ignore[misc]
         assert [slot for slot in _read_slots(sundial, name) if since < slot <= removed[name]] == [], name

@@ -27,11 +27,11 @@ def _pid(lease: JsonObject) -> str:
 
 def test_replicas_show_that_they_live_and_a_clean_stop_ends_it(start_operator: Starter) -> None:
     leader, standby = start_operator(SUNDIAL_MEMBER_SECONDS="12"), start_operator(wait_for="standing by")
-    until(lambda: _pids(leader) == {str(leader.pid), str(standby.pid)}, 20)
+    until(lambda: _pids(leader) == {str(leader.pid), str(standby.pid)})
     (lease,) = (m for m in _members(leader) if _pid(m) == str(leader.pid))
     assert lease["metadata"]["labels"]["sundial.dev/installation"] == f"{leader.ns}.sundial"
     assert lease["spec"]["holderIdentity"].startswith(os.uname().nodename)
-    until(lambda: any(m["spec"]["renewTime"] > lease["spec"]["renewTime"] for m in _members(leader)), 20)
+    until(lambda: any(m["spec"]["renewTime"] > lease["spec"]["renewTime"] for m in _members(leader)))
     standby.end()
     assert _pids(leader) == {str(leader.pid)}
 
@@ -39,13 +39,13 @@ def test_replicas_show_that_they_live_and_a_clean_stop_ends_it(start_operator: S
 def test_the_leader_removes_the_lease_of_a_replica_that_was_killed(start_operator: Starter) -> None:
     leader = start_operator(SUNDIAL_MEMBER_SECONDS="4")
     standby = start_operator(wait_for="standing by", SUNDIAL_MEMBER_SECONDS="4")
-    until(lambda: len(_members(leader)) == 2, 20)
+    until(lambda: len(_members(leader)) == 2)
     standby.end(signal.SIGKILL)
-    until(lambda: _pids(leader) == {str(leader.pid)}, 20)
+    until(lambda: _pids(leader) == {str(leader.pid)})
 
 
 def test_a_lease_that_was_deleted_comes_back(start_operator: Starter) -> None:
     leader = start_operator(SUNDIAL_MEMBER_SECONDS="4")
-    (lease,) = until(lambda: _members(leader), 20)
+    (lease,) = until(lambda: _members(leader))
     leader.cluster.kubectl("delete", "-n", leader.ns, "lease", lease["metadata"]["name"])
-    until(lambda: [m for m in _members(leader) if m["metadata"]["uid"] != lease["metadata"]["uid"]], 20)
+    until(lambda: [m for m in _members(leader) if m["metadata"]["uid"] != lease["metadata"]["uid"]])

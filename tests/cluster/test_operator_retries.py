@@ -31,7 +31,7 @@ def _marks(job: JsonObject) -> tuple[str, str]:
 
 def test_each_attempt_is_a_job_and_the_last_one_decides(sundial: Sundial) -> None:
     _apply(sundial, "thrice", {"count": 2, "delaySeconds": 1})
-    until(lambda: sundial.status("thrice").get("lastResult") == "Failed", 40)
+    until(lambda: sundial.status("thrice").get("lastResult") == "Failed")
     jobs = sorted(sundial.jobs("thrice"), key=_marks)
     assert [_marks(job) for job in jobs] == [("1", "0"), ("2", "1"), ("3", "2")]
     environment = jobs[2]["spec"]["template"]["spec"]["containers"][0]["env"]
@@ -42,17 +42,16 @@ def test_each_attempt_is_a_job_and_the_last_one_decides(sundial: Sundial) -> Non
 
 def test_a_run_between_attempts_says_when_it_goes_on_and_suspension_stops_it(sundial: Sundial) -> None:
     _apply(sundial, "waits", {"count": 2, "delaySeconds": 3600})
-    entry = until(lambda: _find_waiting(sundial), 40)
+    entry = until(lambda: _find_waiting(sundial))
     assert datetime.fromisoformat(entry["retryAt"]) > datetime.now(UTC) + timedelta(minutes=50)
     sundial.patch("waits", {"suspend": True})
-    until(lambda: sundial.status("waits").get("lastResult") == "Failed", 20)
+    until(lambda: sundial.status("waits").get("lastResult") == "Failed")
     assert sundial.status("waits")["recentSlots"][0]["reason"] == "RetriesStopped"
     assert len(sundial.jobs("waits")) == 1
     until(
         lambda: (
             sundial.jobs("waits")[0]["metadata"]["annotations"].get("sundial.dev/ended") == "RetriesStopped"
         ),
-        20,
     )
 
 

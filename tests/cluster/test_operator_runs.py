@@ -17,9 +17,9 @@ def test_each_slot_has_one_job(sundial: Sundial) -> None:
     sundial.apply(
         build_scheduled_job("each", EVERY_SECOND, concurrency={"policy": "Allow"}, history={"successful": 50})
     )
-    until(lambda: len(sundial.jobs("each")) >= 4, 20)
+    until(lambda: len(sundial.jobs("each")) >= 4)
     sundial.patch("each", {"suspend": True})
-    until(lambda: sundial.status("each").get("activeCount") == 0 and not _is_behind(sundial, "each"), 20)
+    until(lambda: sundial.status("each").get("activeCount") == 0 and not _is_behind(sundial, "each"))
     slots = [slot_of(job) for job in sundial.jobs("each")]
     seconds = [datetime.fromisoformat(slot) for slot in slots]
     assert all(b - a == timedelta(seconds=1) for a, b in itertools.pairwise(seconds))
@@ -32,7 +32,7 @@ def _is_behind(sundial: Sundial, name: str) -> bool:
 
 def test_the_status_follows_a_run_to_its_end(sundial: Sundial) -> None:
     sundial.apply(build_scheduled_job("follow", {"interval": {"seconds": 2}}))
-    until(lambda: sundial.status("follow").get("lastResult") == "Succeeded", 20)
+    until(lambda: sundial.status("follow").get("lastResult") == "Succeeded")
     status = sundial.status("follow")
     assert status["scheduleText"] == "Every 2 seconds"
     assert status["lastScheduleTime"] <= status["cursor"] < status["nextRunTime"]
@@ -51,12 +51,12 @@ def test_an_instant_runs_once_and_completes(sundial: Sundial) -> None:
 
 def test_suspending_and_resuming_runs_nothing_of_the_time_between(sundial: Sundial) -> None:
     sundial.apply(build_scheduled_job("resume", EVERY_SECOND, suspend=True, concurrency={"policy": "Allow"}))
-    until(lambda: sundial.condition("resume", "Suspended").get("status") == "True", 20)
+    until(lambda: sundial.condition("resume", "Suspended").get("status") == "True")
     created = datetime.now(UTC)
     until(lambda: datetime.now(UTC) > created + timedelta(seconds=3))
     sundial.patch("resume", {"suspend": False})
     resumed = datetime.now(UTC)
-    jobs = until(lambda: sundial.jobs("resume"), 20)
+    jobs = until(lambda: sundial.jobs("resume"))
     assert datetime.fromisoformat(slot_of(jobs[0])) > resumed - timedelta(seconds=1)
     assert "missed" not in sundial.status("resume").get("counters", {}).get("verdicts", {})
 
@@ -66,8 +66,8 @@ def test_a_pause_with_an_end_ends_by_itself(sundial: Sundial) -> None:
     job = build_scheduled_job("pause", EVERY_SECOND)
     job["metadata"]["annotations"] = {"sundial.dev/paused": until_instant.isoformat()}
     sundial.apply(job)
-    until(lambda: sundial.condition("pause", "Suspended").get("reason") == "PausedUntil", 20)
-    jobs = until(lambda: sundial.jobs("pause"), 20)
+    until(lambda: sundial.condition("pause", "Suspended").get("reason") == "PausedUntil")
+    jobs = until(lambda: sundial.jobs("pause"))
     assert datetime.fromisoformat(slot_of(jobs[0])) > until_instant
     assert sundial.condition("pause", "Suspended")["status"] == "False"
 
@@ -77,7 +77,7 @@ def test_forbid_skips_slots_while_a_run_is_active(sundial: Sundial) -> None:
     pod = job["spec"]["template"]["spec"]["template"]
     pod["metadata"] = {"annotations": {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}}
     sundial.apply(job)
-    until(lambda: _skipped(sundial, "forbid").get("AlreadyActive", 0) >= 3, 20)
+    until(lambda: _skipped(sundial, "forbid").get("AlreadyActive", 0) >= 3)
     assert len(sundial.jobs("forbid")) == 1
     assert sundial.status("forbid")["active"][0]["phase"] == "Running"
 
@@ -92,7 +92,7 @@ def test_a_run_over_its_timeout_is_timed_out(sundial: Sundial) -> None:
     pod = job["spec"]["template"]["spec"]["template"]
     pod["metadata"] = {"annotations": {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}}
     sundial.apply(job)
-    until(lambda: sundial.status("late").get("lastResult") == "TimedOut", 30)
+    until(lambda: sundial.status("late").get("lastResult") == "TimedOut")
     assert sundial.condition("late", "LastRunSucceeded")["reason"] == "TimedOut"
 
 
@@ -101,10 +101,10 @@ def test_a_deleted_job_ends_its_run_as_cancelled(sundial: Sundial) -> None:
     pod = job["spec"]["template"]["spec"]["template"]
     pod["metadata"] = {"annotations": {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}}
     sundial.apply(job)
-    until(lambda: sundial.status("deleted").get("activeCount") == 1, 20)
+    until(lambda: sundial.status("deleted").get("activeCount") == 1)
     job = sundial.jobs("deleted")[0]["metadata"]["name"]
     sundial.cluster.kubectl("delete", "job", job, "-n", sundial.ns)
-    until(lambda: sundial.status("deleted").get("lastResult") == "Cancelled", 20)
+    until(lambda: sundial.status("deleted").get("lastResult") == "Cancelled")
     assert sundial.status("deleted")["recentSlots"][0]["reason"] == "JobDeleted"
 
 
@@ -118,10 +118,8 @@ def test_finished_jobs_beyond_the_history_go_after_the_floor(sundial: Sundial) -
             "history", EVERY_SECOND, concurrency={"policy": "Allow"}, history={"successful": 2, "failed": 0}
         )
     )
-    until(
-        lambda: sundial.status("history").get("counters", {}).get("verdicts", {}).get("started", 0) >= 8, 30
-    )
+    until(lambda: sundial.status("history").get("counters", {}).get("verdicts", {}).get("started", 0) >= 8)
     sundial.patch("history", {"suspend": True})
-    until(lambda: len(sundial.jobs("history")) == 2, 30)
+    until(lambda: len(sundial.jobs("history")) == 2)
     newest = sundial.status("history")["lastScheduleTime"]
     assert slot_of(sundial.jobs("history")[-1]) == newest

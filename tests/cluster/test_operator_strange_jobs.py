@@ -27,7 +27,7 @@ def apply(
     template = build_template(["sleep"], **{DELAY: takes})
     schedule = schedule or {"interval": {"seconds": 2}}
     sundial.apply(build_scheduled_job(name, schedule, template=template, **spec))
-    return until(lambda: sundial.jobs(name), 30)[0]
+    return until(lambda: sundial.jobs(name))[0]
 
 
 def soon() -> JsonObject:
@@ -56,35 +56,35 @@ def test_a_changed_mark_is_shown_and_the_schedule_goes_on(sundial: Sundial, text
     name = f"marked-{abs(hash(text))}"
     first = apply(sundial, name, "4s")
     annotate(sundial, first, text)
-    reason, message = until(lambda: find_doubt(sundial, name), 20)
+    reason, message = until(lambda: find_doubt(sundial, name))
     mark = "sundial.dev/" + text.rstrip("-").split("=")[0]
     assert reason == "MarksChanged"
     assert f"{first['metadata']['name']} ({mark})" in message
-    until(lambda: any("MarksChanged" in note for note in list_notes(sundial, name)), 20)
-    until(lambda: len(sundial.jobs(name)) >= 2, 40)
-    until(lambda: "Succeeded" in [one.get("result") for one in sundial.status(name)["recentSlots"]], 20)
+    until(lambda: any("MarksChanged" in note for note in list_notes(sundial, name)))
+    until(lambda: len(sundial.jobs(name)) >= 2)
+    until(lambda: "Succeeded" in [one.get("result") for one in sundial.status(name)["recentSlots"]])
     sundial.patch(name, {"suspend": True})
-    until(lambda: sundial.status(name)["activeCount"] == 0, 20)
+    until(lambda: sundial.status(name)["activeCount"] == 0)
 
 
 def test_what_was_said_goes_when_the_mark_is_put_right(sundial: Sundial) -> None:
     job = apply(sundial, "mended", "1h", soon(), timeoutSeconds=3600)
     annotate(sundial, job, "attempt=one")
-    until(lambda: find_doubt(sundial, "mended"), 20)
+    until(lambda: find_doubt(sundial, "mended"))
     annotate(sundial, job, "attempt=1")
-    until(lambda: find_doubt(sundial, "mended") is None, 20)
+    until(lambda: find_doubt(sundial, "mended") is None)
 
 
 def test_a_suspended_job_can_be_ended_and_makes_no_pod(sundial: Sundial) -> None:
     job = apply(sundial, "halted", "1h", soon(), timeoutSeconds=3600)
     name = job["metadata"]["name"]
-    until(lambda: sundial.jobs("halted")[0]["status"].get("ready") == 1, 30)
+    until(lambda: sundial.jobs("halted")[0]["status"].get("ready") == 1)
     patch = json.dumps({"spec": {"suspend": True}})
     sundial.cluster.kubectl("patch", "-n", sundial.ns, "job", name, "--type=merge", "-p", patch)
-    until(lambda: not sundial.jobs("halted")[0]["status"].get("active"), 30)
+    until(lambda: not sundial.jobs("halted")[0]["status"].get("active"))
     annotate(sundial, job, "cancel=true")
-    until(lambda: sundial.status("halted")["recentSlots"][0].get("result") == "Cancelled", 30)
-    until(lambda: sundial.status("halted")["activeCount"] == 0, 20)
+    until(lambda: sundial.status("halted")["recentSlots"][0].get("result") == "Cancelled")
+    until(lambda: sundial.status("halted")["activeCount"] == 0)
     made = [note for note in list_notes(sundial, name) if note.startswith("Created pod")]
     assert len(made) == 1
 
@@ -96,11 +96,11 @@ def test_marks_of_a_pod_template_that_are_changed_while_it_is_suspended(sundial:
     marks = {"labels": {"sundial.dev/run": "other"}, "annotations": {"sundial.dev/attempt": "7"}}
     change(sundial, name, {"template": {"metadata": marks}})
     change(sundial, name, {"suspend": False})
-    reason, message = until(lambda: find_doubt(sundial, "template"), 20)
+    reason, message = until(lambda: find_doubt(sundial, "template"))
     assert reason == "MarksChanged"
     assert name in message
     before = count_skipped(sundial, "template")
-    until(lambda: count_skipped(sundial, "template") > before + 1, 20)
+    until(lambda: count_skipped(sundial, "template") > before + 1)
     assert [one["job"] for one in sundial.status("template")["active"]] == [name]
     assert len(sundial.jobs("template")) == 1
 
@@ -138,16 +138,14 @@ def test_copies_of_a_job_hold_no_place_and_are_left_alone(start_operator: Starte
     name = job["metadata"]["name"]
     copy_job(sundial, job, namespace, "by-hand")
     copy_job(sundial, job, elsewhere, name)
-    until(lambda: sundial.log.read_text().count('"event": "a Job is not ours"') == 2, 30)
-    assert until(lambda: find_doubt(sundial, "copied"), 20) == (
+    until(lambda: sundial.log.read_text().count('"event": "a Job is not ours"') == 2)
+    assert until(lambda: find_doubt(sundial, "copied")) == (
         "JobNotOurs",
         "not taken for runs of this schedule (delete or rename them): by-hand",
     )
     assert [one["job"] for one in sundial.status("copied")["active"]] == [name]
     annotate(sundial, job, "cancel=true")
-    until(
-        lambda: len([one for one in sundial.jobs("copied") if one["metadata"]["name"] != "by-hand"]) >= 2, 30
-    )
+    until(lambda: len([one for one in sundial.jobs("copied") if one["metadata"]["name"] != "by-hand"]) >= 2)
     copies = [one for one in sundial.jobs("copied") if one["metadata"]["name"] == "by-hand"]
     assert "sundial.dev/ended" not in copies[0]["metadata"]["annotations"]
     assert copies[0]["spec"]["activeDeadlineSeconds"] == 3600

@@ -61,7 +61,7 @@ def _record(sundial: Sundial, seen: dict[str, JsonObject]) -> int:
 def test_each_slot_is_one_job_on_time_and_the_status_says_so(
     after_three_minutes: Sundial, seen: dict[str, JsonObject]
 ) -> None:
-    until(lambda: len(after_three_minutes.jobs("tick")) == HISTORY, 60)
+    until(lambda: len(after_three_minutes.jobs("tick")) == HISTORY)
     slots = sorted(datetime.fromisoformat(slot_of(job)) for job in seen.values())
     assert slots == [slots[0] + PERIOD * n for n in range(len(slots))]
     # Creation times are cut to whole seconds, and so are these slots: equal means less than a second late.
@@ -79,7 +79,7 @@ def test_a_pod_sees_its_run(sundial: Sundial) -> None:
     command = ["sh", "-c", 'echo "$SUNDIAL_TRIGGER $SUNDIAL_ATTEMPT $SUNDIAL_SCHEDULED_FOR $SUNDIAL_ARGS"']
     job = build_scheduled_job("see", _soon(), template=build_template(command), args={"x": "$(PASSWORD) $$"})
     sundial.apply(job)
-    until(lambda: sundial.status("see").get("lastResult") == "Succeeded", 40)
+    until(lambda: sundial.status("see").get("lastResult") == "Succeeded")
     slot = sundial.status("see")["lastScheduleTime"]
     printed = sundial.cluster.kubectl("logs", "-n", sundial.ns, "-l", "sundial.dev/scheduled-job=see")
     assert printed.strip() == f'schedule 1 {slot} {{"x":"$(PASSWORD) $$"}}'
@@ -88,7 +88,7 @@ def test_a_pod_sees_its_run(sundial: Sundial) -> None:
 def test_a_failing_container_is_told_by_its_exit_code(sundial: Sundial) -> None:
     template = build_template(["sh", "-c", "exit 3"])
     sundial.apply(build_scheduled_job("fail", _soon(), template=template, retry={"count": 0}))
-    until(lambda: sundial.status("fail").get("lastResult") == "Failed", 40)
+    until(lambda: sundial.status("fail").get("lastResult") == "Failed")
     entry = sundial.status("fail")["recentSlots"][0]
     assert (entry["reason"], entry["message"]) == ("Error", "container main exited with code 3")
     assert sundial.status("fail")["consecutiveFailures"] == 1
@@ -99,8 +99,8 @@ def test_a_slow_container_is_ended_at_its_timeout(sundial: Sundial) -> None:
     template["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
     spec = {"template": template, "timeoutSeconds": 3, "retry": {"count": 0}}
     sundial.apply(build_scheduled_job("slow", _soon(), **spec))
-    until(lambda: sundial.status("slow").get("lastResult") == "TimedOut", 60)
-    until(lambda: sundial.status("slow")["activeCount"] == 0, 30)
+    until(lambda: sundial.status("slow").get("lastResult") == "TimedOut")
+    until(lambda: sundial.status("slow")["activeCount"] == 0)
 
 
 def _soon() -> JsonObject:

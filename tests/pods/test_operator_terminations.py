@@ -28,7 +28,7 @@ def test_an_image_that_does_not_exist_is_told(sundial: Sundial) -> None:
     at = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0).isoformat()
     how: JsonObject = {"startTimeoutSeconds": 8, "retry": {"count": 0}}
     sundial.apply(build_scheduled_job("unpulled", {"at": at}, template=template, **how))
-    until(lambda: sundial.status("unpulled").get("lastResult") == "Failed", 90)
+    until(lambda: sundial.status("unpulled").get("lastResult") == "Failed")
     entry = sundial.status("unpulled")["recentSlots"][0]
     assert entry["reason"] == "StartFailed"
     assert entry["message"].split(":")[0] in ("ErrImagePull", "ImagePullBackOff")
@@ -43,10 +43,10 @@ def test_replace_stops_the_old_pod_before_the_new_one_starts(sundial: Sundial) -
             "replace", {"interval": {"seconds": 12}}, template=template, concurrency={"policy": "Replace"}
         )
     )
-    until(lambda: _running(sundial), 60, every=0.1)
+    until(lambda: _running(sundial), every=0.1)
     first = _running(sundial)
     seen = {frozenset(first)}
-    until(lambda: _note(sundial, seen) and len(set().union(*seen)) >= 3, 90, every=0.1)
+    until(lambda: _note(sundial, seen) and len(set().union(*seen)) >= 3, every=0.1)
     assert all(len(names) <= 1 for names in seen), "two Pods ran at the same time"
     results = [entry["reason"] for entry in sundial.status("replace")["recentSlots"] if "result" in entry]
     assert set(results) == {"Replaced"}

@@ -52,7 +52,7 @@ def run_api(
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "sundial_api"], env=own, stdout=out, stderr=out)
     try:
-        until(lambda: _is_ready(f"http://127.0.0.1:{port}"), 60)
+        until(lambda: _is_ready(f"http://127.0.0.1:{port}"))
         yield ApiProcess(f"http://127.0.0.1:{port}", log)
     finally:
         process.terminate()
@@ -100,7 +100,7 @@ def make_function(api: ApiProcess, cluster: Cluster, ns: str, token: str, **spec
             ]
             return found
 
-        until(read, 30)
+        until(read)
         return read()[0]
 
 

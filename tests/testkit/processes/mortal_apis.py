@@ -88,7 +88,7 @@ class MortalApi:
         """Make the TaskFunction of the jobs that are created, and learn its number."""
         cluster.kubectl("apply", "-n", ns, "-f", "-", input=json.dumps(FUNCTION))
         path = f"{PREFIX}/task-functions"
-        found = until(lambda: json.loads(self.try_read(path)[1])["taskFunctions"], 30)
+        found = until(lambda: json.loads(self.try_read(path)[1])["taskFunctions"])
         self._function_id = found[0]["id"]
 
     def _try(self, method: str, path: str, body: JsonObject | None = None) -> tuple[int, str]:
