@@ -16,7 +16,7 @@ import structlog
 from kubernetes.aio.client import Configuration
 
 from sundial_clock.instants import format_instant, format_micro_time
-from sundial_core.coordination.leases import (
+from sundial_core.coordination.leader_lease import (
     Lease,
     LeaseAction,
     ObservedLease,
@@ -206,7 +206,7 @@ class Elector:
         return True
 
     async def _keep(self, client: KubeClient, lease: Lease) -> None:
-        """Renew until stopped; raises Lost."""
+        """Renew until stopped; raises LeadershipLost."""
         while not self._stop.is_set():
             await self._pause()
             try:
@@ -230,7 +230,7 @@ class Elector:
         return found
 
     async def _check_term(self, client: KubeClient) -> None:
-        """Check that the term is still ours; raises Lost when it is gone, lower, or another's."""
+        """Check that the term is still ours; raises LeadershipLost when it is gone, lower, or another's."""
         item = await client.get_or_none(LEADER_TERMS, self._seat.ns, self._seat.name)
         if item is None:
             raise LeadershipLost("the LeaderTerm is gone")

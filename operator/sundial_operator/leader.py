@@ -7,7 +7,7 @@ import asyncio
 from sundial_kube.client import KubeClient
 from sundial_operator.inputs.relists import Relists
 from sundial_operator.leading.fence_probe import FenceProbe
-from sundial_operator.leading.membership import ReplicaSweep
+from sundial_operator.leading.replica_sweep import ReplicaSweep
 from sundial_operator.outputs.function_statuses import FunctionReports
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.reconciler import Reconciler

@@ -16,9 +16,9 @@ import structlog
 from kubernetes.aio.client import Configuration
 
 from sundial_core.coordination.fence import FenceState
-from sundial_core.coordination.replicas import ReplicaRecord
+from sundial_core.coordination.heartbeat_lease import ReplicaRecord
 from sundial_core.decision.installation import Trust
-from sundial_core.decision.retention import Limits, find_floors
+from sundial_core.decision.job_deletions import Limits, find_floors
 from sundial_core.resources import names
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
@@ -34,7 +34,7 @@ from sundial_operator.inputs.relists import Relists
 from sundial_operator.leader import Leader
 from sundial_operator.leading.campaign import Campaign, end_process
 from sundial_operator.leading.fence_probe import FenceProbe
-from sundial_operator.leading.membership import HeartbeatLease
+from sundial_operator.leading.heartbeat import HeartbeatLease
 from sundial_operator.leading.patch_refusals import PatchRefusals
 from sundial_operator.metrics import Metrics
 from sundial_operator.outputs.write_queue import WriteQueue

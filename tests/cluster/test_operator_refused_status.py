@@ -14,7 +14,7 @@ from testkit.processes.operators import (
     slot_of,
 )
 
-from sundial_core.decision.backlog import MAX_STARTS
+from sundial_core.decision.unstored_limit import MAX_STARTS
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
 

@@ -27,7 +27,7 @@ from sundial_api.db.tables import (
     ScheduledJobSlot,
     SchedulerInstance,
 )
-from sundial_api.mirror.storage.retention import RetentionPolicy, choose_keep, delete_batch
+from sundial_api.mirror.storage.history_retention import RetentionPolicy, choose_keep, delete_batch
 from sundial_api.settings import DatabaseSettings
 
 LONG_AGO = NOON - timedelta(days=1)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from sundial_api.mirror.leader import MAX_SILENCE_SECONDS, hold_leadership
+from sundial_api.mirror.advisory_lock import MAX_SILENCE_SECONDS, hold_leadership
 from sundial_devcluster.polling import until_async
 
 

@@ -24,18 +24,18 @@ from testkit.simulation.stories import Era, Story, compile_spec
 from testkit.start_protocol.leader import NO_CATCH_UP, Rules
 from testkit.start_protocol.search import explore
 
-from sundial_core.decision.creates import (
+from sundial_core.decision.decide import decide
+from sundial_core.decision.job_creation import (
     PendingCreate,
     Purpose,
     Read,
     Refused,
     Step,
 )
-from sundial_core.decision.decide import decide
-from sundial_core.decision.memory import ScheduleMemory
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources.objects import parse_scheduled_job
-from sundial_operator.outputs.job_creates import JobCreator
+from sundial_operator.outputs.create_requests import JobCreator
 
 SPEC = build_spec(concurrency={"policy": "Forbid", "maxInstances": 1})
 STORY: list[tuple[Any, ...]] = [
@@ -66,7 +66,7 @@ def operate(patch: pytest.MonkeyPatch) -> None:
     cluster, memory = Cluster(SPEC), ScheduleMemory(UID)
     client: Any = Client(cluster)
     creator = JobCreator(client, lambda: CREATOR)
-    patch.setattr("sundial_operator.outputs.job_creates.read_clock", lambda: cluster.now)
+    patch.setattr("sundial_operator.outputs.create_requests.read_clock", lambda: cluster.now)
     for mode, tries in (("land", 2), ("reject", 1)):
         cluster.create_mode = mode
         cluster.pass_to(cluster.now + 10 * SECOND)
@@ -122,12 +122,12 @@ def take_for_anothers(create: PendingCreate, _item: object) -> Step:
 
 RULES = [
     pytest.param(
-        "sundial_core.decision.memory.ScheduleMemory._settle",
+        "sundial_core.decision.schedule_memory.ScheduleMemory._settle",
         settle_without_a_verdict,
         id="a refusal leaves a verdict",
     ),
     pytest.param(
-        "sundial_core.decision.creates.PendingCreate._decide_found",
+        "sundial_core.decision.job_creation.PendingCreate._decide_found",
         take_for_anothers,
         id="a Job of ours is the one we wanted",
     ),
@@ -138,7 +138,7 @@ RULES = [
 def without_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away the second line, which sets a wrong verdict right as soon as the Job is seen."""
     monkeypatch.setattr("sundial_core.status.corrections.except_started", lambda verdicts, *_: verdicts)
-    for module in ("status.scheduled_jobs", "decision.retention"):
+    for module in ("status.scheduled_jobs", "decision.job_deletions"):
         monkeypatch.setattr(f"sundial_core.{module}.is_contradicted", lambda *_: False)
 
 

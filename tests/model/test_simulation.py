@@ -143,9 +143,9 @@ def play(spec: dict[str, Any], script: list[tuple[Any, ...]]) -> Story:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sundial_core.status.recent_slots.KEPT", 1_000_000)
         patch.setattr("sundial_core.status.omitted.MAX_LISTED", 2)
-        patch.setattr("sundial_core.decision.backlog.MAX_STARTS", 5)
-        patch.setattr("sundial_core.decision.backlog.LONGEST", timedelta(seconds=30))
-        patch.setattr("sundial_core.decision.backlog.MAX_VERDICTS", 20)
+        patch.setattr("sundial_core.decision.unstored_limit.MAX_STARTS", 5)
+        patch.setattr("sundial_core.decision.unstored_limit.LONGEST", timedelta(seconds=30))
+        patch.setattr("sundial_core.decision.unstored_limit.MAX_VERDICTS", 20)
         story = Story(cluster, Process(cluster), [Era(compile_spec(spec), CREATED)])
         for step in script:
             story.play(step)

@@ -19,7 +19,7 @@ from testkit.start_protocol.leader import (
 )
 from testkit.start_protocol.search import Exploration, explore
 
-from sundial_core.decision.creates import PendingCreate, Refused, Send
+from sundial_core.decision.job_creation import PendingCreate, Refused, Send
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.runs.manifests import Creator, build_job
@@ -92,19 +92,19 @@ def name_by_leader(create: PendingCreate, creator: Creator) -> Send:
     ("place", "wrong", "rules"),
     [
         pytest.param(
-            "sundial_core.decision.retention.is_stored_as_ended",
+            "sundial_core.decision.job_deletions.is_stored_as_ended",
             lambda *_: True,
             replace(CAUGHT_UP, troubles=0),
             id="a Job is deleted before its outcome and the cursor are stored",
         ),
         pytest.param(
-            "sundial_core.decision.creates.PendingCreate._ask",
+            "sundial_core.decision.job_creation.PendingCreate._ask",
             ask_without_looking,
             ONE_LEADER,
             id="asked again without looking",
         ),
         pytest.param(
-            "sundial_core.decision.creates.PendingCreate._send",
+            "sundial_core.decision.job_creation.PendingCreate._send",
             name_by_leader,
             CAUGHT_UP,
             id="names are not deterministic",
@@ -123,8 +123,8 @@ def test_without_corrections_a_job_can_have_another_verdict(
     rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Corrections are the second line: with them even a leader that took 409 for a failure ends up right."""
-    monkeypatch.setattr("sundial_core.decision.creates.PendingCreate._decide_found", take_for_refusal)
+    monkeypatch.setattr("sundial_core.decision.job_creation.PendingCreate._decide_found", take_for_refusal)
     monkeypatch.setattr("sundial_core.status.corrections.except_started", lambda verdicts, *_: verdicts)
-    for module in ("status.scheduled_jobs", "decision.retention"):
+    for module in ("status.scheduled_jobs", "decision.job_deletions"):
         monkeypatch.setattr(f"sundial_core.{module}.is_contradicted", lambda *_: False)
     assert explore(rules).violation

@@ -16,9 +16,9 @@ from testkit.scheduled_jobs import (
     look,
 )
 
-from sundial_core.decision.creates import Denied, PendingCreate, Send
-from sundial_core.decision.memory import ScheduleMemory
+from sundial_core.decision.job_creation import Denied, PendingCreate, Send
 from sundial_core.decision.remembered import Backlog
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.resources.phases import Trigger, Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import CatchUp

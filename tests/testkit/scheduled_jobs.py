@@ -10,8 +10,8 @@ from testkit.field_managers import FieldManagers
 
 from sundial_clock.instants import format_instant
 from sundial_core.decision.decide import Decision, decide
+from sundial_core.decision.job_deletions import Limits
 from sundial_core.decision.remembered import Remembered
-from sundial_core.decision.retention import Limits
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources import names
 from sundial_core.resources.objects import ScheduledJob, parse_scheduled_job

@@ -28,7 +28,7 @@ from sundial_api.mirror.projection.scheduled_jobs import build_etag
 from sundial_api.mirror.storage.own_writes import next_version, take_answers, take_deletion
 from sundial_api.task_functions import repository as functions
 from sundial_core.resources import names
-from sundial_core.resources.gitops import find_keeper
+from sundial_core.resources.gitops import find_gitops_tool
 from sundial_core.resources.raw import JsonObject
 from sundial_kube.errors import ApiError
 from sundial_kube.resources import SCHEDULED_JOBS
@@ -244,4 +244,4 @@ def check_repeat(item: JsonObject, now: datetime) -> None:
 
 def _find_keeper(item: JsonObject) -> str | None:
     metadata = item["metadata"]
-    return find_keeper(metadata.get("labels") or {}, metadata.get("annotations") or {})
+    return find_gitops_tool(metadata.get("labels") or {}, metadata.get("annotations") or {})

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.mirror.metrics import MirrorMetrics
-from sundial_api.mirror.storage import retention
+from sundial_api.mirror.storage import history_retention
 from sundial_api.mirror.storage import statements as sql
 from sundial_api.mirror.storage.apply import WRITE_LOCK
 from sundial_api.settings import DatabaseSettings
@@ -34,8 +34,8 @@ class Maintenance:
         """Do one round; tell whether there is more old history to delete."""
         await self._count_again()
         async with self._connection.begin():
-            keep = retention.choose_keep(self._settings, now)
-            return await retention.delete_batch(self._connection, keep) > 0
+            keep = history_retention.choose_keep(self._settings, now)
+            return await history_retention.delete_batch(self._connection, keep) > 0
 
     async def _count_again(self) -> None:
         """Check the totals of the next few jobs, and correct them where they are wrong."""

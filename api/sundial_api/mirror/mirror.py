@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sundial_api.clock import read_clock
+from sundial_api.mirror.advisory_lock import hold_leadership
 from sundial_api.mirror.feed import WatchScope
-from sundial_api.mirror.leader import hold_leadership
 from sundial_api.mirror.metrics import MirrorMetrics
 from sundial_api.mirror.session import ActiveMirror, MirrorConfig
 from sundial_api.settings import DatabaseSettings

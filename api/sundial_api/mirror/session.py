@@ -24,9 +24,9 @@ from sundial_api.mirror.feed import (
     WatchScope,
     is_reject,
 )
-from sundial_api.mirror.lease import FreshnessLease
 from sundial_api.mirror.maintenance import Maintenance
 from sundial_api.mirror.metrics import MirrorMetrics
+from sundial_api.mirror.progress_lease import FreshnessLease
 from sundial_api.mirror.projection.batches import (
     READ_ERRORS,
     Absence,

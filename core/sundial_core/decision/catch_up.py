@@ -1,4 +1,4 @@
-"""What becomes of each slot that is due: started, skipped, or missed.
+"""Which slots that are due run, late ones too, and which are missed; the concurrency rule comes after.
 
 The rules: docs/semantics.md, "Which slots count" and "On time and late". Slots are decided oldest first. A
 verdict is given once: it is remembered until the status that holds it is stored, so that looking again later

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from sundial_clock.instants import format_instant
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason
-from sundial_core.resources.specs import CatchUp, Concurrency, ConcurrencyPolicy
+from sundial_core.resources.specs import Concurrency, ConcurrencyPolicy
+from sundial_core.runs.run import KnownRuns
 from sundial_core.status.queued import QueueEntry, by_slot
 from sundial_core.status.verdicts import VerdictRecord
 
@@ -86,21 +87,6 @@ class Capacity:
         return float("inf") if is_unlimited else max(0, self.rule.max_instances - self.active)
 
 
-def find_queue(
-    stored: Iterable[QueueEntry],
-    remembered: Iterable[QueueEntry],
-    cursor: datetime | None,
-    done: Collection[datetime],
-) -> tuple[QueueEntry, ...]:
-    """Find the slots that wait, oldest first: the stored ones, and those that the cursor has yet to pass.
-
-    `done` have a Job or a verdict, stored or not.
-    """
-    unstored = (one for one in remembered if cursor is None or one.slot > cursor)
-    every = {one.slot: one for one in (*stored, *unstored) if one.slot not in done}
-    return tuple(sorted(every.values(), key=by_slot))
-
-
 def place_slots(
     offered: Iterable[datetime],
     waiting: Iterable[QueueEntry],
@@ -147,28 +133,6 @@ def _build_placed(
     )
 
 
-def dropped_verdicts(waiting: Iterable[QueueEntry], message: str) -> tuple[VerdictRecord, ...]:
-    """Build the verdicts on waiting slots that are dropped."""
-    return tuple(_skip(one.slot, Reason.QUEUE_DROPPED, message) for one in waiting)
-
-
-def cancelled_verdicts(waiting: Iterable[QueueEntry]) -> tuple[VerdictRecord, ...]:
-    """Build the verdicts on waiting slots that somebody has cancelled."""
-    return tuple(_skip(one.slot, Reason.CANCELLED, "ended by a person while it waited") for one in waiting)
-
-
-def find_overdue(
-    waiting: Iterable[QueueEntry], free_since: Iterable[datetime], catch_up: CatchUp, now: datetime
-) -> list[QueueEntry]:
-    """Find the slots for which a place has been free for too long, as a new leader finds it.
-
-    `free_since` are the instants at which places became free. The grace counts as on time here too.
-    """
-    last = max(free_since, default=None)
-    limit = timedelta(seconds=max(catch_up.window_seconds, catch_up.grace_seconds))
-    return [one for one in waiting if now - max(one.since, last or one.since) > limit]
-
-
 def _serve(
     waiting: tuple[QueueEntry, ...], places: Capacity
 ) -> tuple[tuple[QueueEntry, ...], tuple[QueueEntry, ...]]:
@@ -185,7 +149,7 @@ def _take_line(
     one = replace(one, reason=Reason.REPLACING)
     if len(queue) < rule.max_instances:
         return (*queue, one), []
-    replaced = _skip(queue[0].slot, Reason.REPLACED, f"replaced by {format_instant(one.slot)}")
+    replaced = build_skip(queue[0].slot, Reason.REPLACED, f"replaced by {format_instant(one.slot)}")
     return (*queue[1:], one), [(queue[0], replaced)]
 
 
@@ -193,10 +157,18 @@ def _skip_without_place(one: QueueEntry, queue: tuple[QueueEntry, ...], places: 
     rule = places.rule
     if rule.policy is ConcurrencyPolicy.QUEUE:
         message = f"{len(queue)} waiting; concurrency.maxQueued is {rule.max_queued or 1}"
-        return _skip(one.slot, Reason.QUEUE_FULL, message)
+        return build_skip(one.slot, Reason.QUEUE_FULL, message)
     message = f"{places.active} active; concurrency.maxInstances is {rule.max_instances}"
-    return _skip(one.slot, Reason.ALREADY_ACTIVE, message)
+    return build_skip(one.slot, Reason.ALREADY_ACTIVE, message)
 
 
-def _skip(slot: datetime, reason: Reason, message: str) -> VerdictRecord:
+def build_skip(slot: datetime, reason: Reason, message: str) -> VerdictRecord:
+    """Build the verdict Skipped on one slot."""
     return VerdictRecord(slot, slot, 1, Verdict.SKIPPED, reason, message)
+
+
+def count_active(known: KnownRuns, creating: frozenset[datetime], retrying: frozenset[str]) -> int:
+    """Count the runs that hold a place, creates under way included."""
+    slots = creating and creating - known.started_slots
+    unanswered = len(slots) + len(retrying - known.keys())
+    return len(known.holding) + unanswered

@@ -11,31 +11,34 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sundial_clock import instants
-from sundial_core.decision import backlog, clock_skew, manual_runs
+from sundial_core.decision import clock_skew, unstored_limit
+from sundial_core.decision import run_requests as run_requests_module
 from sundial_core.decision.concurrency import Placement
 from sundial_core.decision.installation import Trust
-from sundial_core.decision.manual_runs import ParentState, RunRequestDecision
-from sundial_core.decision.remembered import Backlog
-from sundial_core.decision.retention import (
+from sundial_core.decision.job_deletions import (
     Deletions,
     Limits,
     decide_deletions,
     is_stored_as_ended,
 )
-from sundial_core.decision.slots import decide_slots, has_ended
+from sundial_core.decision.remembered import Backlog
+from sundial_core.decision.run_requests import ParentState, RunRequestDecision
+from sundial_core.decision.slots import decide_slots
 from sundial_core.decision.snapshot import Context, Snapshot, build_context
-from sundial_core.decision.terminations import find_terminations, is_stopped
+from sundial_core.decision.terminations import are_retries_stopped, find_terminations
+from sundial_core.decision.waiting_slots import has_ended
 from sundial_core.resources import names
 from sundial_core.resources.phases import Phase, Trigger
 from sundial_core.resources.plans import Plan, Problem
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.specs import Retry
 from sundial_core.runs import (
+    early_ends,
     overdue,
     start_timeouts,
     state,
-    terminations,
 )
+from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.manifests import Attempt, Owner
 from sundial_core.runs.overdue import Overdue
 from sundial_core.runs.retries import (
@@ -45,7 +48,6 @@ from sundial_core.runs.retries import (
     read_retry,
 )
 from sundial_core.runs.run import KnownRuns, Run
-from sundial_core.runs.terminations import Termination
 from sundial_core.status import conditions, corrections
 from sundial_core.status.queued import QueueEntry
 from sundial_core.status.scheduled_jobs import (
@@ -104,7 +106,7 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
     if snapshot.job.is_deleting and not snapshot.run_requests:
         return Decision()
     if snapshot.job.is_deleting:
-        orphans = manual_runs.decide_orphaned_run_requests(
+        orphans = run_requests_module.decide_orphaned_run_requests(
             snapshot.run_requests, snapshot.memory.run_request_statuses, snapshot.jobs, now
         )
         return Decision(run_requests=orphans, requeue_at=orphans.requeue_at)
@@ -115,14 +117,14 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
     context = build_context(snapshot, stored, now)
     open_ends = _find_open_ends(snapshot, context)
     known = _observe_runs(snapshot, context, open_ends)
-    candidates = manual_runs.list_candidates(
+    candidates = run_requests_module.list_candidates(
         snapshot.run_requests, _build_scene(snapshot, context, known), now
     )
-    context = replace(context, waiting_requests=manual_runs.list_waiting_requests(candidates))
+    context = replace(context, waiting_requests=run_requests_module.list_waiting_requests(candidates))
     placement = decide_slots(snapshot, context, known)
-    answers = manual_runs.decide_run_requests(candidates, placement.requests, now)
+    answers = run_requests_module.decide_run_requests(candidates, placement.requests, now)
     is_told_later = _is_told_later(snapshot, context, placement)
-    unsettled = manual_runs.find_unsettled(snapshot.run_requests)
+    unsettled = run_requests_module.find_unsettled(snapshot.run_requests)
     report = _build_report(snapshot, context, known, placement, unsettled, is_told_later=is_told_later)
     status = None if is_told_later else build_status(report, stored, now)
     watched = list(overdue.watch(context.newest, known, snapshot.memory.read_at, now))
@@ -142,7 +144,7 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
         queued=placement.waiting,
         decided_until=_compute_decided_until(snapshot, context),
         between=frozenset(one.after.run_id for one in open_ends),
-        backlog=backlog.follow(snapshot.memory, stored, placement.starts, now),
+        backlog=unstored_limit.track_unstored(snapshot.memory, stored, placement.starts, now),
         withheld=placement.withheld,
         is_stopped=context.is_stopped,
         deletes=choice,
@@ -242,7 +244,7 @@ def _freeze(snapshot: Snapshot, now: datetime) -> Decision:
 
 def _observe_runs(snapshot: Snapshot, context: Context, open_ends: Iterable[NextAttempt]) -> KnownRuns:
     """Find each run that has a Job, had one, or is shown as active by the stored status."""
-    started = manual_runs.read_started(
+    started = run_requests_module.read_started(
         snapshot.run_requests, snapshot.memory.run_request_statuses, snapshot.job.uid
     )
     known = KnownRuns(
@@ -255,8 +257,8 @@ def _observe_runs(snapshot: Snapshot, context: Context, open_ends: Iterable[Next
         run = start_timeouts.read_run(job, snapshot.pods.get(job.uid, ()), context.now)
         if run_id not in following:
             known[run_id] = run
-        elif is_stopped(job, context.hold) and run_id not in snapshot.memory.landing:
-            known[run_id] = terminations.without_retries(run)
+        elif are_retries_stopped(job, context.hold) and run_id not in snapshot.memory.landing:
+            known[run_id] = early_ends.without_retries(run)
         else:
             known[run_id] = as_waiting(run, following[run_id])
     known.update(snapshot.memory.failed)
@@ -280,7 +282,9 @@ def _is_due(following: NextAttempt, snapshot: Snapshot, context: Context) -> boo
     run_id = following.after.run_id
     is_open = run_id not in snapshot.memory.retrying and run_id not in snapshot.memory.failed
     is_open = is_open and snapshot.installation.may_start
-    return is_open and following.due_at <= context.now and not is_stopped(following.after, context.hold)
+    return (
+        is_open and following.due_at <= context.now and not are_retries_stopped(following.after, context.hold)
+    )
 
 
 def _build_scene(snapshot: Snapshot, context: Context, known: Mapping[str, Run]) -> ParentState:

@@ -1,4 +1,4 @@
-"""Whether a schedule is held back (suspended, paused), and from which instant its slots count."""
+"""From which instant the slots of a schedule count, after edits and suspensions."""
 
 from __future__ import annotations
 

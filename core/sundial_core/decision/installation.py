@@ -1,6 +1,6 @@
 """What holds for an installation as a whole: how far its clock is to be trusted, and whether starts are held.
 
-Why a single schedule is held back (suspended, paused) is told by `holds`.
+Why a single schedule is held back (suspended, paused) is told by `resources/suspension.py`.
 """
 
 from __future__ import annotations

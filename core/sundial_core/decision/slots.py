@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from sundial_core.decision import (
-    backlog,
     catch_up,
     clock_skew,
     concurrency,
+    unstored_limit,
+    waiting_slots,
 )
 from sundial_core.decision.catch_up import Due
 from sundial_core.decision.concurrency import Capacity, Placement, RequestPlacement
@@ -29,13 +29,13 @@ def decide_slots(snapshot: Snapshot, context: Context, known: KnownRuns) -> Plac
     started = known.started_slots
     waiting = (one.slot for one in (*context.stored.queued, *memory.queued))
     done = started | list_decided_slots(waiting, memory.verdicts)
-    queue = concurrency.find_queue(context.stored.queued, memory.queued, context.stored.cursor, done)
+    queue = waiting_slots.find_queue(context.stored.queued, memory.queued, context.stored.cursor, done)
     unsure = memory.creating - memory.refused
-    unwanted = concurrency.cancelled_verdicts(
+    unwanted = waiting_slots.cancelled_verdicts(
         one for one in queue if one.slot in snapshot.job.cancelled - unsure
     )
     rest = [one for one in queue if one.slot not in snapshot.job.cancelled]
-    dropped = (*unwanted, *_drop_waiting(snapshot, context, known, rest))
+    dropped = (*unwanted, *waiting_slots.decide_dropped(snapshot, context, known, rest))
     gone = {record.first for record in dropped}
     left = tuple(one for one in queue if one.slot not in gone)
     refused = memory.refused - started - {one.slot for one in queue}
@@ -46,42 +46,6 @@ def decide_slots(snapshot: Snapshot, context: Context, known: KnownRuns) -> Plac
     if placement.requests is None and isinstance(snapshot.plan, Plan):
         placement = replace(placement, requests=_place_requests(snapshot, snapshot.plan, context, known))
     return replace(placement, verdicts=(*dropped, *missed, *placement.verdicts))
-
-
-def _drop_waiting(
-    snapshot: Snapshot, context: Context, known: KnownRuns, queue: Iterable[QueueEntry]
-) -> Iterable[VerdictRecord]:
-    """Drop what may not wait any longer; not while its create is unanswered."""
-    memory, plan = snapshot.memory, snapshot.plan
-    unsure = memory.creating - memory.refused
-    waiting = [one for one in queue if one.slot not in unsure]
-    if context.hold is not None:
-        return concurrency.dropped_verdicts(waiting, f"held back: {context.hold.message}")
-    old = [one for one in waiting if context.broken_at is not None and one.slot <= context.broken_at]
-    dropped = concurrency.dropped_verdicts(old, "the schedule was changed or held back while it waited")
-    rest = [one for one in waiting if one not in old]
-    if isinstance(plan, Problem):
-        return dropped
-    if has_ended(plan, context.now):
-        return (*dropped, *concurrency.dropped_verdicts(rest, "endsAt has passed"))
-    is_new = memory.decided_until is None or not context.decided.was_valid
-    if (
-        is_new
-        and Capacity(plan.spec.concurrency, count_active(known, memory.creating, memory.retrying)).free > 0
-    ):
-        released = [job.released_at for job in snapshot.jobs if job.released_at is not None]
-        rest = concurrency.find_overdue(rest, released, plan.spec.catch_up, context.now)
-        return (
-            *dropped,
-            *concurrency.dropped_verdicts(rest, "a place was free for longer than catchUp.windowSeconds"),
-        )
-    return dropped
-
-
-def has_ended(plan: Plan, now: datetime) -> bool:
-    """Tell whether the last instant in which slots count has passed."""
-    ends_at = plan.spec.schedule.ends_at
-    return ends_at is not None and ends_at < now
 
 
 def _decide_new(
@@ -98,14 +62,14 @@ def _decide_new(
     waiting = {one.slot for one in queue}
     due = Due(snapshot.plan.schedule, low, until, started | snapshot.memory.creating | waiting)
     if context.hold is None and context.is_stopped:
-        return Placement(waiting=queue, withheld=backlog.withhold(due, snapshot.memory))
+        return Placement(waiting=queue, withheld=unstored_limit.miss_all_due(due, snapshot.memory))
     if context.hold is None and snapshot.installation.starts_held_by:
         return Placement(waiting=queue, verdicts=catch_up.missed_verdicts(due, Reason.HELD))
     if context.hold is None:
         return _decide_due(snapshot, context, due, known, queue)
     if until <= low:
         return Placement(waiting=queue)
-    missed = backlog.withhold(due, snapshot.memory) if snapshot.memory.withheld else ()
+    missed = unstored_limit.miss_all_due(due, snapshot.memory) if snapshot.memory.withheld else ()
     return Placement(waiting=queue, verdicts=missed or catch_up.missed_verdicts(due, Reason.SUSPENDED))
 
 
@@ -113,7 +77,7 @@ def _place_requests(
     snapshot: Snapshot, plan: Plan, context: Context, known: KnownRuns
 ) -> RequestPlacement | None:
     """Put the ScheduledJobRuns to the concurrency rule while no slot is: they do not mind a suspension."""
-    active = count_active(known, snapshot.memory.creating, snapshot.memory.retrying)
+    active = concurrency.count_active(known, snapshot.memory.creating, snapshot.memory.retrying)
     places = Capacity(plan.spec.concurrency, active)
     return concurrency.place_slots((), (), places, context.now, context.waiting_requests).requests
 
@@ -132,22 +96,15 @@ def _decide_due(
     given_up = catch_up.given_up_verdicts(due, yielding, memory.refusals)
     creating = memory.creating - {record.first for record in given_up}
     offered = catch_up.find_offered(due, spec.catch_up)
-    places = Capacity(spec.concurrency, count_active(known, creating, memory.retrying))
+    places = Capacity(spec.concurrency, concurrency.count_active(known, creating, memory.retrying))
     waiting = [one for one in queue if one.slot not in creating]
     placement = concurrency.place_slots(offered.slots, waiting, places, due.until, context.waiting_requests)
     dropped = (
-        concurrency.dropped_verdicts(placement.waiting, "endsAt has passed")
-        if has_ended(plan, due.until)
+        waiting_slots.dropped_verdicts(placement.waiting, "endsAt has passed")
+        if waiting_slots.has_ended(plan, due.until)
         else ()
     )
     verdicts = (*given_up, *offered.verdicts, *placement.verdicts, *dropped)
     decided_slots = {record.first for record in verdicts}
     left = {one.slot: one for one in (*queue, *placement.waiting) if one.slot not in decided_slots}
     return replace(placement, waiting=tuple(left.values()), verdicts=verdicts)
-
-
-def count_active(known: KnownRuns, creating: frozenset[datetime], retrying: frozenset[str]) -> int:
-    """Count the runs that hold a place, creates under way included."""
-    slots = creating and creating - known.started_slots
-    unanswered = len(slots) + len(retrying - known.keys())
-    return len(known.holding) + unanswered

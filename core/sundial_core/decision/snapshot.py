@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sundial_core.decision import backlog
+from sundial_core.decision import unstored_limit
 from sundial_core.decision.concurrency import WaitingRequests
 from sundial_core.decision.edits import find_edits
 from sundial_core.decision.effective_from import decide_effective_from, find_break, find_held_since
@@ -95,5 +95,5 @@ def build_context(snapshot: Snapshot, stored: StoredStatus, now: datetime) -> Co
         seen=edits.seen,
         broken_at=find_break(snapshot.job, snapshot.plan, hold, decided, edits),
         newest=find_newest_jobs(snapshot, stored),
-        is_stopped=backlog.is_full(snapshot.memory, now),
+        is_stopped=unstored_limit.is_limit_reached(snapshot.memory, now),
     )

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sundial_core.decision.concurrency import Placement, RequestPlacement
-from sundial_core.decision.slots import count_active
+from sundial_core.decision.concurrency import Placement, RequestPlacement, count_active
 from sundial_core.decision.snapshot import Context, Snapshot
 from sundial_core.resources.phases import Trigger
 from sundial_core.resources.plans import Plan
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import ConcurrencyPolicy
 from sundial_core.resources.suspension import Suspension
-from sundial_core.runs import overdue, start_timeouts, terminations
+from sundial_core.runs import early_ends, overdue, start_timeouts
+from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.overdue import Overdue
 from sundial_core.runs.retries import NextAttempt
 from sundial_core.runs.run import KnownRuns
-from sundial_core.runs.terminations import Termination
 
 
 def find_terminations(
@@ -30,19 +29,19 @@ def find_terminations(
 ) -> tuple[Termination, ...]:
     """Find what is to be ended; a run whose next attempt may exist by now is not between attempts."""
     active = [job for job in context.newest.values() if not known[job.run_id].phase.is_result]
-    asked = terminations.find_cancelled(snapshot.jobs, active)
+    asked = early_ends.find_cancelled(snapshot.jobs, active)
     stopped = [
         Termination(one.after, Reason.RETRIES_STOPPED)
         for one in open_ends
-        if is_stopped(one.after, context.hold)
+        if are_retries_stopped(one.after, context.hold)
     ]
     late = start_timeouts.find_late_starts(known, active, snapshot.pods, context.now)
-    stuck = overdue.find_terminations(watched)
+    stuck = overdue.find_stuck(watched)
     ended = {ending.job.uid: ending for ending in (*stuck, *late, *stopped, *asked)}
     excess = _count_excess(snapshot, context, known, placement) - len(asked)
     if excess > 0:
         rest = [job for job in active if job.uid not in ended]
-        ended |= {one.job.uid: one for one in terminations.find_replaced(rest, snapshot.jobs, excess)}
+        ended |= {one.job.uid: one for one in early_ends.find_replaced(rest, snapshot.jobs, excess)}
     return tuple(ending for ending in ended.values() if ending.job.run_id not in snapshot.memory.landing)
 
 
@@ -66,12 +65,12 @@ def _count_excess(snapshot: Snapshot, context: Context, known: KnownRuns, placem
     going = [
         run
         for run in known.holding
-        if (run.phase.is_result or (run.run_id in newest and terminations.is_ending(newest[run.run_id])))
+        if (run.phase.is_result or (run.run_id in newest and early_ends.is_ending(newest[run.run_id])))
     ]
     active = count_active(known, creating, snapshot.memory.retrying | turns.starts)
     return active + wanted - rule.max_instances - len(going)
 
 
-def is_stopped(job: ObservedJob, hold: Suspension | None) -> bool:
+def are_retries_stopped(job: ObservedJob, hold: Suspension | None) -> bool:
     """Tell whether a run's further attempts are stopped: those of manual runs go on, a person asked."""
     return hold is not None and job.trigger is Trigger.SCHEDULE

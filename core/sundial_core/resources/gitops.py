@@ -21,10 +21,10 @@ MANAGER = "app.kubernetes.io/managed-by"
 
 def is_managed(labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
     """Tell whether an object bears the marks of such a tool; in doubt it does."""
-    return find_keeper(labels, annotations) is not None
+    return find_gitops_tool(labels, annotations) is not None
 
 
-def find_keeper(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str | None:
+def find_gitops_tool(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str | None:
     """Name the tool that looks after an object, if one does."""
     marks = [*labels, *annotations]
     for prefix, keeper in KEEPERS.items():

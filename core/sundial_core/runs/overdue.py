@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sundial_core.resources.reasons import Reason
+from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.run import Run
 from sundial_core.runs.state import OVERDUE_AFTER
-from sundial_core.runs.terminations import Termination
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,6 @@ def watch(
         yield Overdue(run, newest[run.run_id], last + OVERDUE_AFTER if last and is_read else at, is_read)
 
 
-def find_terminations(watched: Iterable[Overdue]) -> list[Termination]:
+def find_stuck(watched: Iterable[Overdue]) -> list[Termination]:
     """Find the attempts to be ended: the API server has just said that they go on. Then Failed is awaited."""
     return [Termination(one.job, Reason.OVERDUE) for one in watched if one.is_read and not one.job.ended]

@@ -14,11 +14,11 @@ from sundial_core.resources.messages import clean_message
 from sundial_core.resources.phases import Phase
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import Reason
+from sundial_core.runs.early_ends import Termination, with_termination
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.pods import ObservedPod
 from sundial_core.runs.run import Run
 from sundial_core.runs.state import build_run
-from sundial_core.runs.terminations import Termination, with_termination
 
 NOT_STARTED = "no container started in time"
 

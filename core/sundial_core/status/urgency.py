@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import IntEnum
 
 from sundial_core.resources.phases import Phase
@@ -16,6 +17,18 @@ class Urgency(IntEnum):
     LAZY = 1
     SOON = 2
     NOW = 3
+
+
+STATUS_DELAYS = {
+    Urgency.NOW: timedelta(0),
+    Urgency.SOON: timedelta(seconds=0.2),
+    Urgency.LAZY: timedelta(seconds=3),
+}
+"""How long a status waits for what may follow, so that one write tells it all."""
+
+LAZY_SPACING = timedelta(milliseconds=40)
+MAX_LAZY_DELAY = timedelta(seconds=30)
+"""In a burst those that may wait go one by one: most of the runs end before their turn comes."""
 
 
 def decide_urgency(old: JsonObject, new: JsonObject) -> Urgency:

@@ -14,7 +14,7 @@ from sundial_core.coordination.mirror_lease import (
     find_mirrored,
     observe_mirror_lease,
 )
-from sundial_core.decision.retention import Deletions
+from sundial_core.decision.job_deletions import Deletions
 from sundial_core.resources import names
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable

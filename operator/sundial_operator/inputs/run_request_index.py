@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from datetime import datetime
 
-from sundial_core.decision.manual_runs import find_end_of_life
+from sundial_core.decision.run_requests import find_end_of_life
 from sundial_core.resources.objects import ScheduledJobRun
 from sundial_core.status.scheduled_job_runs import is_complete
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sundial_core.decision.creates import RETRY_BACKOFF
-from sundial_core.runs.create_errors import is_permission_missing
+from sundial_core.decision.create_refusals import is_permission_missing
+from sundial_core.decision.job_creation import RETRY_BACKOFF
 from sundial_kube.errors import ApiError
 
 

@@ -10,22 +10,22 @@ from functools import partial
 
 import structlog
 
-from sundial_core.decision.creates import (
+from sundial_core.decision.decide import Decision
+from sundial_core.decision.job_creation import (
     RETRY_BACKOFF,
     Answered,
     Created,
     PendingCreate,
     Postponed,
 )
-from sundial_core.decision.decide import Decision
-from sundial_core.decision.memory import Finding, ScheduleMemory
-from sundial_core.decision.retention import Deletions
+from sundial_core.decision.job_deletions import Deletions
+from sundial_core.decision.schedule_memory import Finding, ScheduleMemory
 from sundial_core.resources.objects import ScheduledJob
 from sundial_core.resources.reasons import Reason
+from sundial_core.runs.early_ends import Termination, build_termination_patch
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.run import Run
 from sundial_core.runs.start_timeouts import find_refusal
-from sundial_core.runs.terminations import Termination, build_termination_patch
 from sundial_core.status.transitions import describe_stop
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
@@ -34,13 +34,13 @@ from sundial_operator.clock import read_clock
 from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
 from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.event_writer import EventWriter
-from sundial_operator.outputs.job_creates import (
+from sundial_operator.outputs.create_requests import (
     JobCreator,
     compute_delay,
     log_start,
     read_job,
 )
+from sundial_operator.outputs.event_writer import EventWriter
 from sundial_operator.outputs.lanes import Reply
 from sundial_operator.outputs.status_patches import Source, StatusPatcher
 from sundial_operator.outputs.write_queue import Priority, WriteQueue

@@ -1,6 +1,6 @@
 """Carries out what was decided about ScheduledJobRuns: their statuses, and the end of those that have a ttl.
 
-Their Jobs are created with all others, in `effects`.
+Their Jobs are created with all others, in `job_writes.py`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import partial
 import structlog
 
 from sundial_core.decision.installation import Trust
-from sundial_core.decision.manual_runs import RunRequestDecision, decide_orphaned_run_requests
-from sundial_core.decision.memory import StatusWrite
+from sundial_core.decision.run_requests import RunRequestDecision, decide_orphaned_run_requests
+from sundial_core.decision.schedule_memory import StatusWrite
 from sundial_core.resources.objects import ScheduledJobRun
 from sundial_core.resources.raw import JsonObject
 from sundial_core.runs.custody import is_ours

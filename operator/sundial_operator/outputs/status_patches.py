@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from sundial_core.decision.creates import RETRY_BACKOFF
-from sundial_core.decision.memory import StatusWrite
+from sundial_core.decision.job_creation import RETRY_BACKOFF
+from sundial_core.decision.schedule_memory import StatusWrite
 from sundial_core.resources.messages import trim_message
 from sundial_core.resources.raw import JsonObject
 from sundial_core.status.patches import Reported
-from sundial_core.status.urgency import Urgency
+from sundial_core.status.urgency import LAZY_SPACING, MAX_LAZY_DELAY, STATUS_DELAYS, Urgency
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.jitter import with_jitter
@@ -26,17 +26,6 @@ from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
 from sundial_operator.outputs.write_queue import Priority, WriteQueue
 
 log = structlog.get_logger()
-
-STATUS_DELAYS = {
-    Urgency.NOW: timedelta(0),
-    Urgency.SOON: timedelta(seconds=0.2),
-    Urgency.LAZY: timedelta(seconds=3),
-}
-"""How long a status waits for what may follow, so that one write tells it all."""
-
-LAZY_SPACING = timedelta(milliseconds=40)
-MAX_LAZY_DELAY = timedelta(seconds=30)
-"""In a burst those that may wait go one by one: most of the runs end before their turn comes."""
 
 
 class Pace:

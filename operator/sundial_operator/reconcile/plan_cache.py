@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from sundial_core.decision.memory import PlanKey
+from sundial_core.decision.schedule_memory import PlanKey
 from sundial_core.resources.objects import ScheduledJob
 from sundial_core.resources.plans import Plan, Problem, compile_plan
 from sundial_core.status.scheduled_jobs import UPCOMING

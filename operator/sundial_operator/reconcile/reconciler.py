@@ -13,8 +13,8 @@ import structlog
 
 from sundial_core.decision.decide import decide
 from sundial_core.decision.installation import InstallationState
-from sundial_core.decision.memory import ScheduleMemory
-from sundial_core.decision.retention import Limits
+from sundial_core.decision.job_deletions import Limits
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources.objects import ScheduledJob
 from sundial_core.resources.plans import Plan, Problem
@@ -28,7 +28,7 @@ from sundial_operator.inputs.job_cap import FinishedJobCap
 from sundial_operator.inputs.mirror_watch import MirrorWatch
 from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.job_creates import JobCreator
+from sundial_operator.outputs.create_requests import JobCreator
 from sundial_operator.outputs.job_writes import JobWriter
 from sundial_operator.outputs.run_statuses import RunStatusWriter
 from sundial_operator.outputs.write_queue import WriteQueue

@@ -16,7 +16,7 @@ from testkit.scheduled_jobs import CREATED
 from testkit.simulation.run_requests import Requests
 
 from sundial_clock.instants import format_instant, parse_instant
-from sundial_core.decision.creates import (
+from sundial_core.decision.job_creation import (
     Answer,
     Answered,
     CreateRequest,

@@ -12,7 +12,9 @@ from testkit.scheduled_jobs import CREATED, UID, build_plan
 from testkit.simulation.cluster import CREATOR, TOMBSTONE, Cluster
 from testkit.simulation.run_requests import Asking
 
-from sundial_core.decision.creates import (
+from sundial_core.decision.decide import Decision, decide
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_creation import (
     Answered,
     Created,
     PendingCreate,
@@ -21,15 +23,13 @@ from sundial_core.decision.creates import (
     Refused,
     Send,
 )
-from sundial_core.decision.decide import Decision, decide
-from sundial_core.decision.installation import InstallationState
-from sundial_core.decision.memory import Finding, Orders, ScheduleMemory
-from sundial_core.decision.retention import Limits
+from sundial_core.decision.job_deletions import Limits
+from sundial_core.decision.schedule_memory import Finding, Orders, ScheduleMemory
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources.objects import ScheduledJob, parse_scheduled_job
+from sundial_core.runs.early_ends import Termination, build_termination_patch
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.start_timeouts import read_run
-from sundial_core.runs.terminations import Termination, build_termination_patch
 from sundial_kube.errors import ApiError, ApiUnreachable
 
 

@@ -10,7 +10,7 @@ from testkit.api_server import floor, merge
 from testkit.scheduled_job_runs import build_request_item
 from testkit.scheduled_jobs import CREATED
 
-from sundial_core.decision.manual_runs import RunRequestDecision
+from sundial_core.decision.run_requests import RunRequestDecision
 from sundial_core.resources.objects import ScheduledJobRun, parse_scheduled_job_run
 from sundial_core.status.patches import build_patch
 

@@ -21,7 +21,9 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.creates import (
+from sundial_core.decision.decide import decide
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_creation import (
     MIN_TRIES,
     Answer,
     Answered,
@@ -33,10 +35,8 @@ from sundial_core.decision.creates import (
     Step,
     Unanswered,
 )
-from sundial_core.decision.decide import decide
-from sundial_core.decision.installation import InstallationState
-from sundial_core.decision.memory import ScheduleMemory
-from sundial_core.decision.retention import Limits
+from sundial_core.decision.job_deletions import Limits
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources.objects import parse_scheduled_job
 from sundial_core.resources.plans import Plan, Problem

@@ -25,7 +25,7 @@ from testkit.start_protocol.leader import (
 )
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.creates import Answer
+from sundial_core.decision.job_creation import Answer
 from sundial_core.resources import names
 from sundial_core.resources.plans import Plan
 from sundial_core.resources.raw import JsonObject

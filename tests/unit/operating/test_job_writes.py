@@ -14,9 +14,9 @@ from testkit.scheduled_jobs import (
     look,
 )
 
-from sundial_core.decision.creates import CreateOutcome, Postponed
 from sundial_core.decision.decide import Decision
-from sundial_core.decision.memory import ScheduleMemory
+from sundial_core.decision.job_creation import CreateOutcome, Postponed
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.resources import names
 from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
 from sundial_operator.inputs.stores import Stores

@@ -5,12 +5,12 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 from testkit.scheduled_jobs import UID, at
 
-from sundial_core.decision.creates import PendingCreate
+from sundial_core.decision.job_creation import PendingCreate
 from sundial_core.resources.phases import Trigger
 from sundial_core.resources.specs import CatchUp
 from sundial_core.runs.manifests import Attempt, Owner
 from sundial_core.status.transitions import find_transitions
-from sundial_operator.outputs.job_creates import log_start
+from sundial_operator.outputs.create_requests import log_start
 
 ATTEMPT = Attempt(Owner("team", "tick", UID, 1), "run-1", Trigger.SCHEDULE, at(10), None, 2, None, 77)
 ENDED = {"slot": "2026-01-01T00:00:10Z", "verdict": "Started", "runId": "run-1", "result": "Failed"}

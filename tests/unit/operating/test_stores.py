@@ -15,7 +15,7 @@ from testkit.scheduled_jobs import (
     build_scheduled_job,
 )
 
-from sundial_core.decision.memory import ScheduleMemory
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.resources import names
 from sundial_core.runs.custody import Custody
 from sundial_core.runs.jobs import ObservedJob, parse_job

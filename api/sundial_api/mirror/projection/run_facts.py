@@ -19,10 +19,10 @@ from sundial_core.resources.names import CREATED_BY
 from sundial_core.resources.phases import Phase
 from sundial_core.resources.raw import JsonObject
 from sundial_core.runs import containers
+from sundial_core.runs.early_ends import with_termination
 from sundial_core.runs.jobs import parse_job
 from sundial_core.runs.pods import parse_pod
 from sundial_core.runs.state import build_run
-from sundial_core.runs.terminations import with_termination
 
 MAX_MESSAGE_CHARS = 2000
 

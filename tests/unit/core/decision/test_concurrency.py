@@ -26,7 +26,7 @@ from sundial_core.decision.remembered import Remembered
 from sundial_core.resources import names
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import Concurrency
-from sundial_core.runs.terminations import find_replaced
+from sundial_core.runs.early_ends import find_replaced
 from sundial_core.status.queued import QueueEntry
 from sundial_core.status.urgency import Urgency
 

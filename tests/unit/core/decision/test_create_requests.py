@@ -16,7 +16,8 @@ from testkit.scheduled_jobs import (
     look,
 )
 
-from sundial_core.decision.creates import (
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_creation import (
     NO_ANSWER,
     Answer,
     Answered,
@@ -32,7 +33,6 @@ from sundial_core.decision.creates import (
     Unanswered,
     Unsent,
 )
-from sundial_core.decision.installation import InstallationState
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import CatchUp

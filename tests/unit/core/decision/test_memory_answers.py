@@ -30,7 +30,8 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.creates import (
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_creation import (
     Answer,
     Answered,
     Created,
@@ -46,7 +47,6 @@ from sundial_core.decision.creates import (
     Send,
     Unanswered,
 )
-from sundial_core.decision.installation import InstallationState
 from sundial_core.resources.objects import ScheduledJob
 from sundial_core.resources.phases import Phase, Trigger, Verdict
 from sundial_core.resources.reasons import Reason

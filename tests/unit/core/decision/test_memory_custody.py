@@ -29,7 +29,9 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.creates import (
+from sundial_core.decision.decide import Decision
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_creation import (
     Answered,
     Denied,
     Postponed,
@@ -38,9 +40,7 @@ from sundial_core.decision.creates import (
     Refused,
     Send,
 )
-from sundial_core.decision.decide import Decision
-from sundial_core.decision.installation import InstallationState
-from sundial_core.decision.memory import Finding
+from sundial_core.decision.schedule_memory import Finding
 from sundial_core.resources.phases import Phase, Trigger, Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.runs.jobs import parse_job

@@ -40,17 +40,17 @@ from testkit.scheduled_jobs import (
     build_observed,
 )
 
-from sundial_core.decision.creates import PendingCreate
 from sundial_core.decision.decide import Decision
-from sundial_core.decision.memory import Orders, ScheduleMemory
+from sundial_core.decision.job_creation import PendingCreate
+from sundial_core.decision.job_deletions import Deletions
 from sundial_core.decision.remembered import Remembered
-from sundial_core.decision.retention import Deletions
+from sundial_core.decision.schedule_memory import Orders, ScheduleMemory
 from sundial_core.resources.phases import Trigger
 from sundial_core.resources.plans import Plan, Problem
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import CatchUp
+from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.state import build_lost_run
-from sundial_core.runs.terminations import Termination
 from sundial_core.status.queued import QueueEntry
 from sundial_core.status.urgency import Urgency
 from sundial_core.status.verdicts import VerdictRecord

@@ -19,8 +19,8 @@ from testkit.scheduled_jobs import (
 
 from sundial_clock.instants import format_instant
 from sundial_core.decision.decide import Decision, decide
-from sundial_core.decision.memory import ScheduleMemory
 from sundial_core.decision.remembered import Remembered
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason

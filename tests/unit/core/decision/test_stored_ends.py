@@ -18,7 +18,7 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.retention import Limits, decide_deletions, is_stored_as_ended
+from sundial_core.decision.job_deletions import Limits, decide_deletions, is_stored_as_ended
 from sundial_core.resources import names
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.status.stored import parse_stored_status

@@ -30,7 +30,7 @@ from testkit.simulation.cluster import merge
 
 from sundial_clock.instants import format_instant
 from sundial_core.decision.decide import decide
-from sundial_core.decision.memory import ScheduleMemory
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources import names
 from sundial_core.resources.objects import ScheduledJob, parse_task_function

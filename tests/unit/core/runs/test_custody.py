@@ -28,7 +28,9 @@ from testkit.scheduled_jobs import (
 from testkit.simulation.cluster import Cluster
 from testkit.simulation.process import Process
 
-from sundial_core.decision.creates import (
+from sundial_core.decision.decide import decide
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_creation import (
     Answered,
     Created,
     Denied,
@@ -36,10 +38,8 @@ from sundial_core.decision.creates import (
     Unanswered,
     is_same_attempt,
 )
-from sundial_core.decision.decide import decide
-from sundial_core.decision.installation import InstallationState
-from sundial_core.decision.memory import Finding, ScheduleMemory
 from sundial_core.decision.remembered import Remembered
+from sundial_core.decision.schedule_memory import Finding, ScheduleMemory
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources import names
 from sundial_core.runs.custody import is_for, is_ours

@@ -20,8 +20,8 @@ from testkit.scheduled_jobs import (
 
 from sundial_clock.instants import format_instant
 from sundial_core.decision.decide import Decision, decide
+from sundial_core.decision.job_deletions import Limits
 from sundial_core.decision.remembered import Remembered
-from sundial_core.decision.retention import Limits
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources import names
 from sundial_core.resources.plans import Plan, Problem

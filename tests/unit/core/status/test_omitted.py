@@ -19,8 +19,8 @@ from testkit.scheduled_jobs import (
 
 from sundial_clock.instants import format_instant
 from sundial_core.decision.decide import Decision
-from sundial_core.decision.memory import ScheduleMemory
 from sundial_core.decision.remembered import Remembered
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.resources import names
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.state import build_lost_run, build_run

@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sundial_core.coordination.backoff import Backoff
+from sundial_core.decision.create_refusals import CreateErrorKind, classify_create_error
 from sundial_core.decision.installation import InstallationState, Trust
 from sundial_core.resources.messages import trim_message
 from sundial_core.resources.phases import Trigger, Verdict
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import CatchUp, CatchUpPolicy
-from sundial_core.runs.create_errors import CreateErrorKind, classify_create_error
 from sundial_core.runs.custody import is_job_of
+from sundial_core.runs.early_ends import is_ending
 from sundial_core.runs.jobs import parse_job
 from sundial_core.runs.manifests import (
     Attempt,
@@ -27,7 +28,6 @@ from sundial_core.runs.manifests import (
     build_retry_job,
 )
 from sundial_core.runs.retries import NextAttempt
-from sundial_core.runs.terminations import is_ending
 from sundial_core.status.verdicts import VerdictRecord
 
 RETRY_BACKOFF = Backoff(first_seconds=0.5, max_seconds=30.0)

@@ -1,6 +1,6 @@
 """Carries the requests of a Job's creation to the API server, and the answers back.
 
-What to ask and what an answer means is told by `sundial_core.creates`.
+What to ask and what an answer means is told by `sundial_core.decision.job_creation`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from datetime import datetime
 import structlog
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.creates import (
+from sundial_core.decision.create_refusals import CreateErrorKind, classify_create_error
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_creation import (
     Answer,
     Answered,
     Created,
@@ -27,9 +29,7 @@ from sundial_core.decision.creates import (
     Unanswered,
     Unsent,
 )
-from sundial_core.decision.installation import InstallationState
-from sundial_core.decision.memory import ScheduleMemory
-from sundial_core.runs.create_errors import CreateErrorKind, classify_create_error
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.runs.manifests import Attempt, Creator
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading

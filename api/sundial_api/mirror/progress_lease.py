@@ -1,6 +1,6 @@
 """How does the operator know what is mirrored? By a Lease that says up to which version of Jobs and Pods.
 
-The operator keeps finished Jobs until then (`sundial_core.retention`).
+The operator keeps finished Jobs until then (`sundial_core.decision.job_deletions`).
 """
 
 from __future__ import annotations

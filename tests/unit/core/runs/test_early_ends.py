@@ -19,8 +19,8 @@ from sundial_core.decision.remembered import Remembered
 from sundial_core.resources import names
 from sundial_core.resources.phases import Phase
 from sundial_core.resources.reasons import Reason
+from sundial_core.runs.early_ends import Termination, build_termination_patch, with_termination
 from sundial_core.runs.state import build_run
-from sundial_core.runs.terminations import Termination, build_termination_patch, with_termination
 
 RUN = names.build_run_id(UID, at(10))
 ONCE = {"schedule": {"at": "2026-01-01T00:00:10Z"}}

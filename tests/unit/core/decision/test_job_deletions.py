@@ -20,7 +20,7 @@ from testkit.scheduled_jobs import (
 
 from sundial_clock.instants import format_instant
 from sundial_core.coordination.fence import FenceState
-from sundial_core.decision.retention import (
+from sundial_core.decision.job_deletions import (
     Cap,
     Deletions,
     Limits,

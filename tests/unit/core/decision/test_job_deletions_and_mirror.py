@@ -26,7 +26,7 @@ from sundial_core.coordination.mirror_lease import (
     find_mirrored,
     observe_mirror_lease,
 )
-from sundial_core.decision.retention import Deletions, Limits, decide_deletions
+from sundial_core.decision.job_deletions import Deletions, Limits, decide_deletions
 from sundial_core.resources import names
 from sundial_core.runs.pods import ObservedPod
 from sundial_core.status.stored import parse_stored_status

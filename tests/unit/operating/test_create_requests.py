@@ -18,7 +18,8 @@ from testkit.scheduled_jobs import (
     look,
 )
 
-from sundial_core.decision.creates import (
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_creation import (
     RETRY_BACKOFF,
     Answer,
     Answered,
@@ -35,14 +36,13 @@ from sundial_core.decision.creates import (
     Unanswered,
     Unsent,
 )
-from sundial_core.decision.installation import InstallationState
 from sundial_core.resources import names
 from sundial_core.resources.specs import CatchUp
 from sundial_core.runs.jobs import parse_job
 from sundial_core.runs.manifests import Creator, build_job
 from sundial_core.runs.retries import NextAttempt
 from sundial_kube.jitter import with_jitter
-from sundial_operator.outputs.job_creates import compute_delay
+from sundial_operator.outputs.create_requests import compute_delay
 
 CREATOR = Creator("a.b", "one", 1)
 QUOTA = Denied(403, "Forbidden", "exceeded quota")

@@ -24,14 +24,14 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.creates import (
+from sundial_core.decision.decide import Decision
+from sundial_core.decision.job_creation import (
     Answer,
     Denied,
     PendingCreate,
     Send,
 )
-from sundial_core.decision.decide import Decision
-from sundial_core.decision.memory import ScheduleMemory
+from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.resources import names
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason

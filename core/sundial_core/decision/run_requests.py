@@ -1,7 +1,7 @@
 """What becomes of the ScheduledJobRuns of a schedule: each starts, waits, or ends without a run.
 
 The rules: docs/semantics.md, "Manual and backfill runs". Suspension, cursor and slots do not matter to them:
-a person asked. What their statuses say of it is in `asked_status`.
+a person asked. What their statuses say of it is in `status/scheduled_job_runs.py`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from enum import Enum
 
 from sundial_clock.schedule import CompiledSchedule
 from sundial_core.decision.clock_skew import drop_future, pass_on
-from sundial_core.decision.creates import (
+from sundial_core.decision.decide import Decision
+from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_creation import (
     Answer,
     Answered,
     Created,
@@ -27,10 +29,8 @@ from sundial_core.decision.creates import (
     Step,
     Unanswered,
 )
-from sundial_core.decision.decide import Decision
-from sundial_core.decision.installation import InstallationState
+from sundial_core.decision.job_deletions import is_stored_as_ended
 from sundial_core.decision.remembered import Backlog, Remembered
-from sundial_core.decision.retention import is_stored_as_ended
 from sundial_core.resources.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.resources.phases import Phase, Trigger
 from sundial_core.resources.plans import Plan, Problem
@@ -42,12 +42,12 @@ from sundial_core.runs.custody import (
     is_ours,
     sort_jobs,
 )
+from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.manifests import Attempt, Creator, Owner
 from sundial_core.runs.retries import NextAttempt
 from sundial_core.runs.run import Run
 from sundial_core.runs.state import build_lost_run, build_run, find_overdue_at
-from sundial_core.runs.terminations import Termination
 from sundial_core.status.omitted import list_asked
 from sundial_core.status.patches import Reported, build_patch
 from sundial_core.status.queued import QueueEntry

@@ -32,7 +32,7 @@ MAX_VERDICTS = 1000
 """How many verdicts are remembered at most, whatever keeps them from being stored."""
 
 
-def is_full(memory: Remembered, now: datetime) -> bool:
+def is_limit_reached(memory: Remembered, now: datetime) -> bool:
     """Tell whether nothing more may start."""
     if len(memory.verdicts) >= MAX_VERDICTS:
         return True
@@ -41,7 +41,9 @@ def is_full(memory: Remembered, now: datetime) -> bool:
     return bool(memory.refusal) and (has_waited or len(memory.backlog.starts) >= MAX_STARTS)
 
 
-def follow(memory: Remembered, stored: StoredStatus, starts: Iterable[datetime], now: datetime) -> Backlog:
+def track_unstored(
+    memory: Remembered, stored: StoredStatus, starts: Iterable[datetime], now: datetime
+) -> Backlog:
     """Follow the backlog from one decision to the next; `starts` are the slots that this one starts."""
     known = {*memory.backlog.starts, *starts}
     unstored = sorted(slot for slot in known if not _is_stored(slot, stored))[:MAX_STARTS]
@@ -51,7 +53,7 @@ def follow(memory: Remembered, stored: StoredStatus, starts: Iterable[datetime],
     return Backlog(frozenset(unstored), since or now)
 
 
-def withhold(due: Due, memory: Remembered) -> tuple[VerdictRecord, ...]:
+def miss_all_due(due: Due, memory: Remembered) -> tuple[VerdictRecord, ...]:
     """Decide about what is due while nothing may start."""
     message = trim_message(f"the status could not be stored: {memory.refusal}" if memory.refusal else "")
     return missed_verdicts(due, Reason.STATUS_NOT_STORED, message)

@@ -22,13 +22,13 @@ from testkit.simulation.process import Process
 from testkit.simulation.stories import Story
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.backlog import (
+from sundial_core.decision.remembered import Backlog, Remembered
+from sundial_core.decision.unstored_limit import (
     MAX_STARTS,
     MAX_VERDICTS,
-    follow,
-    is_full,
+    is_limit_reached,
+    track_unstored,
 )
-from sundial_core.decision.remembered import Backlog, Remembered
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.status.scheduled_job_runs import describe_waiting
@@ -199,7 +199,7 @@ def test_a_burst_that_nobody_refuses_starts_as_ever() -> None:
 )
 def test_what_waits_to_be_stored(memory: Remembered, expected: Backlog) -> None:
     stored = parse_stored_status({"cursor": format_instant(at(10))})
-    assert follow(memory, stored, (), at(30)) == expected
+    assert track_unstored(memory, stored, (), at(30)) == expected
 
 
 FULL = Remembered(decided_until=at(10), refusal="too large", backlog=Backlog(since=at(-290)))
@@ -232,7 +232,7 @@ FULL = Remembered(decided_until=at(10), refusal="too large", backlog=Backlog(sin
     ],
 )
 def test_when_nothing_more_may_start(memory: Remembered, now: float, expected: Any) -> None:
-    assert is_full(memory, at(now)) is expected
+    assert is_limit_reached(memory, at(now)) is expected
 
 
 def test_a_judgement_of_these_slots_is_made_anew_until_it_is_stored() -> None:

@@ -35,8 +35,8 @@ from testkit.scheduled_jobs import (
 from sundial_clock.instants import format_instant
 from sundial_core.decision.decide import decide
 from sundial_core.decision.installation import InstallationState
-from sundial_core.decision.manual_runs import decide_orphaned_run_requests
 from sundial_core.decision.remembered import Remembered
+from sundial_core.decision.run_requests import decide_orphaned_run_requests
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources.nesting import MAX_LEVELS
 from sundial_core.resources.objects import ScheduledJobRun
