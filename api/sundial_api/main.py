@@ -39,7 +39,7 @@ from sundial_api.settings import AuthMode, Settings
 from sundial_api.status.endpoints import router as status
 from sundial_api.task_functions.endpoints import router as task_functions
 from sundial_kube.client import KubeClient
-from sundial_kube.login import load_configuration
+from sundial_kube.login import LoginError, load_configuration
 from sundial_kube.logs import configure_logs
 from sundial_kube.settings_help import describe_settings, explain_unusable
 
@@ -137,6 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValidationError as error:
         sys.exit(f"sundial-api: {explain_unusable(Settings, error)}")
     configure_logs(settings.log_format)
+    try:
+        asyncio.run(load_configuration())
+    except LoginError as error:
+        sys.exit(f"sundial-api: {error}")
     uvicorn.run(
         build_application(settings),
         host=settings.host,

@@ -20,6 +20,9 @@ async def load_configuration() -> client.Configuration:
     Raises LoginError when none is usable.
     """
     configuration = client.Configuration()
+    named = os.environ.get("KUBECONFIG", "")
+    if named and not any(Path(part).expanduser().exists() for part in named.split(os.pathsep) if part):
+        raise LoginError(f"KUBECONFIG names a file that is not there: {named}")
     try:
         if "KUBECONFIG" not in os.environ and SERVICE_ACCOUNT_TOKEN.exists():
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]

@@ -85,7 +85,8 @@ class Observer:
         pods = {job_of(item): item for item in found if item["kind"] == "Pod"}
         jobs = [item for item in found if item["kind"] == "Job"]
         placed = self._read_placements(pods)
-        for run in (read_run(job, pods.get(job["metadata"]["name"])) for job in jobs if is_ours(job)):
+        seen = (try_read_run(job, pods.get(job["metadata"]["name"])) for job in jobs if is_ours(job))
+        for run in (run for run in seen if run is not None):
             known = self._runs.get(run.job, run)
             self._runs[run.job] = replace(
                 run, node=run.node or known.node, placed=placed.get(run.job, known.placed)
@@ -142,6 +143,14 @@ def describe_readiness(ready: JsonObject | None, suspended: JsonObject | None) -
         return ""
     held = f", {suspended['reason']}" if suspended and suspended["status"] == "True" else ""
     return f"{'' if ready['status'] == 'True' else 'not: '}{ready['reason']}{held}"
+
+
+def try_read_run(job: JsonObject, pod: JsonObject | None) -> Run | None:
+    """Read a Job that Sundial created; None where somebody has changed its marks."""
+    try:
+        return read_run(job, pod)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def read_run(job: JsonObject, pod: JsonObject | None) -> Run:

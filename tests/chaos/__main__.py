@@ -29,12 +29,22 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     add = parser.add_argument
     kills, seed, lease = (os.environ.get(f"CHAOS_{name}") for name in ("KILLS", "SEED", "LEASE"))
-    add("--kills", type=int, default=kills or 100, help="how many leaders are killed [%(default)s]")
+    add("--kills", type=at_least_one, default=kills or 100, help="how many leaders are killed [%(default)s]")
     add("--seed", type=int, default=seed or None, help="the same seed gives the same faults [any]")
-    add("--lease", type=int, default=lease or 4, metavar="SECONDS", help="of the Lease [%(default)s]")
-    add("--operators", type=int, default=3, help="how many run at once [%(default)s]")
+    add(
+        "--lease", type=at_least_one, default=lease or 4, metavar="SECONDS", help="of the Lease [%(default)s]"
+    )
+    add("--operators", type=at_least_one, default=3, help="how many run at once [%(default)s]")
     add("--output", type=Path, default=DOCUMENT, help="where the report goes [%(default)s]")
     return parser.parse_args()
+
+
+def at_least_one(text: str) -> int:
+    """Read a whole number of an argument."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too few; write 1 or more")
+    return number
 
 
 def main() -> int:

@@ -108,3 +108,42 @@ def _lateness(job: JsonObject) -> timedelta:
     """How late a Job was created; creation times are whole seconds."""
     created = datetime.fromisoformat(job["metadata"]["creationTimestamp"])
     return created - datetime.fromisoformat(slot_of(job))
+
+
+FORGED_RANGE = {
+    "from": "1970-01-02T00:00:00Z",
+    "to": "8999-01-01T00:00:00Z",
+    "count": 7,
+    "verdict": "Missed",
+    "reason": "TooLate",
+}
+
+
+def test_a_forged_status_holds_nobody_up(sundial: Sundial) -> None:
+    """A range of seven thousand years would have to be counted for each Job of its slots."""
+    often = {"concurrency": {"policy": "Allow"}, "history": {"successful": 50}}
+    for name in ("forged", "honest"):
+        sundial.apply(build_scheduled_job(name, {"cron": "*/2 * * * * *"}, **often))
+    until(lambda: len(sundial.jobs("forged")) >= 5)
+    status = json.dumps({"status": {"recentSlots": [FORGED_RANGE]}})
+    sundial.cluster.kubectl(
+        "patch", "sj", "forged", "-n", sundial.ns, "--subresource=status", "--type=merge", "-p", status
+    )
+    before = len(sundial.jobs("honest"))
+    jobs = until(lambda: (len(sundial.jobs("honest")) >= before + 4) and sundial.jobs("honest"))
+    assert all(_lateness(job) < timedelta(seconds=2) for job in jobs[before:])
+    until(lambda: FORGED_RANGE not in sundial.status("forged").get("recentSlots", []))
+
+
+def test_a_job_that_a_status_contradicts_is_not_read_for_ever(sundial: Sundial) -> None:
+    sundial.apply(build_scheduled_job("read", {"interval": {"seconds": 2}}, history={"successful": 50}))
+    job = until(lambda: sundial.jobs("read"))[0]
+    run_id = job["metadata"]["labels"]["sundial.dev/run"]
+    entry = {"runId": run_id, "job": job["metadata"]["name"], "slot": slot_of(job), "attempt": 5}
+    status = json.dumps({"status": {"active": [entry | {"phase": "Running"}]}})
+    sundial.cluster.kubectl(
+        "patch", "sj", "read", "-n", sundial.ns, "--subresource=status", "--type=merge", "-p", status
+    )
+    until(lambda: run_id not in [one["runId"] for one in sundial.status("read").get("active", [])])
+    before = len(sundial.jobs("read"))
+    until(lambda: len(sundial.jobs("read")) >= before + 2)

@@ -122,7 +122,11 @@ def _describe_reset(reset_at: datetime) -> str:
 def _set_back_status(status: JsonObject, reset_at: datetime, date: datetime) -> JsonObject:
     """Set back the instants, and drop the verdicts without a run on slots that are still to come."""
     entries = status.get("recentSlots") or ()
-    kept = [entry for entry in entries if "runId" in entry or _begin(entry) <= reset_at]
+    kept = [
+        entry
+        for entry in entries
+        if "runId" in entry or (_begin(entry) <= reset_at and not is_future(_end(entry), date))
+    ]
     ahead = [name for name in ("cursor", "effectiveFrom") if _is_ahead(status, name, date)]
     return status | dict.fromkeys(ahead, format_instant(reset_at)) | {"recentSlots": kept}
 
@@ -164,6 +168,10 @@ def find_started_ahead(stored: StoredStatus) -> frozenset[datetime]:
 
 def _begin(entry: JsonObject) -> datetime:
     return parse_instant(entry.get("slot") or entry["from"])
+
+
+def _end(entry: JsonObject) -> datetime:
+    return parse_instant(entry.get("slot") or entry["to"])
 
 
 def _is_ahead(status: JsonObject, name: str, date: datetime) -> bool:

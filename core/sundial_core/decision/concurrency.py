@@ -158,7 +158,7 @@ def _skip_without_place(one: QueueEntry, queue: tuple[QueueEntry, ...], places: 
     if rule.policy is ConcurrencyPolicy.QUEUE:
         message = f"{len(queue)} waiting; concurrency.maxQueued is {rule.max_queued or 1}"
         return build_skip(one.slot, Reason.QUEUE_FULL, message)
-    message = f"{places.active} active; concurrency.maxInstances is {rule.max_instances}"
+    message = f"{places.active} active or being created; concurrency.maxInstances is {rule.max_instances}"
     return build_skip(one.slot, Reason.ALREADY_ACTIVE, message)
 
 

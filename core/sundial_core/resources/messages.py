@@ -11,6 +11,9 @@ import re
 
 MAX_TEXT_CHARS = 10_000
 MAX_MESSAGE_CHARS = 300
+MAX_SEARCHED_CHARS = 1000
+"""How much of a message is searched of which 300 characters stay: a tenant may write as many as he likes."""
+
 REDACTED = "[redacted]"
 
 _KEY = r"(?:api|access|secret|private|account)[_-]?key"
@@ -54,7 +57,7 @@ def redact(text: str, longest: int = MAX_TEXT_CHARS) -> str:
 
 def clean_message(text: str) -> str:
     """Make somebody else's message fit for a status: redacted, then shortened."""
-    return trim_message(redact(text))
+    return trim_message(redact(text, MAX_SEARCHED_CHARS))
 
 
 def trim_message(message: str) -> str:

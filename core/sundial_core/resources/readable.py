@@ -7,8 +7,9 @@ written anew with the next patch. The rules: docs/semantics.md, "What cannot be 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sundial_clock.instants import (
     EARLIEST,
@@ -16,6 +17,7 @@ from sundial_clock.instants import (
     format_instant,
     parse_instant,
 )
+from sundial_core.resources.names import find_named_for
 from sundial_core.resources.phases import RESULTS, Trigger, Verdict
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import Reason
@@ -35,6 +37,10 @@ REASONS = [reason.value for reason in Reason]
 MAX_ENTRIES = {"active": 500, "queued": 200, "recentSlots": 1000, "ranges": 1000}
 """How many entries of a list are read: about twice of what is written, of the 10,000 that the CRD accepts."""
 
+RANGE_MARGIN = timedelta(days=8)
+"""How far a range may lie beyond creation and cursor: clocks differ, and a create that is tried again for the
+catch-up window, a week at most, holds the cursor back."""
+
 Check = Callable[[JsonObject], bool]
 
 
@@ -44,8 +50,7 @@ def keep_readable(status: JsonObject, created_at: datetime) -> tuple[JsonObject,
     Nothing can wait since before `created_at`, when the object was.
     """
     kept = _keep_entries(status, LISTS)
-    if kept.get("queued"):
-        kept["queued"] = [one for one in kept["queued"] if parse_instant(one["slot"]) >= created_at]
+    kept |= _keep_possible(kept, created_at)
     for name in LAST_TIMES:
         if name in kept and not is_instant(kept[name]):
             del kept[name]
@@ -77,6 +82,51 @@ def keep_readable_of_run(status: JsonObject) -> tuple[JsonObject, JsonObject]:
 def keep_readable_of_function(status: JsonObject) -> tuple[JsonObject, JsonObject]:
     """Leave out of a TaskFunction's status what cannot be read; give those fields as they are."""
     return _tell(status, _keep_entries(status, {"conditions": is_condition}))
+
+
+def _keep_possible(status: JsonObject, created_at: datetime) -> JsonObject:
+    """Leave out slots of lists that cannot be: they would have to be counted, or to be started."""
+    kept: JsonObject = {}
+    if status.get("queued"):
+        kept["queued"] = [one for one in status["queued"] if parse_instant(one["slot"]) >= created_at]
+    if status.get("recentSlots"):
+        kept["recentSlots"] = _keep_possible_ranges(status["recentSlots"], created_at, status.get("cursor"))
+    return kept
+
+
+def _keep_possible_ranges(
+    entries: list[JsonObject], created_at: datetime, cursor: str | None
+) -> list[JsonObject]:
+    """Leave out ranges of slots that no release writes: their slots may have to be counted.
+
+    A range lies between the creation and the cursor, and no two have slots in common: of those that do the
+    shorter one stays. So all of them together are no longer than the object is old.
+    """
+    ranges = {n: _read_range(entry) for n, entry in enumerate(entries) if _is_written_as_range(entry)}
+    if not ranges:
+        return entries
+    until = parse_instant(cursor) if cursor and is_instant(cursor) else created_at
+    low, high = created_at - RANGE_MARGIN, min(until, LATEST - RANGE_MARGIN) + RANGE_MARGIN
+    kept: list[tuple[datetime, datetime]] = []
+    possible = set()
+    for number in sorted(ranges, key=lambda n: ranges[n][1] - ranges[n][0]):
+        first, last = ranges[number]
+        place = bisect_left(kept, (first, last))
+        is_apart = (place == 0 or kept[place - 1][1] < first) and (
+            place == len(kept) or last < kept[place][0]
+        )
+        if low <= first <= last <= high and is_apart:
+            kept.insert(place, (first, last))
+            possible.add(number)
+    return [entry for n, entry in enumerate(entries) if n in possible or n not in ranges]
+
+
+def _is_written_as_range(entry: JsonObject) -> bool:
+    return "from" in entry and "slot" not in entry and "runId" not in entry
+
+
+def _read_range(entry: JsonObject) -> tuple[datetime, datetime]:
+    return parse_instant(entry["from"]), parse_instant(entry["to"])
 
 
 def _tell(status: JsonObject, kept: JsonObject) -> tuple[JsonObject, JsonObject]:
@@ -114,7 +164,13 @@ def _has_instants(entry: JsonObject) -> bool:
 
 def _is_active(entry: JsonObject) -> bool:
     """Tell whether an active run says what it is for; when it started is not in its entry."""
-    return {"runId", "job"} <= entry.keys() and _is_run({"startedAt": format_instant(EARLIEST)} | entry)
+    has_job = {"runId", "job"} <= entry.keys()
+    return has_job and _has_right_name(entry) and _is_run({"startedAt": format_instant(EARLIEST)} | entry)
+
+
+def _has_right_name(entry: JsonObject) -> bool:
+    """Tell whether the Job has the name that this attempt of the run must have."""
+    return bool(find_named_for(entry["job"], entry["runId"], entry.get("attempt", 1)))
 
 
 def _is_run(entry: JsonObject) -> bool:

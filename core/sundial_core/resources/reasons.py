@@ -99,3 +99,9 @@ class Reason(StrEnum):
     NOT_FOUND = "NotFound"  # no such ScheduledJob within an hour
     PARENT_DELETED = "ParentDeleted"  # the ScheduledJob is gone or is another one
     RESTORED = "Restored"  # came from a backup
+
+
+EXPECTED_SKIPS = frozenset(
+    {Reason.ALREADY_ACTIVE, Reason.QUEUE_FULL, Reason.QUEUE_DROPPED, Reason.REPLACED, Reason.CANCELLED}
+)
+"""Reasons by which a slot is skipped because its user wanted it so."""

@@ -266,6 +266,12 @@ class TaskFunctionSpec(Model):
     """Marks a function that the installation needs: the REST API refuses to delete its jobs."""
 
 
+COMPARABLE_INSTANT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$"
+)
+"""Date-times that CEL can read: the API server takes others too, and then refuses every later write."""
+
+
 class ScheduledJobRunSpec(Model):
     """One run that a person or a program asks for, beside the schedule."""
 
@@ -279,7 +285,7 @@ class ScheduledJobRunSpec(Model):
     """The metadata.name of the ScheduledJob to run, in the same namespace."""
     args: FreeObject | None = Field(default=None, json_schema_extra={"maxProperties": 64})
     """Arguments for this run, a JSON object of at most 64 KiB. When left out they are the job's own."""
-    scheduled_for: datetime | None = None
+    scheduled_for: datetime | None = Field(default=None, json_schema_extra={"pattern": COMPARABLE_INSTANT})
     """A slot of the schedule that has passed, to be run again or made up for. When left out the run belongs
     to no slot."""
     requested_by: str | None = Field(default=None, max_length=253)

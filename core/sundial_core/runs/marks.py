@@ -66,6 +66,9 @@ def read_counts(annotations: Mapping[str, str], attempt: int) -> tuple[int, int]
     return (retries, disruptions) if is_sum else (max(0, attempt - 1), 0)
 
 
+TTL = "ttlSecondsAfterFinished"
+"""A field of Jobs that we never set: one that has it may be deleted before the end of its run is stored."""
+
 _COUNTS = (names.RETRIES_USED, names.DISRUPTIONS)
 
 
@@ -94,6 +97,8 @@ def find_changed(item: JsonObject, fixed: Sequence[Fixed], counts: tuple[int, in
     found += [name for name, count in counted if annotations.get(name, "0") != str(count)]
     seconds = (names.TIMEOUT, names.START_TIMEOUT)
     found += [name for name in seconds if name in annotations and not _read_seconds(annotations[name])]
+    if (item.get("spec") or {}).get(TTL) is not None:
+        found.append(TTL)
     return tuple(found)
 
 

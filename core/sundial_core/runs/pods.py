@@ -69,6 +69,9 @@ def _find_wait(status: Mapping[str, Any], states: Iterable[Mapping[str, Any]]) -
     return str(found.get("reason", "")), clean_message(str(found.get("message", "")))
 
 
+NEVER_RAN = ("StartError", "ContainerCannotRun")
+"""Reasons with which the message is the runtime's, not the container's own."""
+
 USUAL_WAITS = ("ContainerCreating", "PodInitializing")
 
 
@@ -76,4 +79,7 @@ def _describe_failure(state: JsonObject) -> tuple[str, str]:
     end = containers.read_end(state)
     reason = clean_message(str(end.get("reason") or "Error"))
     sentence = f"container {state['name']} exited with code {end.get('exitCode')}"
-    return reason, sentence if reason == "Error" else f"{sentence} ({reason})"
+    if reason == "Error":
+        return reason, sentence
+    said = clean_message(str(end.get("message") or "")) if reason in NEVER_RAN else ""
+    return reason, f"{sentence} ({reason}: {said})" if said else f"{sentence} ({reason})"

@@ -69,7 +69,9 @@ def suspended_condition(hold: Suspension | None) -> Condition:
     return Condition(ConditionType.SUSPENDED, True, hold.reason, hold.message)
 
 
-def progressing_condition(active: int, refusals: Mapping[datetime, str]) -> Condition:
+def progressing_condition(
+    active: int, creating: Collection[datetime], refusals: Mapping[datetime, str]
+) -> Condition:
     """Tell whether a run is active or cannot start for now; `refusals` is what creates were told, by slot."""
     if refusals:
         slot = max(refusals)
@@ -77,7 +79,10 @@ def progressing_condition(active: int, refusals: Mapping[datetime, str]) -> Cond
         return Condition(ConditionType.PROGRESSING, True, Reason.CREATE_FAILED, message)
     if active:
         return Condition(ConditionType.PROGRESSING, True, Reason.RUNS_ACTIVE, "runs are active")
-    return Condition(ConditionType.PROGRESSING, False, Reason.IDLE, "no run is active")
+    message = "no run is active"
+    if creating:
+        message += f"; the Job of {format_instant(max(creating))} is being created"
+    return Condition(ConditionType.PROGRESSING, False, Reason.IDLE, message)
 
 
 def last_run_condition(last_result: str | None) -> Condition:
@@ -91,12 +96,13 @@ def last_run_condition(last_result: str | None) -> Condition:
 
 
 def missed_condition(entry: Mapping[str, object] | None) -> Condition:
-    """Tell whether slots were missed since the last one that started; `entry` is the newest of them."""
+    """Tell whether slots did not run since the last one that did; `entry` is the newest of them."""
     if entry is None:
         message = "no slot was missed since the last one that started"
         return Condition(ConditionType.MISSED_RUNS, False, Reason.NONE_MISSED, message)
     first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
-    message = f"{entry.get('count', 1)} missed, from {first} to {last}: {entry['reason']}"
+    verdict = str(entry["verdict"]).lower()
+    message = f"{entry.get('count', 1)} {verdict}, from {first} to {last}: {entry['reason']}"
     return Condition(ConditionType.MISSED_RUNS, True, Reason.SLOTS_MISSED, message)
 
 

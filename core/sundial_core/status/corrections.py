@@ -59,11 +59,23 @@ def _except(
 
 def without_slot(slot: datetime, span: Span, schedule: CompiledSchedule | None) -> list[Span]:
     """Take one slot out of several; where they are not of this schedule only their number goes down."""
+    if schedule is None or not is_row(span, schedule):
+        first, last, count = span
+        return [(first, last, count - 1)] if count > 1 else []
+    return split_row(slot, span, schedule)
+
+
+def is_row(span: Span, schedule: CompiledSchedule) -> bool:
+    """Tell whether a span holds all slots that a schedule has between its first and its last."""
     first, last, count = span
+    return count == 1 or schedule.count_slots(first - RESOLUTION, last) == count
+
+
+def split_row(slot: datetime, row: Span, schedule: CompiledSchedule) -> list[Span]:
+    """Take one slot out of a row: a row is left on each side of it; counts only what is before the slot."""
+    first, last, count = row
     if count == 1:
         return []
-    if schedule is None or schedule.count_slots(first - RESOLUTION, last) != count:
-        return [(first, last, count - 1)]
     before = schedule.latest_slots(first - RESOLUTION, slot - RESOLUTION, 1)
     after = schedule.next_slot(slot)
     older = schedule.count_slots(first - RESOLUTION, slot - RESOLUTION)

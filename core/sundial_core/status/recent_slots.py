@@ -12,8 +12,9 @@ from sundial_clock.schedule import CompiledSchedule
 from sundial_core.resources.messages import trim_message
 from sundial_core.resources.phases import Trigger, Verdict
 from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.reasons import EXPECTED_SKIPS
 from sundial_core.runs.run import Run
-from sundial_core.status.corrections import without_slot
+from sundial_core.status.corrections import is_row, split_row
 from sundial_core.status.verdicts import VerdictRecord
 
 KEPT = 20
@@ -63,6 +64,8 @@ class VerdictItem:
     reason: str
     message: str
     run_id: str = ""
+    is_row: bool | None = None
+    """Whether it holds all slots of the schedule from its first to its last; None until that was counted."""
 
     @property
     def entry(self) -> JsonObject:
@@ -116,12 +119,21 @@ class RecentSlots:
                 before = _find_later(before, self._items[-1])
 
     def retract(self, run: Run, schedule: CompiledSchedule | None) -> JsonObject | None:
-        """Take the slot of a run out of the entry that says that it was not started; give that entry."""
+        """Take the slot of a run out of the entry that says that it was not started; give that entry.
+
+        Whoever takes out several takes the oldest first: then the slots of an entry are counted twice.
+        """
         item = self._find_contrary(run.slot) if run.slot else None
         if item is None or run.slot is None:
             return None
         self._items = [other for other in self._items if other is not item]
-        spans = without_slot(run.slot, (item.first, item.time, item.count), schedule)
+        span = (item.first, item.time, item.count)
+        if item.is_row is None:
+            item.is_row = schedule is not None and is_row(span, schedule)
+        if schedule is not None and item.is_row:
+            spans = split_row(run.slot, span, schedule)
+        else:
+            spans = [(item.first, item.time, item.count - 1)] if item.count > 1 else []
         self._items += [replace(item, first=first, time=last, count=count) for first, last, count in spans]
         return item.entry
 
@@ -139,12 +151,12 @@ class RecentSlots:
         return True
 
     def find_missed(self) -> JsonObject | None:
-        """Find the newest slot that was started or missed, if it was missed."""
+        """Find the newest slot that should have run, if it did not: missed, or skipped for an odd reason."""
         self._sort()
         for item in self._items:
             if isinstance(item, StartedItem) and item.is_slot:
                 return None
-            if isinstance(item, VerdictItem) and item.verdict == Verdict.MISSED:
+            if isinstance(item, VerdictItem) and item.reason not in EXPECTED_SKIPS:
                 return item.entry
         return None
 

@@ -137,7 +137,7 @@ def _judge(report: Report, standing: ScheduleFacts, active: int) -> list[Conditi
     return [
         ready_condition(report.plan, report.hold, standing),
         suspended_condition(report.hold),
-        progressing_condition(active, report.refusals),
+        progressing_condition(active, report.creating, report.refusals),
     ]
 
 

@@ -12,13 +12,9 @@ from enum import StrEnum
 from sundial_clock.instants import parse_instant
 from sundial_core.resources.phases import Phase, Verdict
 from sundial_core.resources.raw import JsonObject
-from sundial_core.resources.reasons import ConditionType, Reason
+from sundial_core.resources.reasons import EXPECTED_SKIPS, ConditionType, Reason
 
 MAX_NOTE_CHARS = 300
-EXPECTED_SKIPS = frozenset(
-    {Reason.ALREADY_ACTIVE, Reason.QUEUE_FULL, Reason.QUEUE_DROPPED, Reason.REPLACED, Reason.CANCELLED}
-)
-"""Reasons by which a slot is skipped because its user wanted it so."""
 
 
 class Notice(StrEnum):
@@ -39,13 +35,31 @@ class Transition:
     """What an Event calls it."""
     note: str
     notice: Notice
+    series: str = ""
+    """Repetitions of one reason are counted in one Event while this is the same."""
     fields: Mapping[str, object] = field(default_factory=dict)
     """The log's fields."""
+
+    @property
+    def series_key(self) -> str:
+        """What is the same in all that one Event counts."""
+        return f"{self.reason} {self.series}"
 
 
 def find_transitions(old: JsonObject, new: JsonObject) -> list[Transition]:
     """Find what has changed from one stored status to the next, oldest first within each kind."""
     return [*_find_verdicts(old, new), *_find_results(old, new), *_find_conditions(old, new)]
+
+
+def describe_unstored(refusal: str) -> Transition:
+    """Describe that a status is refused, while starts still go on."""
+    return Transition(
+        event="status not stored",
+        reason=Reason.STATUS_NOT_STORED,
+        note=f"the status cannot be stored, and is tried again: {refusal}"[:MAX_NOTE_CHARS],
+        notice=Notice.WARNING,
+        fields={"reason": Reason.STATUS_NOT_STORED.value, "message": refusal},
+    )
 
 
 def describe_stop(refusal: str) -> Transition:
@@ -167,6 +181,7 @@ def _describe_condition(kind: ConditionType, before: JsonObject, after: JsonObje
         reason=WORDS[kind, holds],
         note=f"{after['reason']}: {after['message']}"[:MAX_NOTE_CHARS],
         notice=notice if is_news else Notice.NONE,
+        series=after["message"],
         fields={kind.lower(): holds, "reason": after["reason"], "message": after["message"][:MAX_NOTE_CHARS]},
     )
 

@@ -14,7 +14,7 @@ from sundial_core.resources.objects import ScheduledJob
 from sundial_core.resources.raw import JsonObject
 from sundial_core.status.event_series import Announcements
 from sundial_core.status.events import build_event, build_event_name, build_event_series
-from sundial_core.status.transitions import Notice, Transition, find_transitions
+from sundial_core.status.transitions import Notice, Transition, describe_unstored, find_transitions
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import NEW_EVENTS
@@ -37,6 +37,10 @@ class EventWriter:
         self._metrics = metrics
         self._said = Announcements(read_clock())
 
+    def note_refused(self, job: ScheduledJob, refusal: str) -> None:
+        """Tell that a status cannot be stored, once for refusals in a row."""
+        self.announce(job, describe_unstored(refusal))
+
     def note_stored(self, job: ScheduledJob, status: JsonObject) -> None:
         """Take a status that was just stored; `job` still has the one before."""
         self._metrics.count_stored(job.status, status)
@@ -51,7 +55,7 @@ class EventWriter:
             self._announce(job, transition, read_clock())
 
     def _announce(self, job: ScheduledJob, transition: Transition, now: datetime) -> None:
-        series = self._said.count(job.uid, transition.reason, now)
+        series = self._said.count(job.uid, transition.series_key, now)
         if self._writer.count_waiting(job.ns) > MAX_WAITING:
             self._metrics.events_dropped.labels("behind").inc()
         elif not self._said.may_say(job.uid, now):
@@ -61,7 +65,7 @@ class EventWriter:
             self._writer.submit(Priority.EVENT, job.ns, action)
         else:
             name = build_event_name(job.name, now)
-            self._said.begin(job.uid, transition.reason, name, now)
+            self._said.begin(job.uid, transition.series_key, name, now)
             action = partial(self._create, job, transition, name, now)
             self._writer.submit(Priority.EVENT, job.ns, action)
 
@@ -81,6 +85,6 @@ class EventWriter:
             self._drop(job, transition, error)
 
     def _drop(self, job: ScheduledJob, transition: Transition, error: Exception) -> None:
-        self._said.forget(job.uid, transition.reason)
+        self._said.forget(job.uid, transition.series_key)
         self._metrics.events_dropped.labels("failed").inc()
         log.warning("writing an Event failed", namespace=job.ns, name=job.name, error=str(error))

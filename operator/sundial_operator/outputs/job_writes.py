@@ -47,6 +47,9 @@ from sundial_operator.outputs.write_queue import Priority, WriteQueue
 
 log = structlog.get_logger()
 
+MAX_QUICK_READS = 3
+"""After so many reads of a run's Job that settle nothing the next one waits: a status may be forged."""
+
 RETRY_AFTER = timedelta(seconds=10)
 
 
@@ -73,7 +76,13 @@ class JobWriter:
         self._delay_queue = delay_queue
         self.memories: dict[str, ScheduleMemory] = {}
         self._announcer = EventWriter(client, writer, metrics)
-        source = Source(SCHEDULED_JOBS, Task.STATUS, observed.schedules, self._announcer.note_stored)
+        source = Source(
+            SCHEDULED_JOBS,
+            Task.STATUS,
+            observed.schedules,
+            self._announcer.note_stored,
+            self._announcer.note_refused,
+        )
         self._statuses = StatusPatcher(client, writer, delay_queue, observed.enqueue, source)
         delay_queue.on(Task.CREATE, self._start_due)
 
@@ -196,7 +205,8 @@ class JobWriter:
         elif finding is Finding.GONE:
             self._forget(memory, run)
         is_learned = finding is Finding.GONE or (finding is Finding.THERE and self._has(memory, run))
-        self._requeue(memory, timedelta(0) if is_learned else RETRY_AFTER)
+        is_news = is_learned and memory.times_read[run.run_id] <= MAX_QUICK_READS
+        self._requeue(memory, timedelta(0) if is_news else RETRY_AFTER)
 
     def _has(self, memory: ScheduleMemory, run: Run) -> bool:
         return any(job.name == run.job_name for job in self._observed.jobs_of(memory.uid))

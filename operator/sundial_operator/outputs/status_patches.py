@@ -28,6 +28,13 @@ from sundial_operator.outputs.write_queue import Priority, WriteQueue
 log = structlog.get_logger()
 
 
+TRANSIENT = (404, 409, 429, *range(500, 600))
+"""What says nothing of the status itself."""
+
+TOLD_AFTER_FAILURES = 3
+"""After so many refusals in a row somebody is told: one may be the webhook that just starts."""
+
+
 class Pace:
     """Gives out turns, at most one each `spacing`, and none later than `longest` after it was asked for."""
 
@@ -47,6 +54,10 @@ Note = Callable[[V, JsonObject], None]
 """Called with the object as it was before and the status that was stored."""
 
 
+def note_nothing(item: object, refusal: str) -> None:
+    """Take no notice of statuses that are refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source(Generic[V]):
     """A kind of object: where its statuses are written, when, and where the answers go."""
@@ -55,6 +66,7 @@ class Source(Generic[V]):
     task: Task
     store: Store[V]
     note_stored: Note[V]
+    note_refused: Callable[[V, str], None] = note_nothing
 
 
 class StatusPatcher(Generic[V]):
@@ -76,6 +88,7 @@ class StatusPatcher(Generic[V]):
         self._task = source.task
         self._store = source.store
         self._note_stored = source.note_stored
+        self._note_refused = source.note_refused
         self._pace = Pace(LAZY_SPACING, MAX_LAZY_DELAY)
         self._writes: dict[str, StatusWrite] = {}
         delay_queue.on(source.task, self._send_due)
@@ -130,6 +143,8 @@ class StatusPatcher(Generic[V]):
                 write.patch_failures = 0
             else:
                 self._postpone(write, item, str(error), error.retry_after)
+                if write.patch_failures == TOLD_AFTER_FAILURES and error.status not in TRANSIENT:
+                    self._note_refused(item, write.refusal)
         else:
             write.patch_failures, write.refusal = 0, ""
             self._note_stored(item, answer.get("status") or {})

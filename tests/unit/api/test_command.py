@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,7 @@ def build_environment(settings: dict[str, str]) -> dict[str, str]:
             "https://",
             id="keys in plain text",
         ),
+        pytest.param({"database_url": "mysql://root@127.0.0.1/x"}, "postgresql://USER", id="no Postgres"),
         pytest.param({"auth": "magic"}, "SUNDIAL_API_AUTH", id="no such mode"),
         pytest.param({"time_zone": "Mars/Olympus"}, "SUNDIAL_API_TIME_ZONE", id="no such zone"),
     ],
@@ -40,7 +42,7 @@ def build_environment(settings: dict[str, str]) -> dict[str, str]:
 def test_unsafe_settings_are_refused(
     settings: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "environ", build_environment({"database_url": URL, **settings}))
+    monkeypatch.setattr(os, "environ", build_environment({"database_url": URL} | settings))
     with pytest.raises(SystemExit) as refusal:
         main([])
     assert words in str(refusal.value.code)
@@ -54,3 +56,12 @@ def test_database_is_needed_and_no_traceback_shown() -> None:
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("sundial-api: SUNDIAL_API_DATABASE_URL")
+
+
+def test_without_a_cluster_nothing_is_served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    missing = str(tmp_path / "kubeconfig")
+    settings = build_environment({"database_url": URL}) | {"KUBECONFIG": missing}
+    monkeypatch.setattr(os, "environ", settings)
+    with pytest.raises(SystemExit) as refusal:
+        main([])
+    assert refusal.value.code == f"sundial-api: KUBECONFIG names a file that is not there: {missing}"

@@ -27,6 +27,44 @@ class Behind:
         self.submitted.append(ns)
 
 
+class Written:
+    """A writer that does what it is given, and an API server that takes every Event."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._running: list[Any] = []
+
+    def count_waiting(self, _ns: str) -> int:
+        return 0
+
+    def submit(self, _priority: object, _ns: str, action: Any) -> None:
+        self._running.append(action())
+
+    async def create(self, _resource: object, _ns: str, event: dict[str, Any]) -> None:
+        self.notes.append(event["note"])
+
+    async def patch(self, *_: object) -> None:
+        self.notes.append("once more")
+
+    async def drain(self) -> None:
+        while self._running:
+            await self._running.pop(0)
+
+
+def not_ours(name: str) -> dict[str, Any]:
+    condition = {"type": "JobsRecognized", "status": "False", "reason": "JobNotOurs", "message": name}
+    return {"conditions": [condition]}
+
+
+async def test_one_event_counts_only_what_says_the_same() -> None:
+    written: Any = Written()
+    events = EventWriter(written, written, Metrics())
+    for name in ("copy", "other", "copy"):
+        events.note_stored(build_scheduled_job(), not_ours(name))
+    await written.drain()
+    assert written.notes == ["JobNotOurs: copy", "JobNotOurs: other", "once more"]
+
+
 @pytest.mark.parametrize(
     ("behind", "submitted"),
     [

@@ -9,6 +9,7 @@ from testkit.scheduled_jobs import (
     UID,
     at,
     build_item,
+    build_job_item,
     build_plan,
     build_scheduled_job,
     look,
@@ -18,10 +19,12 @@ from sundial_core.decision.decide import Decision
 from sundial_core.decision.job_creation import CreateOutcome, Postponed
 from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.resources import names
+from sundial_core.runs.jobs import parse_job
+from sundial_core.runs.state import build_run
 from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
 from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.job_writes import JobWriter
+from sundial_operator.outputs.job_writes import MAX_QUICK_READS, JobWriter
 from sundial_operator.outputs.lanes import Reply
 from sundial_operator.outputs.write_queue import WriteQueue
 
@@ -34,19 +37,23 @@ class Desk:
 
     def __init__(self, item: dict[str, Any] | None, reply: Reply | None = None) -> None:
         self.creates = 0
+        self.enqueued: list[str] = []
+        self.found: dict[str, Any] = {}
         self.reply = reply
         self.delay_queue = DelayQueue()
         self.writer, metrics = WriteQueue(limit=1), Metrics()
-        observed = Stores(lambda _: None, lambda _: None, metrics)
+        observed = Stores(self.enqueued.append, lambda _: None, metrics)
         if item is not None:
             observed.schedules.put(item)
-        nobody: Any = None
-        creator: Any = self
-        self.effects = JobWriter(nobody, self.writer, creator, observed, self.delay_queue, metrics)
+        itself: Any = self
+        self.effects = JobWriter(itself, self.writer, itself, observed, self.delay_queue, metrics)
         self.memory = ScheduleMemory(UID)
         job = build_scheduled_job()
         self.memory.adopt_plan((1, "", 0), build_plan(job))
         self.memory.remember(job, look(job, 10), at(10))
+
+    async def get(self, *_: object) -> dict[str, Any]:
+        return self.found
 
     async def create(self, *_: object) -> tuple[CreateOutcome, Reply]:
         self.creates += 1
@@ -95,3 +102,19 @@ async def test_a_status_that_is_due_stays_due_while_starts_are_told_later(is_tol
     desk.delay_queue.set(key, at(10))
     desk.effects.apply(desk.memory, build_scheduled_job(), Decision(is_told_later=is_told_later))
     assert (key in desk.delay_queue) is is_told_later
+
+
+@pytest.mark.parametrize(
+    ("times", "at_once"), [(1, True), (MAX_QUICK_READS, True), (MAX_QUICK_READS + 1, False)]
+)
+async def test_a_job_that_is_read_again_and_again_for_nothing_is_read_at_leisure(
+    times: int, at_once: Any
+) -> None:
+    desk = Desk(build_item())
+    desk.found = item = build_job_item(10)
+    desk.memory.observe(build_scheduled_job(), ())
+    desk.memory.times_read[RUN] = times
+    desk.enqueued.clear()
+    await desk.effects._read(desk.memory, "team", build_run(parse_job(item), (), at(11)))
+    desk.enqueued.remove(UID)  # that the Job was put into the store
+    assert (UID in desk.enqueued, QueueKey(Task.RECONCILE, UID) in desk.delay_queue) == (at_once, not at_once)

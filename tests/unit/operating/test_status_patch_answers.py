@@ -49,12 +49,16 @@ class Desk:
         self.noted: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self.store: Store[ScheduledJob] = Store(parse_scheduled_job, lambda *_: None, lambda *_: None)
         self.store.put(build_item(status=OLD))
-        source = Source(SCHEDULED_JOBS, Task.STATUS, self.store, self.note)
+        self.told: list[str] = []
+        source = Source(SCHEDULED_JOBS, Task.STATUS, self.store, self.note, self.tell)
         client: Any = self
         self.statuses = StatusPatcher(client, self.writer, self.delay_queue, self.enqueue, source)
 
     def note(self, before: ScheduledJob, stored: dict[str, Any]) -> None:
         self.noted.append((before.status, stored))
+
+    def tell(self, _before: ScheduledJob, refusal: str) -> None:
+        self.told.append(refusal)
 
     def enqueue(self, uid: str) -> None:
         assert not self.one.is_patching
@@ -163,6 +167,26 @@ async def test_a_status_that_could_not_be_stored_is_tried_again_after_a_while(
     assert (desk.one.patch_failures, desk.version, desk.noted) == (failures + 1, 10, [])
     wait = desk.delay_queue._due[KEY] - at(100)
     assert timedelta(seconds=least) <= wait <= timedelta(seconds=most)
+
+
+@pytest.mark.parametrize(
+    ("error", "failures", "told"),
+    [
+        pytest.param(ApiError(422, "Invalid", "no"), 1, [], id="the second time"),
+        pytest.param(ApiError(422, "Invalid", "no"), 2, ["422 Invalid: no"], id="the third time"),
+        pytest.param(ApiError(422, "Invalid", "no"), 3, [], id="once is enough"),
+        pytest.param(ApiError(503, "ServiceUnavailable", ""), 2, [], id="the API server is busy"),
+        pytest.param(SILENCE, 2, [], id="it is away"),
+    ],
+)
+async def test_somebody_is_told_of_statuses_that_are_refused(
+    error: Exception, failures: int, told: list[str]
+) -> None:
+    desk = Desk(error)
+    desk.one.patch_failures = failures
+    desk.want()
+    await desk.send()
+    assert desk.told == told
 
 
 async def test_nothing_is_sent_for_an_object_that_is_gone() -> None:

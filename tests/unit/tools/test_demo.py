@@ -10,7 +10,14 @@ import yaml
 from sundial_demo.board import describe_delays, describe_wait
 from sundial_demo.installation import OBJECTS, build_kubeconfig
 from sundial_demo.main import parse_seconds
-from sundial_demo.observations import NodeCount, Run, read_result, read_run, read_schedule
+from sundial_demo.observations import (
+    NodeCount,
+    Run,
+    read_result,
+    read_run,
+    read_schedule,
+    try_read_run,
+)
 from sundial_demo.schedules import build_schedules
 from sundial_devcluster.simulated import SIMULATE
 
@@ -86,6 +93,11 @@ def test_wait_has_two_units(seconds: int, text: str) -> None:
 )
 def test_simulated_nodes_are_called_so(nodes: NodeCount, text: str) -> None:
     assert str(nodes) == text
+
+
+def test_a_job_whose_marks_somebody_has_changed_is_left_out() -> None:
+    metadata = {"name": "a-x", "labels": {}, "annotations": {"sundial.dev/attempt": "one"}}
+    assert try_read_run({"metadata": metadata}, None) is None
 
 
 def test_run_without_result_has_the_phase_of_its_pod() -> None:

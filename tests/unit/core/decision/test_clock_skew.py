@@ -255,3 +255,10 @@ def test_a_suspended_schedule_does_not_miss_slots_by_a_hold() -> None:
         job, build_plan(job), (), Remembered(), installation=InstallationState(starts_held_by="x")
     )
     assert list_verdicts(decide(snapshot, at(35), LIMITS)) == []
+
+
+def test_a_range_into_the_future_is_dropped_with_the_cursor_that_let_it_pass() -> None:
+    long = {"from": format_instant(at(20)), "to": format_instant(at(9000)), "count": 9}
+    entry = long | {"verdict": "Missed", "reason": "TooLate"}
+    reset = store(see(100.5, 0, ahead(9999, recentSlots=[entry])))
+    assert read_verdicts(reset) == []

@@ -107,7 +107,7 @@ def test_messages_say_what_is_full() -> None:
     (full,) = place_slots([at(30)], waits(10), Capacity(rule("Queue"), 1), at(30)).verdicts
     assert full.message == "1 waiting; concurrency.maxQueued is 1"
     (skipped,) = place_slots([at(30)], [], Capacity(rule("Forbid", 2), 3), at(30)).verdicts
-    assert skipped.message == "3 active; concurrency.maxInstances is 2"
+    assert skipped.message == "3 active or being created; concurrency.maxInstances is 2"
 
 
 def see(

@@ -19,7 +19,7 @@ from sundial_api.mirror.projection.batches import ObjectKind, Reject, read_objec
 from sundial_api.mirror.projection.run_facts import PodFact, read_pod
 from sundial_api.mirror.projection.slots import SlotRow, read_slots
 from sundial_clock.instants import format_instant
-from sundial_core.resources import names
+from sundial_core.resources import messages, names
 from sundial_core.resources.messages import (
     MAX_MESSAGE_CHARS,
     MAX_TEXT_CHARS,
@@ -155,6 +155,13 @@ def test_messages_are_trimmed(length: int, expected: str) -> None:
 def test_a_message_is_redacted_before_it_is_cut() -> None:
     text = "x" * 280 + " https://bob:hunter2@" + "h" * 100
     assert "hunter" not in clean_message(text)
+
+
+def test_of_a_message_no_more_is_searched_than_can_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+    monkeypatch.setattr(messages, "redact", lambda text, longest: searched.append(longest) or text[:longest])
+    clean_message("x" * 10_000)
+    assert searched == [1000]
 
 
 SAID = "pull from https://bob:hunter2@reg.io failed"

@@ -108,6 +108,7 @@ def test_any_instant_of_a_schedule_is_judged(name: str, instant: str, now: float
     assert status is None or status["conditions"]
 
 
+DAY = 86_400
 RUN = {"runId": "a", "slot": "2026-01-01T00:00:10Z", "startedAt": "2026-01-01T00:00:10Z"}
 ASKED = {"runId": "a", "trigger": "manual", "startedAt": "2026-01-01T00:00:10Z"}
 CONDITION = {
@@ -120,7 +121,8 @@ CONDITION = {
 QUEUED = {"slot": "2026-01-01T00:00:10Z", "since": "2026-01-01T00:00:10Z", "reason": "AlreadyActive"}
 MISSED = {"slot": "2026-01-01T00:00:10Z", "verdict": "Missed"}
 RANGE = {"from": "2026-01-01T00:00:10Z", "to": "2026-01-01T00:00:20Z"}
-ACTIVE = RUN | {"job": "x"}
+RUN_NAME = names.build_job_name("x", "a", 1)
+ACTIVE = RUN | {"job": RUN_NAME}
 NO_INSTANT = "2016-12-31T23:59:60Z"
 
 
@@ -153,7 +155,9 @@ def without(entry: dict[str, Any], name: str) -> dict[str, Any]:
         *[("active", ACTIVE, without(ACTIVE, name)) for name in ("runId", "slot", "job")],
         ("active", ACTIVE, ACTIVE | {"trigger": "other"}),
         ("active", ACTIVE, ACTIVE | {"slot": NO_INSTANT}),
-        ("active", ASKED | {"job": "x"}, ASKED | {"job": "x", "startedAt": NO_INSTANT}),
+        ("active", ASKED | {"job": RUN_NAME}, ASKED | {"job": RUN_NAME, "startedAt": NO_INSTANT}),
+        ("active", ACTIVE, ACTIVE | {"attempt": 2}),
+        ("active", ACTIVE, ACTIVE | {"job": "x"}),
         *[("queued", QUEUED, without(QUEUED, name)) for name in QUEUED],
         ("queued", QUEUED, QUEUED | {"reason": "other"}),
         ("queued", QUEUED, QUEUED | {"since": NO_INSTANT}),
@@ -263,3 +267,26 @@ def test_what_is_left_of_the_status_of_a_function() -> None:
     status = {"conditions": [CONDITION, without(CONDITION, "status")]}
     function = parse_task_function({"metadata": metadata, "spec": {}, "status": status})
     assert (function.status, function.unreadable) == ({"conditions": [CONDITION]}, status)
+
+
+def span(first: float, last: float, **fields: Any) -> dict[str, Any]:
+    times = {"from": format_instant(at(first)), "to": format_instant(at(last)), "count": 2}
+    return times | {"verdict": "Missed", "reason": "TooLate"} | fields
+
+
+@pytest.mark.parametrize(
+    ("entries", "kept"),
+    [
+        pytest.param([span(30, 40), span(10, 20)], [0, 1], id="as they are written"),
+        pytest.param([span(30, 40), span(-9 * DAY, 20)], [0], id="from before the object was"),
+        pytest.param([span(30, 200 * 365 * DAY), span(10, 20)], [1], id="to the end of the calendar"),
+        pytest.param([span(30, 8 * DAY), span(10, 20)], [0, 1], id="as far as a create holds the cursor"),
+        pytest.param([span(10, 90), span(20, 30), span(40, 50)], [1, 2], id="over others"),
+        pytest.param([span(10, 20), span(20, 40)], [0], id="with a slot in common"),
+        pytest.param([span(30, 20)], [], id="backwards"),
+        pytest.param([span(10, 20, slot="2026-01-01T00:00:10Z"), span(10, 20)], [0, 1], id="one slot"),
+    ],
+)
+def test_ranges_that_no_release_writes_are_left_out(entries: list[dict[str, Any]], kept: list[int]) -> None:
+    job = build_scheduled_job(status={"cursor": format_instant(at(60)), "recentSlots": entries})
+    assert job.status["recentSlots"] == [entries[number] for number in kept]

@@ -152,6 +152,12 @@ def test_a_run_whose_job_is_gone(condition: str, phase: Phase, completed: float)
             ("OOMKilled", "container main exited with code 137 (OOMKilled)"),
             id="killed",
         ),
+        pytest.param(
+            {"terminated": {"exitCode": 128, "reason": "StartError", "message": "no such file: x"}},
+            True,
+            ("StartError", "container main exited with code 128 (StartError: no such file: x)"),
+            id="never ran",
+        ),
     ],
 )
 def test_pods_are_read_without_what_they_wrote(

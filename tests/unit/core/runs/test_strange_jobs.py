@@ -196,3 +196,9 @@ def test_the_end_of_the_calendar_hurts_nothing_else(condition: str) -> None:
     assert list_starts(decision) == [20]
     stored = build_scheduled_job(spec, status=decision.status)
     assert list_starts(look(stored, 30, (parse_job(item),))) == [20, 30]
+
+
+def test_a_time_to_live_that_we_never_set_is_told() -> None:
+    item = build_job_item(10)
+    item["spec"] = item.get("spec", {}) | {"ttlSecondsAfterFinished": 0}
+    assert parse_job(item).changed == ("ttlSecondsAfterFinished",)

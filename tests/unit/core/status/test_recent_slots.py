@@ -6,12 +6,14 @@ import random
 from typing import Any
 
 import pytest
-from testkit.scheduled_jobs import at, build_observed, read_verdicts
+from testkit.scheduled_jobs import at, build_observed, build_plan, build_scheduled_job, read_verdicts
 
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.runs.run import Run
 from sundial_core.runs.state import build_lost_run, build_run
+from sundial_core.status import recent_slots
+from sundial_core.status.corrections import Span
 from sundial_core.status.recent_slots import KEPT, RecentSlots
 from sundial_core.status.verdicts import VerdictRecord
 
@@ -22,6 +24,10 @@ def missed(first: float, last: float | None = None, count: int = 1) -> VerdictRe
 
 def skipped(slot: float, message: str = "") -> VerdictRecord:
     return VerdictRecord(at(slot), at(slot), 1, Verdict.SKIPPED, Reason.ALREADY_ACTIVE, message)
+
+
+def rejected(slot: float) -> VerdictRecord:
+    return VerdictRecord(at(slot), at(slot), 1, Verdict.SKIPPED, Reason.REJECTED, "denied")
 
 
 def run(slot: float, condition: str = "", **how: Any) -> Run:
@@ -140,6 +146,7 @@ def test_what_was_stored_is_not_changed() -> None:
         pytest.param([run(10), missed(20)], 1, id="missed since"),
         pytest.param([run(10), missed(20, 40, 3), skipped(50)], 3, id="a skipped slot is no start"),
         pytest.param([run(10), skipped(20)], None, id="skipped is not missed"),
+        pytest.param([run(10), rejected(20)], 1, id="skipped, and nobody wanted that"),
     ],
 )
 def test_what_was_missed_lately(facts: list[Any], expected: int | None) -> None:
@@ -163,3 +170,15 @@ def test_many_judgements_at_once_are_recorded_as_one_by_one(seed: int) -> None:
     record(*verdicts, stored=one_by_one)
     at_once.record_verdicts(dice.sample(verdicts, len(verdicts)))
     assert at_once.build(set()) == one_by_one.build(set())
+
+
+def test_the_slots_of_an_entry_are_counted_once_however_many_are_taken_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[Span] = []
+    monkeypatch.setattr(recent_slots, "is_row", lambda span, _: counted.append(span) or True)
+    recent = record(missed(10, 100, 10))
+    for slot in (20, 40, 60):
+        recent.retract(run(slot), build_plan(build_scheduled_job()).schedule)
+    assert counted == [(at(10), at(100), 10)]
+    assert [verdict.split()[0] for verdict in read(recent)] == ["10", "30", "50", "70..100"]

@@ -333,3 +333,10 @@ def test_a_create_that_is_refused_for_now_is_shown() -> None:
     assert found["message"] == (
         "the Job of 2026-01-01T00:00:30Z is refused for now, and tried again: exceeded quota: q"
     )
+
+
+def test_a_create_that_waits_is_shown() -> None:
+    status = see(31, memory=creating(30), schedule={"at": "2026-01-01T00:00:30Z"})
+    found = next(one for one in status["conditions"] if one["type"] == "Progressing")
+    assert (found["status"], found["reason"]) == ("False", "Idle")
+    assert found["message"] == "no run is active; the Job of 2026-01-01T00:00:30Z is being created"
