@@ -319,8 +319,9 @@ def _check_slot(slot: datetime | None, plan: Plan, now: datetime) -> RunRequestO
     if plan.schedule.is_slot(slot):
         return None
     nearest = (plan.schedule.previous_slot(slot), plan.schedule.next_slot(slot))
-    words = " and ".join(format_instant(near) for near in nearest if near is not None)
-    hint = f"; the nearest are {words}" if words else ""
+    known = [format_instant(near) for near in nearest if near is not None]
+    verb = "are" if len(known) > 1 else "is"
+    hint = f"; the nearest {verb} {' and '.join(known)}" if known else ""
     return _refuse(
         Reason.INVALID_SLOT, f"{said} is no slot of the schedule ({plan.schedule.text}){hint}; write a slot"
     )
@@ -359,7 +360,9 @@ def _await(request: ScheduledJobRun, reason: Reason, words: str, now: datetime) 
 
 
 def _lose_parent(request: ScheduledJobRun) -> RunRequestOutcome:
-    words = f"ScheduledJob {request.parent_name} was deleted; one of that name is another one"
+    words = (
+        f"ScheduledJob {request.parent_name} was deleted; one that is made by that name later is another one"
+    )
     return _refuse(Reason.PARENT_DELETED, words)
 
 

@@ -102,7 +102,8 @@ def missed_condition(entry: Mapping[str, object] | None) -> Condition:
         return Condition(ConditionType.MISSED_RUNS, False, Reason.NONE_MISSED, message)
     first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
     verdict = str(entry["verdict"]).lower()
-    message = f"{entry.get('count', 1)} {verdict}, from {first} to {last}: {entry['reason']}"
+    when = f"at {first}" if first == last else f"from {first} to {last}"
+    message = f"{entry.get('count', 1)} {verdict}, {when}: {entry['reason']}"
     return Condition(ConditionType.MISSED_RUNS, True, Reason.SLOTS_MISSED, message)
 
 

@@ -149,6 +149,13 @@ WORDS = {
 }
 
 
+LOGGED = {
+    ConditionType.READY: "ready changed",
+    ConditionType.SUSPENDED: "suspended changed",
+    ConditionType.JOBS_RECOGNIZED: "jobs recognized changed",
+}
+
+
 def _find_conditions(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
     """Tell of Ready and Suspended, and of Jobs that are not what they say."""
     for kind in (ConditionType.READY, ConditionType.SUSPENDED, ConditionType.JOBS_RECOGNIZED):
@@ -177,7 +184,7 @@ def _describe_condition(kind: ConditionType, before: JsonObject, after: JsonObje
     is_trouble = not is_usual and kind is not ConditionType.SUSPENDED
     notice = Notice.WARNING if is_trouble else Notice.NORMAL
     return Transition(
-        event=f"{kind.lower()} changed",
+        event=LOGGED[kind],
         reason=WORDS[kind, holds],
         note=f"{after['reason']}: {after['message']}"[:MAX_NOTE_CHARS],
         notice=notice if is_news else Notice.NONE,

@@ -97,13 +97,13 @@ TOO_LONG = build_observed(10, "Failed", reason="DeadlineExceeded", ready=True)
         pytest.param(
             EVERY_TEN,
             [(11, (RUNNING,)), (12, (MARKED,))],
-            ["jobsrecognized changed JobsNotRecognized Warning"],
+            ["jobs recognized changed JobsNotRecognized Warning"],
             id="a mark was changed",
         ),
         pytest.param(
             EVERY_TEN,
             [(11, (RUNNING,)), (12, (MARKED,)), (13, (OTHER_MARK,))],
-            ["jobsrecognized changed JobsNotRecognized Warning"],
+            ["jobs recognized changed JobsNotRecognized Warning"],
             id="another mark was changed",
         ),
         pytest.param(EVERY_TEN, [(12, (MARKED,)), (13, (RUNNING,))], [], id="a mark was put right"),
