@@ -88,14 +88,14 @@ class Elector:
     def __init__(
         self,
         configuration: Configuration,
-        seat: LeaseLock,
+        lock: LeaseLock,
         timing: Timing,
         *,
         on_elected: Callable[[], object],
         on_lost: Callable[[str], None],
     ) -> None:
         self._configuration = configuration
-        self._seat = seat
+        self._lock = lock
         self._timing = timing
         self._on_elected = on_elected
         self._on_lost = on_lost
@@ -154,27 +154,27 @@ class Elector:
         """Take the Lease if it is free; a conflict means that somebody else was sooner."""
         sent_at, now = read_boot_clock(), datetime.now(UTC)
         try:
-            found = parse_lease(await client.get(LEASES, self._seat.ns, self._seat.name))
+            found = parse_lease(await client.get(LEASES, self._lock.ns, self._lock.name))
         except ApiError as error:
             if error.status != 404:
                 raise
             return await self._create_lease(client, sent_at, now)
         self.holder = found.holder
         self._sighting = observe(self._sighting, found, read_boot_clock())
-        if decide_action(self._sighting, read_boot_clock(), self._seat.identity) is LeaseAction.WAIT:
+        if decide_action(self._sighting, read_boot_clock(), self._lock.identity) is LeaseAction.WAIT:
             return None
-        spec = build_lease_spec(self._seat.identity, self._timing, found.transitions + 1, now)
+        spec = build_lease_spec(self._lock.identity, self._timing, found.transitions + 1, now)
         return await self._write_lease(client, found, spec)
 
     async def _create_lease(self, client: KubeClient, sent_at: float, now: datetime) -> Lease | None:
         manifest = {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
-            "metadata": {"name": self._seat.name},
-            "spec": build_lease_spec(self._seat.identity, self._timing, 0, now),
+            "metadata": {"name": self._lock.name},
+            "spec": build_lease_spec(self._lock.identity, self._timing, 0, now),
         }
         try:
-            lease = parse_lease(await client.create(LEASES, self._seat.ns, manifest))
+            lease = parse_lease(await client.create(LEASES, self._lock.ns, manifest))
         except ApiError as error:
             if error.status == 409:
                 return None
@@ -187,7 +187,7 @@ class Elector:
         patch = {"metadata": {"resourceVersion": lease.resource_version}, "spec": spec}
         sent_at = read_boot_clock()
         try:
-            written = parse_lease(await client.patch(LEASES, self._seat.ns, self._seat.name, patch))
+            written = parse_lease(await client.patch(LEASES, self._lock.ns, self._lock.name, patch))
         except ApiError as error:
             if error.status in (404, 409):
                 return None
@@ -199,7 +199,7 @@ class Elector:
     async def _try_to_raise_term(self, client: KubeClient) -> bool:
         """Raise the term to one that no other leader has had; False when that is not possible now."""
         try:
-            self.leadership.term = await write_term(client, self._seat, datetime.now(UTC))
+            self.leadership.term = await write_term(client, self._lock, datetime.now(UTC))
         except (ApiError, ApiUnreachable) as error:
             log.error("elected, but the term cannot be raised", error=str(error))
             return False
@@ -224,18 +224,18 @@ class Elector:
         renewed = await self._write_lease(client, lease, spec)
         if renewed is not None:
             return renewed
-        found = parse_lease(await client.get(LEASES, self._seat.ns, self._seat.name))
-        if found.holder != self._seat.identity:
+        found = parse_lease(await client.get(LEASES, self._lock.ns, self._lock.name))
+        if found.holder != self._lock.identity:
             raise LeadershipLost(f"the Lease was taken by {found.holder or 'nobody'}")
         return found
 
     async def _check_term(self, client: KubeClient) -> None:
         """Check that the term is still ours; raises LeadershipLost when it is gone, lower, or another's."""
-        item = await client.get_or_none(LEADER_TERMS, self._seat.ns, self._seat.name)
+        item = await client.get_or_none(LEADER_TERMS, self._lock.ns, self._lock.name)
         if item is None:
             raise LeadershipLost("the LeaderTerm is gone")
         spec = item["spec"]
-        if (spec["term"], spec["holder"]) != (self.leadership.term, self._seat.identity):
+        if (spec["term"], spec["holder"]) != (self.leadership.term, self._lock.identity):
             raise LeadershipLost(f"the LeaderTerm is {spec['term']} of {spec['holder']}")
 
     async def _release(self, client: KubeClient, lease: Lease) -> None:
@@ -251,31 +251,31 @@ class Elector:
         await asyncio.to_thread(self._stop.wait, self._timing.retry * random.uniform(0.8, 1.2))
 
 
-async def write_term(client: KubeClient, seat: LeaseLock, now: datetime) -> int:
+async def write_term(client: KubeClient, lock: LeaseLock, now: datetime) -> int:
     """Raise the LeaderTerm to a new term of ours, guarded by its resourceVersion; returns the term.
 
     Raises ApiError, a 409 of a lost race included, and ApiUnreachable.
     """
     try:
-        item = await client.get(LEADER_TERMS, seat.ns, seat.name)
+        item = await client.get(LEADER_TERMS, lock.ns, lock.name)
     except ApiError as error:
         if error.status != 404:
             raise
         term = raise_term(0, now)
-        await client.create(LEADER_TERMS, seat.ns, _build_term(seat, term, now))
+        await client.create(LEADER_TERMS, lock.ns, _build_term(lock, term, now))
         return term
     term = raise_term(int(item["spec"]["term"]), now)
     guard = {"metadata": {"resourceVersion": item["metadata"]["resourceVersion"]}}
     await client.patch(
-        LEADER_TERMS, seat.ns, seat.name, guard | {"spec": _build_term(seat, term, now)["spec"]}
+        LEADER_TERMS, lock.ns, lock.name, guard | {"spec": _build_term(lock, term, now)["spec"]}
     )
     return term
 
 
-def _build_term(seat: LeaseLock, term: int, now: datetime) -> JsonObject:
+def _build_term(lock: LeaseLock, term: int, now: datetime) -> JsonObject:
     return {
         "apiVersion": LEADER_TERMS.api_version,
         "kind": LEADER_TERMS.kind,
-        "metadata": {"name": seat.name},
-        "spec": {"term": term, "holder": seat.identity, "since": format_instant(now)},
+        "metadata": {"name": lock.name},
+        "spec": {"term": term, "holder": lock.identity, "since": format_instant(now)},
     }

@@ -118,7 +118,7 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
     open_ends = _find_open_ends(snapshot, context)
     known = _observe_runs(snapshot, context, open_ends)
     candidates = run_requests_module.list_candidates(
-        snapshot.run_requests, _build_scene(snapshot, context, known), now
+        snapshot.run_requests, _build_parent_state(snapshot, context, known), now
     )
     context = replace(context, waiting_requests=run_requests_module.list_waiting_requests(candidates))
     placement = decide_slots(snapshot, context, known)
@@ -287,7 +287,7 @@ def _is_due(following: NextAttempt, snapshot: Snapshot, context: Context) -> boo
     )
 
 
-def _build_scene(snapshot: Snapshot, context: Context, known: Mapping[str, Run]) -> ParentState:
+def _build_parent_state(snapshot: Snapshot, context: Context, known: Mapping[str, Run]) -> ParentState:
     """Gather what the ScheduledJobRuns are decided by."""
     if not snapshot.run_requests:
         return ParentState()

@@ -14,16 +14,20 @@ from sundial_core.coordination.backoff import Backoff
 from sundial_core.decision.create_refusals import CreateErrorKind, classify_create_error
 from sundial_core.decision.installation import InstallationState, Trust
 from sundial_core.resources.messages import trim_message
+from sundial_core.resources.objects import ScheduledJob
 from sundial_core.resources.phases import Trigger, Verdict
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import CatchUp, CatchUpPolicy
-from sundial_core.runs.custody import is_job_of
+from sundial_core.runs.custody import (
+    is_job_of,
+)
 from sundial_core.runs.early_ends import is_ending
 from sundial_core.runs.jobs import parse_job
 from sundial_core.runs.manifests import (
     Attempt,
     Creator,
+    Owner,
     build_job,
     build_retry_job,
 )
@@ -325,3 +329,18 @@ class PendingCreate:
 def is_same_attempt(item: JsonObject, attempt: Attempt) -> bool:
     """Tell whether a Job is ours and of that run and attempt; the term does not matter."""
     return is_job_of(item, attempt.owner, attempt.run_id, attempt.job_name)
+
+
+def build_retry_attempt(job: ScheduledJob, following: NextAttempt) -> Attempt:
+    """Name the next attempt of a run; all else about it is copied from the Job of the one before."""
+    after = following.after
+    return Attempt(
+        owner=Owner(job.ns, job.name, job.uid, job.generation),
+        run_id=after.run_id,
+        trigger=after.trigger,
+        slot=after.slot,
+        previous_slot=None,
+        attempt=following.number,
+        args=None,
+        timeout_seconds=0,
+    )

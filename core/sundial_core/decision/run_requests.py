@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from sundial_clock.instants import EARLIEST, LATEST, format_instant
+from sundial_clock.instants import format_instant
+from sundial_core.decision.backfills import find_slot_problem
 from sundial_core.decision.concurrency import RequestPlacement, WaitingRequests
 from sundial_core.resources import names
 from sundial_core.resources.objects import ScheduledJob, ScheduledJobRun
@@ -94,13 +95,13 @@ class Candidate:
 
 
 def list_candidates(
-    requests: Iterable[ScheduledJobRun], scene: ParentState, now: datetime
+    requests: Iterable[ScheduledJobRun], parent_state: ParentState, now: datetime
 ) -> tuple[Candidate, ...]:
     """Decide about each ScheduledJobRun of one schedule but for the concurrency rule, oldest first."""
     candidates = []
     for stored in sorted(requests, key=_age):
-        request = replace(stored, status=scene.decided.get(stored.uid) or stored.status)
-        candidates.append(Candidate(stored, request, _decide(request, scene, now)))
+        request = replace(stored, status=parent_state.decided.get(stored.uid) or stored.status)
+        candidates.append(Candidate(stored, request, _decide(request, parent_state, now)))
     return tuple(candidates)
 
 
@@ -180,62 +181,70 @@ def find_unsettled(requests: Iterable[ScheduledJobRun]) -> frozenset[str]:
 
 
 def _decide(
-    request: ScheduledJobRun, scene: ParentState, now: datetime
+    request: ScheduledJobRun, parent_state: ParentState, now: datetime
 ) -> Attempt | RunRequestOutcome | None:
     """Decide about one: what to start, what to say, or None where all is said."""
-    status, run = request.status, scene.runs.get(request.uid)
+    status, run = request.status, parent_state.runs.get(request.uid)
     has_started = status.get("verdict") == Verdict.STARTED
     if scheduled_job_runs.is_complete(status) and (has_started or run is None):
         return None
-    if run is not None and run.phase is not Phase.UNKNOWN and (run.phase.is_result or scene.job is not None):
-        return scheduled_job_runs.describe_run(run, _uid_of(scene, request))
-    if has_started or request.uid in scene.ended:
-        return _decide_started(request, scene)
+    if (
+        run is not None
+        and run.phase is not Phase.UNKNOWN
+        and (run.phase.is_result or parent_state.job is not None)
+    ):
+        return scheduled_job_runs.describe_run(run, _uid_of(parent_state, request))
+    if has_started or request.uid in parent_state.ended:
+        return _decide_started(request, parent_state)
     if request.is_deleting:
         return None
     if request.is_restored and not status:
         return _refuse(Reason.RESTORED, "it came back from a backup; create another to run the job again")
-    return _decide_new(request, scene, now)
+    return _decide_new(request, parent_state, now)
 
 
-def _decide_started(request: ScheduledJobRun, scene: ParentState) -> RunRequestOutcome | None:
+def _decide_started(request: ScheduledJobRun, parent_state: ParentState) -> RunRequestOutcome | None:
     """Decide about one whose Job is not known: the schedule's status may have its end, or read the Job."""
-    entry = scene.ended.get(request.uid)
+    entry = parent_state.ended.get(request.uid)
     if entry is not None:
         return scheduled_job_runs.describe_entry(entry, request.status)
-    if _has_parent(request, scene):
+    if _has_parent(request, parent_state):
         return None
     return replace(_lose_parent(request), verdict=Verdict.STARTED)
 
 
 def _decide_new(
-    request: ScheduledJobRun, scene: ParentState, now: datetime
+    request: ScheduledJobRun, parent_state: ParentState, now: datetime
 ) -> Attempt | RunRequestOutcome | None:
-    if not _has_parent(request, scene):
+    if not _has_parent(request, parent_state):
         if request.status.get("scheduledJobUid"):
             return _lose_parent(request)
         words = f"there is no ScheduledJob {request.parent_name} in this namespace"
         return _await(request, Reason.NOT_FOUND, words, now)
-    if request.uid in scene.starting and request.uid not in scene.postponed:
+    if request.uid in parent_state.starting and request.uid not in parent_state.postponed:
         return None
-    outcome = _find_refusal(request, scene) or _admit(request, scene, now)
-    return outcome if isinstance(outcome, Attempt) else replace(outcome, parent_uid=_uid_of(scene, request))
+    outcome = _find_refusal(request, parent_state) or _admit(request, parent_state, now)
+    return (
+        outcome
+        if isinstance(outcome, Attempt)
+        else replace(outcome, parent_uid=_uid_of(parent_state, request))
+    )
 
 
-def _find_refusal(request: ScheduledJobRun, scene: ParentState) -> RunRequestOutcome | None:
+def _find_refusal(request: ScheduledJobRun, parent_state: ParentState) -> RunRequestOutcome | None:
     """Tell what the API server says to the create of its Job, if it has refused one."""
-    if (record := scene.refused.get(request.uid)) is not None:
+    if (record := parent_state.refused.get(request.uid)) is not None:
         return _refuse(record.reason, record.message)
-    if (words := scene.postponed.get(request.uid)) is not None:
+    if (words := parent_state.postponed.get(request.uid)) is not None:
         return RunRequestOutcome(
             None, None, Reason.CREATE_FAILED, f"refused for now, and tried again: {words}"
         )
     return None
 
 
-def _admit(request: ScheduledJobRun, scene: ParentState, now: datetime) -> Attempt | RunRequestOutcome:
+def _admit(request: ScheduledJobRun, parent_state: ParentState, now: datetime) -> Attempt | RunRequestOutcome:
     """Decide by the specs of both; the concurrency rule comes after."""
-    plan, has_waited = scene.plan, scheduled_job_runs.is_waiting(request.status)
+    plan, has_waited = parent_state.plan, scheduled_job_runs.is_waiting(request.status)
     if not isinstance(plan, Plan):
         return _wait_on(request, plan) if has_waited else _decide_unrunnable(request, plan, now)
     if (problem := check_nesting(request.spec)) is not None:
@@ -244,18 +253,20 @@ def _admit(request: ScheduledJobRun, scene: ParentState, now: datetime) -> Attem
         spec = ScheduledJobRunSpec.model_validate(request.spec)
     except ValidationError as error:
         return _refuse(Reason.INVALID_SPEC, describe_validation_error(error))
-    refusal = None if has_waited else _check_slot(spec.scheduled_for, plan, now)
+    wrong_slot = None if has_waited else find_slot_problem(spec.scheduled_for, plan, now)
+    if wrong_slot is not None:
+        return _refuse(Reason.INVALID_SLOT, wrong_slot)
     problem = check_args(spec.args)
-    if refusal is not None or problem is not None:
-        return refusal or _refuse(problem.reason, problem.message)  # type: ignore[union-attr]
-    if scene.starts_held_by:
-        words = f"starts are held by {scene.starts_held_by}"
+    if problem is not None:
+        return _refuse(problem.reason, problem.message)
+    if parent_state.starts_held_by:
+        words = f"starts are held by {parent_state.starts_held_by}"
         return (
             _wait_in_line(request, words) if has_waited else RunRequestOutcome(None, None, Reason.HELD, words)
         )
-    if scene.is_stopped:
+    if parent_state.is_stopped:
         return _stop(request)
-    return _build_attempt(request, spec, plan, scene)
+    return _build_attempt(request, spec, plan, parent_state)
 
 
 def _stop(request: ScheduledJobRun) -> RunRequestOutcome:
@@ -305,32 +316,10 @@ def _wait_in_line(request: ScheduledJobRun, words: str) -> RunRequestOutcome:
     return RunRequestOutcome(None, None, request.status["reason"], f"waits until this is over: {words}")
 
 
-def _check_slot(slot: datetime | None, plan: Plan, now: datetime) -> RunRequestOutcome | None:
-    """Find out why an instant is no slot of the schedule that has passed."""
-    if slot is None:
-        return None
-    if slot.tzinfo is None:
-        return _refuse(Reason.INVALID_SLOT, "spec.scheduledFor has no zone; end it with Z or an offset")
-    if not EARLIEST <= slot <= LATEST:
-        return _refuse(Reason.INVALID_SLOT, "spec.scheduledFor: write an instant from 1970 to 8999")
-    said = f"spec.scheduledFor: {format_instant(slot)}"
-    if slot > now:
-        return _refuse(Reason.INVALID_SLOT, f"{said} has not passed yet; leave it out to run now")
-    if plan.schedule.is_slot(slot):
-        return None
-    nearest = (plan.schedule.previous_slot(slot), plan.schedule.next_slot(slot))
-    known = [format_instant(near) for near in nearest if near is not None]
-    verb = "are" if len(known) > 1 else "is"
-    hint = f"; the nearest {verb} {' and '.join(known)}" if known else ""
-    return _refuse(
-        Reason.INVALID_SLOT, f"{said} is no slot of the schedule ({plan.schedule.text}){hint}; write a slot"
-    )
-
-
 def _build_attempt(
-    request: ScheduledJobRun, spec: ScheduledJobRunSpec, plan: Plan, scene: ParentState
+    request: ScheduledJobRun, spec: ScheduledJobRunSpec, plan: Plan, parent_state: ParentState
 ) -> Attempt:
-    job, slot = scene.job, spec.scheduled_for
+    job, slot = parent_state.job, spec.scheduled_for
     assert job is not None
     return Attempt(
         owner=Owner(job.ns, job.name, job.uid, job.generation),
@@ -366,15 +355,15 @@ def _lose_parent(request: ScheduledJobRun) -> RunRequestOutcome:
     return _refuse(Reason.PARENT_DELETED, words)
 
 
-def _has_parent(request: ScheduledJobRun, scene: ParentState) -> bool:
+def _has_parent(request: ScheduledJobRun, parent_state: ParentState) -> bool:
     """Tell whether its ScheduledJob is there, and the one that was seen first."""
-    return scene.job is not None and _uid_of(scene, request) == scene.job.uid
+    return parent_state.job is not None and _uid_of(parent_state, request) == parent_state.job.uid
 
 
-def _uid_of(scene: ParentState, request: ScheduledJobRun) -> str:
+def _uid_of(parent_state: ParentState, request: ScheduledJobRun) -> str:
     """Name the ScheduledJob that was seen first."""
     seen = request.status.get("scheduledJobUid")
-    return str(seen or (scene.job.uid if scene.job else ""))
+    return str(seen or (parent_state.job.uid if parent_state.job else ""))
 
 
 def _read_run(request: ScheduledJobRun) -> Run:

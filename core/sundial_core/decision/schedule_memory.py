@@ -28,9 +28,11 @@ from sundial_core.decision.job_creation import (
     Send,
     Step,
     Unanswered,
+    build_retry_attempt,
 )
 from sundial_core.decision.job_deletions import is_stored_as_ended
 from sundial_core.decision.remembered import Backlog, Remembered
+from sundial_core.decision.status_write import StatusWrite
 from sundial_core.resources.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.resources.phases import Phase, Trigger
 from sundial_core.resources.plans import Plan, Problem
@@ -44,16 +46,13 @@ from sundial_core.runs.custody import (
 )
 from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.jobs import ObservedJob, parse_job
-from sundial_core.runs.manifests import Attempt, Creator, Owner
-from sundial_core.runs.retries import NextAttempt
+from sundial_core.runs.manifests import Creator, Owner
 from sundial_core.runs.run import Run
 from sundial_core.runs.state import build_lost_run, build_run, find_overdue_at
 from sundial_core.status.omitted import list_asked
-from sundial_core.status.patches import Reported, build_patch
 from sundial_core.status.queued import QueueEntry
 from sundial_core.status.stored import StoredStatus, parse_stored_status
 from sundial_core.status.unstored_verdicts import drop_stored, merge_verdicts
-from sundial_core.status.urgency import Urgency
 from sundial_core.status.verdicts import VerdictRecord
 
 PlanKey = tuple[int, str, int]
@@ -61,31 +60,6 @@ PlanKey = tuple[int, str, int]
 
 MAX_READS = 8
 """How many Jobs of a schedule are read at once: who may write a status names as many as they like."""
-
-
-@dataclass(slots=True)
-class StatusWrite:
-    """The newest status that was decided for one object, and how far it is written; mutable."""
-
-    uid: str
-    wanted_status: JsonObject | None = None
-    wanted_from: int = 0
-    """The resourceVersion that the wanted status was computed from."""
-    is_patching: bool = False
-    patch_failures: int = 0
-    refusal: str = ""
-    """What became of the newest patch that failed; empty once one succeeds."""
-
-    def want(self, item: Reported, status: JsonObject | None, urgency: Urgency) -> None:
-        """Take the status that was decided for an object as it was seen."""
-        self.wanted_status = status if urgency is not Urgency.NONE else None
-        self.wanted_from = item.resource_version
-
-    def build_patch(self, item: Reported) -> JsonObject | None:
-        """Build the patch to the wanted status; None without one, or when it is of another version."""
-        if self.wanted_status is None or item.resource_version != self.wanted_from:
-            return None
-        return build_patch(item, self.wanted_status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +313,7 @@ class ScheduleMemory(StatusWrite):
         plan = self.plan
         catch_up = plan.spec.catch_up if isinstance(plan, Plan) else CatchUp()
         for following in decision.retries:
-            yield PendingCreate(_build_retry(job, following), {}, catch_up, now, following)
+            yield PendingCreate(build_retry_attempt(job, following), {}, catch_up, now, following)
         if isinstance(plan, Plan):
             for attempt in decision.starts:
                 served_at = now if attempt.slot in decision.served else None
@@ -411,21 +385,6 @@ class ScheduleMemory(StatusWrite):
             create = self.creates.get(job.run_id)
             if create is not None and create.attempt.attempt == job.attempt:
                 del self.creates[job.run_id]
-
-
-def _build_retry(job: ScheduledJob, following: NextAttempt) -> Attempt:
-    """Name the next attempt of a run; all else about it is copied from the Job of the one before."""
-    after = following.after
-    return Attempt(
-        owner=Owner(job.ns, job.name, job.uid, job.generation),
-        run_id=after.run_id,
-        trigger=after.trigger,
-        slot=after.slot,
-        previous_slot=None,
-        attempt=following.number,
-        args=None,
-        timeout_seconds=0,
-    )
 
 
 def _keep_unstored(known: dict[str, Run], stored: StoredStatus) -> dict[str, Run]:

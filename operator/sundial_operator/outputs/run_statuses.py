@@ -13,7 +13,7 @@ import structlog
 
 from sundial_core.decision.installation import Trust
 from sundial_core.decision.run_requests import RunRequestDecision, decide_orphaned_run_requests
-from sundial_core.decision.schedule_memory import StatusWrite
+from sundial_core.decision.status_write import StatusWrite
 from sundial_core.resources.objects import ScheduledJobRun
 from sundial_core.resources.raw import JsonObject
 from sundial_core.runs.custody import is_ours

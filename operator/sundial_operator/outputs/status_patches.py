@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from sundial_core.decision.job_creation import RETRY_BACKOFF
-from sundial_core.decision.schedule_memory import StatusWrite
+from sundial_core.decision.status_write import StatusWrite
 from sundial_core.resources.messages import trim_message
 from sundial_core.resources.raw import JsonObject
 from sundial_core.status.patches import Reported

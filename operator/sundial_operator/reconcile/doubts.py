@@ -38,6 +38,10 @@ class Doubts:
         if found:
             self._known[parent.uid] = frozenset(found)
 
+    def is_stranger(self, job: ObservedJob) -> bool:
+        """Tell whether a Job was found to be no run's of the ScheduledJob that it names."""
+        return (job.uid, ()) in self._known.get(job.owner_uid, ())
+
     def forget(self, uid: str) -> None:
         """Forget those of a ScheduledJob that is gone."""
         self._known.pop(uid, None)

@@ -82,13 +82,17 @@ class Reconciler:
         minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
         self.plans = PlanCache(self.observed, minimum_period)
         most = installation.settings.most_finished_jobs_in_all
-        self.cap = FinishedJobCap(self.observed.finished, most, self.enqueue, self.observed.may_be_ours)
+        self.cap = FinishedJobCap(self.observed.finished, most, self.enqueue, self._may_be_ours)
         self.mirror = MirrorWatch(client, installation.settings.namespace, self.enqueue)
         creator = JobCreator(client, installation.describe_creator, installation.read_state)
         self._job_writer = JobWriter(client, writer, creator, self.observed, self.delay_queue, metrics)
         self._memories = self._job_writer.memories
         self._run_statuses = RunStatusWriter(client, writer, self.delay_queue, self.observed)
         self._doubts = Doubts()
+
+    def _may_be_ours(self, job: ObservedJob) -> bool:
+        """Tell whether a finished Job counts for the cap: what nobody deletes must push out nothing."""
+        return self.observed.may_be_ours(job) and not self._doubts.is_stranger(job)
 
     def enqueue(self, uid: str) -> None:
         """Have a ScheduledJob reconciled soon."""

@@ -95,9 +95,9 @@ async def test_a_watch_that_expires_at_once_is_not_begun_at_once(monkeypatch: py
 
 def test_a_replica_whose_elector_fails_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     reasons: list[str] = []
-    seat, timing = LeaseLock("ns", "sundial", "one"), Timing(15, 10, 2, 3)
+    lock, timing = LeaseLock("ns", "sundial", "one"), Timing(15, 10, 2, 3)
     configuration = Configuration(host="http://127.0.0.1:1")
-    elector = Elector(configuration, seat, timing, on_elected=lambda: None, on_lost=reasons.append)
+    elector = Elector(configuration, lock, timing, on_elected=lambda: None, on_lost=reasons.append)
     monkeypatch.setattr("sundial_kube.leader_election.read_boot_clock", lambda: 1 / 0)
     elector.start()
     elector._thread.join(10)

@@ -99,8 +99,8 @@ class Slow:
 
 
 def build_elector() -> Elector:
-    seat = LeaseLock("ns", "sundial", "one")
-    return Elector(Configuration(), seat, TIMING, on_elected=lambda: None, on_lost=lambda _: None)
+    lock = LeaseLock("ns", "sundial", "one")
+    return Elector(Configuration(), lock, TIMING, on_elected=lambda: None, on_lost=lambda _: None)
 
 
 def build_lease_item(holder: str = "one") -> dict[str, Any]:

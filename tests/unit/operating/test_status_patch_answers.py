@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from testkit.scheduled_jobs import UID, at, build_item
 
-from sundial_core.decision.schedule_memory import StatusWrite
+from sundial_core.decision.status_write import StatusWrite
 from sundial_core.resources.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.status.urgency import Urgency
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading

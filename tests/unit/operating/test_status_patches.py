@@ -17,7 +17,7 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.schedule_memory import StatusWrite
+from sundial_core.decision.status_write import StatusWrite
 from sundial_core.resources.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.status.urgency import Urgency
 from sundial_kube.errors import ApiError

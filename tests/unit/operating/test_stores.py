@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from testkit.scheduled_job_runs import MANUAL, RUN_UID, build_request_item
 from testkit.scheduled_jobs import (
+    LIMITS,
     UID,
     at,
     build_item,
@@ -15,10 +16,12 @@ from testkit.scheduled_jobs import (
     build_scheduled_job,
 )
 
+from sundial_core.decision.installation import InstallationState
 from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.resources import names
 from sundial_core.runs.custody import Custody
 from sundial_core.runs.jobs import ObservedJob, parse_job
+from sundial_core.runs.manifests import Creator
 from sundial_core.runs.state import build_run
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
@@ -28,6 +31,8 @@ from sundial_operator.outputs.job_writes import JobWriter
 from sundial_operator.outputs.run_statuses import RunStatusWriter
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.doubts import Doubts
+from sundial_operator.reconcile.reconciler import Installation, Reconciler
+from sundial_operator.settings import Settings
 
 OTHER = "5b1f6d2e-0000-4000-8000-000000000000"
 NOT_FOUND = ApiError(404, "NotFound", "not found")
@@ -209,3 +214,18 @@ def test_a_status_that_cannot_be_read_is_logged_once() -> None:
         for version in ("11", "12"):
             observed.schedules.put(odd | {"metadata": odd["metadata"] | {"resourceVersion": version}})
     assert [(line["event"], line["fields"]) for line in logs] == [("a status cannot be read", ["lastResult"])]
+
+
+async def test_the_cap_does_not_count_what_nobody_deletes() -> None:
+    nobody: Any = None
+    one = Installation(Settings(), lambda: Creator("team.x", "one", 1), lambda: LIMITS, InstallationState)
+    reconciler = Reconciler(nobody, WriteQueue(limit=0), Metrics(), one)
+    reconciler.observed.schedules.put(build_item())
+    forged = build_job_item(None, "Complete", run_id="forged", trigger="manual", created=1)
+    honest = build_job_item(10, "Complete")
+    for item in (forged, honest):
+        reconciler.observed.jobs.put(item)
+    reconciler.reconcile(UID)
+    reconciler.cap._most = 0
+    reconciler.cap.sweep()
+    assert reconciler.cap.find_excess(UID) == {honest["metadata"]["uid"]}
