@@ -144,7 +144,7 @@ def play(spec: dict[str, Any], script: list[tuple[Any, ...]]) -> Story:
         patch.setattr("sundial_core.status.recent_slots.KEPT", 1_000_000)
         patch.setattr("sundial_core.status.omitted.MAX_LISTED", 2)
         patch.setattr("sundial_core.decision.unstored_limit.MAX_STARTS", 5)
-        patch.setattr("sundial_core.decision.unstored_limit.LONGEST", timedelta(seconds=30))
+        patch.setattr("sundial_core.decision.unstored_limit.MAX_UNSTORED_TIME", timedelta(seconds=30))
         patch.setattr("sundial_core.decision.unstored_limit.MAX_VERDICTS", 20)
         story = Story(cluster, Process(cluster), [Era(compile_spec(spec), CREATED)])
         for step in script:

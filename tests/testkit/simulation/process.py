@@ -86,7 +86,7 @@ class Process:
         return min((time for time in (self.requeue_at, news) if time is not None), default=None)
 
     def look(self) -> Decision:
-        """Decide and act as `Reconciler.look` does, with every request answered at once."""
+        """Decide and act as `Reconciler.reconcile` does, with every request answered at once."""
         if not self.is_deaf:
             self.listen()
         jobs, now = tuple(self.jobs.values()), self.now

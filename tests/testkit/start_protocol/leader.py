@@ -144,7 +144,7 @@ class Leaders:
         return Leader(term, version, status, jobs, self._freeze(ScheduleMemory(UID)))
 
     def look(self, leader: Leader, clock: int, truth: tuple[Job, ...]) -> tuple[Leader, tuple[Request, ...]]:
-        """Decide and send, as `Reconciler.look` and `Effects.apply` do."""
+        """Decide and send, as `Reconciler.reconcile` and `JobWriter.apply` do."""
         return self._once(self._look, leader, clock, truth)
 
     def send_again(
