@@ -67,13 +67,13 @@ class Stopwatch:
 
         async def send_measured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                labels = (scope["method"], find_route(scope), str(message["status"]))
+                labels = (scope["method"], name_route(scope), str(message["status"]))
                 self._durations.labels(*labels).observe(time.perf_counter() - began)
             await send(message)
 
         await self._application(scope, receive, send_measured)
 
 
-def find_route(scope: Scope) -> str:
+def name_route(scope: Scope) -> str:
     """Find the pattern of the route that took a request: never a path, of which there are too many."""
     return str(getattr(scope.get("route"), "path", UNKNOWN_ROUTE))

@@ -10,7 +10,7 @@ import structlog
 from sundial_api.settings import AuthMode
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
-from sundial_kube.permissions import Permission, find_missing
+from sundial_kube.permissions import Permission, list_missing
 from sundial_kube.resources import (
     ACCESS_REVIEWS,
     JOBS,
@@ -32,7 +32,7 @@ async def report_missing(client: KubeClient, needed: Iterable[Permission]) -> No
     needed = list(needed)
     while True:
         try:
-            missing = await find_missing(client, needed)
+            missing = await list_missing(client, needed)
         except (ApiError, ApiUnreachable) as error:
             log.warning("cannot ask what is permitted", error=str(error))
         else:

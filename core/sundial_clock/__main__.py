@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         slots.add_argument(option, metavar="INSTANT", help=text)
     slots.add_argument("--zone", metavar="NAME", help="IANA time zone (default: UTC)")
     slots.add_argument(
-        "--count", metavar="N", type=_read_count, help=f"1 to {MAX_COUNT} (default: {DEFAULT_COUNT})"
+        "--count", metavar="N", type=_parse_count, help=f"1 to {MAX_COUNT} (default: {DEFAULT_COUNT})"
     )
     slots.add_argument("--dst", metavar="POLICY", help="once (default) or literal: what a clock change does")
     slots.add_argument("--name", metavar="NAMESPACE/NAME", help=f"what H hashes (default: {DEFAULT_NAME})")
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _answer_options(options: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     try:
-        keys = _read_options(options)
+        keys = _parse_options(options)
         answer = answer_json(keys, now) if options.output == "json" else answer_text(keys, now)
     except ScheduleError as error:
         print(f"error: {describe_error(error)}", file=sys.stderr)
@@ -103,23 +103,23 @@ def _answer_stdin() -> int:
     return 0
 
 
-def _read_options(options: argparse.Namespace) -> dict[str, Any]:
+def _parse_options(options: argparse.Namespace) -> dict[str, Any]:
     keys = {**vars(options), "startsAt": options.starts_at, "endsAt": options.ends_at}
     for unused in ("command", "stdin", "output", "starts_at", "ends_at"):
         del keys[unused]
     for key in ("fields", "interval"):
-        keys[key] = _read_json(key, keys[key])
+        keys[key] = _parse_json(key, keys[key])
     return keys
 
 
-def _read_json(key: str, text: str | None) -> Any:
+def _parse_json(key: str, text: str | None) -> Any:
     try:
         return None if text is None else orjson.loads(text)
     except orjson.JSONDecodeError:
         raise ScheduleError(key, f"{quoted(text)} is not JSON; write an object such as {{...}}.") from None
 
 
-def _read_count(text: str) -> int | str:
+def _parse_count(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 

@@ -20,7 +20,7 @@ _OPTION_NAMES = {"schedule.timeZone": "zone", "schedule.cronFields": "fields"}
 def answer_line(line: bytes, now: datetime) -> bytes:
     """Answer one line of JSON with one line of JSON: the slots, or the error that a user would see."""
     try:
-        slots, _ = find_slots(parse_query(_parse_line(line), now))
+        slots, _ = list_slots(parse_query(_parse_line(line), now))
     except ScheduleError as error:
         return orjson.dumps({"error": describe_error(error)})
     return orjson.dumps({"slots": [write_instant(slot) for slot in slots]})
@@ -28,14 +28,14 @@ def answer_line(line: bytes, now: datetime) -> bytes:
 
 def answer_json(keys: Mapping[str, Any], now: datetime) -> str:
     """Answer for a program: the schedule in words and its slots. Raises ScheduleError."""
-    slots, text = find_slots(parse_query(keys, now))
+    slots, text = list_slots(parse_query(keys, now))
     return orjson.dumps({"text": text, "slots": [write_instant(slot) for slot in slots]}).decode()
 
 
 def answer_text(keys: Mapping[str, Any], now: datetime) -> str:
     """Answer for a person: the schedule in words, each slot in UTC and in its zone. Raises ScheduleError."""
     request = parse_query(keys, now)
-    slots, text = find_slots(request)
+    slots, text = list_slots(request)
     zone = load_zone(request.schedule.time_zone)
     lines = [f"{write_instant(slot)}  {_local(slot.astimezone(zone))}" for slot in slots]
     if len(slots) < request.count:
@@ -43,7 +43,7 @@ def answer_text(keys: Mapping[str, Any], now: datetime) -> str:
     return "\n".join([text, *lines])
 
 
-def find_slots(request: SlotQuery) -> tuple[list[datetime], str]:
+def list_slots(request: SlotQuery) -> tuple[list[datetime], str]:
     """Find the slots that a request asks for, and the schedule in words. Raises ScheduleError."""
     schedule = compile_schedule(request.schedule, name=request.name, created_at=request.after)
     return schedule.slots_after(request.after, request.count), schedule.text

@@ -100,7 +100,7 @@ def parse_cron(text: str, name: str) -> Expression:
     """Read a cron text; `name` (namespace/name) is what H hashes. Raises ScheduleError."""
     written = _split_fields(text)
     second, minute, hour, day, month, weekday, year = (
-        _read_field(field, part, name if part.startswith("H") else "")
+        _parse_field(field, part, name if part.startswith("H") else "")
         for field, part in zip(FIELDS, written, strict=True)
     )
     times = TimesOfDay(*(tuple(sorted(part.values)) for part in (hour, minute, second)))
@@ -163,30 +163,30 @@ def _expand_name(written: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _read_field(field: Field, written: str, hash_name: str) -> Reading:
+def _parse_field(field: Field, written: str, hash_name: str) -> Reading:
     if hash_name:
-        return Reading(_expand(field, _read_hash(field, written), hash_name), (), is_all=False)
+        return Reading(_expand(field, _parse_hash(field, written), hash_name), (), is_all=False)
     values: set[int] = set()
     picks: list[Pick] = []
     is_all = False
     for item in written.split(","):
-        pick = _read_pick(field, item)
+        pick = _parse_pick(field, item)
         if pick is not None:
             picks.append(pick)
             continue
-        plain = _read_item(field, written, item)
+        plain = _parse_item(field, written, item)
         values |= _expand(field, plain, "")
         is_all = is_all or plain in ("*", "*/1")
     return Reading(frozenset(values), tuple(picks), is_all)
 
 
-def _read_pick(field: Field, item: str) -> Pick | None:
+def _parse_pick(field: Field, item: str) -> Pick | None:
     if field is DAY:
-        return _read_day_pick(item)
-    return _read_weekday_pick(item) if field is WEEKDAY else None
+        return _parse_day_pick(item)
+    return _parse_weekday_pick(item) if field is WEEKDAY else None
 
 
-def _read_day_pick(item: str) -> Pick | None:
+def _parse_day_pick(item: str) -> Pick | None:
     if item == "L":
         return LastDay()
     if item in ("LW", "WL"):
@@ -197,18 +197,18 @@ def _read_day_pick(item: str) -> Pick | None:
         )
     if (nearest := _NEAREST.fullmatch(item)) is None:
         return None
-    return NearestWorkday(_read_value(DAY, item, nearest[1]))
+    return NearestWorkday(_parse_value(DAY, item, nearest[1]))
 
 
-def _read_weekday_pick(item: str) -> Pick | None:
+def _parse_weekday_pick(item: str) -> Pick | None:
     if (nth := _NTH.fullmatch(item)) is not None:
         if not 1 <= int(nth[2]) <= 5:
             raise WEEKDAY.error(
                 item, "names no week of the month; write #1 to #5, or L5 for the last Friday."
             )
-        return NthWeekday(_monday_first(_read_value(WEEKDAY, item, nth[1])), int(nth[2]))
+        return NthWeekday(_monday_first(_parse_value(WEEKDAY, item, nth[1])), int(nth[2]))
     if (last := _LAST.fullmatch(item)) is not None:
-        return LastWeekday(_monday_first(_read_value(WEEKDAY, item, last[1] or last[2])))
+        return LastWeekday(_monday_first(_parse_value(WEEKDAY, item, last[1] or last[2])))
     if item == "L":
         raise WEEKDAY.error(
             item, "names no weekday; write L5 for the last Friday, or L in the day-of-month field."
@@ -220,7 +220,7 @@ def _monday_first(weekday: int) -> int:
     return (weekday + 6) % 7
 
 
-def _read_hash(field: Field, written: str) -> str:
+def _parse_hash(field: Field, written: str) -> str:
     match = _HASH.fullmatch(written)
     if match is None:
         raise field.error(written, "mixes H with something else; write H, H/15, H(0-29) or H(0-29)/10 alone.")
@@ -229,13 +229,13 @@ def _read_hash(field: Field, written: str) -> str:
     if match["step"] is not None and int(match["step"]) == 0:
         raise field.error(written, "has the step 0; write a step of 1 or more.")
     if match["low"] is not None:
-        low, high = (_read_value(field, written, match[key]) for key in ("low", "high"))
+        low, high = (_parse_value(field, written, match[key]) for key in ("low", "high"))
         if low >= high:
             raise field.error(written, f"needs a range that grows; write H({field.low}-{field.high}).")
     return written
 
 
-def _read_item(field: Field, written: str, item: str) -> str:
+def _parse_item(field: Field, written: str, item: str) -> str:
     """Check one value, range or step, and write it so that croniter reads it as cron does."""
     match = _ITEM.fullmatch(item)
     if match is None or (match["low"] in "*?" and match["high"] is not None):
@@ -245,12 +245,12 @@ def _read_item(field: Field, written: str, item: str) -> str:
         raise field.error(written, "has the step 0; write a step of 1 or more.")
     if match["low"] in "*?":
         return f"*{step}"
-    low = _read_value(field, written, match["low"])
-    return f"{low}{step}" if match["high"] is None else _read_range(field, written, match, low)
+    low = _parse_value(field, written, match["low"])
+    return f"{low}{step}" if match["high"] is None else _parse_range(field, written, match, low)
 
 
-def _read_range(field: Field, written: str, match: re.Match[str], low: int) -> str:
-    high = _read_end(field, written, match["high"], low)
+def _parse_range(field: Field, written: str, match: re.Match[str], low: int) -> str:
+    high = _parse_end(field, written, match["high"], low)
     if low > high:
         raise field.error(
             written, f"runs backwards; write two parts such as {low}-{field.high},{field.low}-{high}."
@@ -259,16 +259,16 @@ def _read_range(field: Field, written: str, match: re.Match[str], low: int) -> s
     return ",".join(str(value) for value in values)
 
 
-def _read_end(field: Field, written: str, end: str, low: int) -> int:
+def _parse_end(field: Field, written: str, end: str, low: int) -> int:
     """Read a range's end: Sunday is 7 there unless the range begins with it, and L is the 31st."""
     if field is DAY and end == "L":
         return field.high
     if field is WEEKDAY and end in ("SUN", "SUNDAY") and low > 0:
         return 7
-    return _read_value(field, written, end)
+    return _parse_value(field, written, end)
 
 
-def _read_value(field: Field, written: str, value: str) -> int:
+def _parse_value(field: Field, written: str, value: str) -> int:
     number = int(value) if value.isdigit() else dict(field.names).get(value)
     if number is None:
         raise field.error(written, f"is not understood; write something like {field.example}.")

@@ -87,7 +87,7 @@ class NamedFieldReading:
 def parse_cron_fields(fields: CronFields) -> Expression:
     """Read APScheduler's fields. Raises ScheduleError, whose field ends with the bad one's name."""
     written = _fill_defaults(fields)
-    readings = {field.name: _read_field(field, written[field.name]) for field in FIELDS}
+    readings = {field.name: _parse_field(field, written[field.name]) for field in FIELDS}
     hour, minute, second = (tuple(sorted(readings[name].numbers)) for name in ("hour", "minute", "second"))
     stepped = any(written[name].startswith("*") or "/" in written[name] for name in ("hour", "minute"))
     return Expression(WallClock(TimesOfDay(hour, minute, second), _build_days(readings)), stepped)
@@ -121,30 +121,30 @@ def _fill_defaults(fields: CronFields) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _read_field(field: NamedField, written: str) -> NamedFieldReading:
+def _parse_field(field: NamedField, written: str) -> NamedFieldReading:
     if len(written) > MAX_FIELD_CHARS:
         raise field.error(written, f"is {len(written)} characters long; write at most {MAX_FIELD_CHARS}.")
-    parts = [_read_item(field, item) for item in re.split(" *, *", written.lower())]
+    parts = [_parse_item(field, item) for item in re.split(" *, *", written.lower())]
     numbers = frozenset().union(*(part.numbers for part in parts))
     return NamedFieldReading(
         numbers, tuple(pick for part in parts for pick in part.picks), any(part.is_all for part in parts)
     )
 
 
-def _read_item(field: NamedField, item: str) -> NamedFieldReading:
+def _parse_item(field: NamedField, item: str) -> NamedFieldReading:
     if (match := _ALL.fullmatch(item)) is not None:
         values = _stepped(field, item, range(field.low, field.high + 1), match["step"])
         return NamedFieldReading(frozenset(values), is_all=values.step == 1)
     if (match := _RANGE.fullmatch(item)) is not None:
-        return NamedFieldReading(frozenset(_read_range(field, item, match)))
+        return NamedFieldReading(frozenset(_parse_range(field, item, match)))
     if field is DAY:
-        return NamedFieldReading(frozenset(), (_read_day_pick(item),))
+        return NamedFieldReading(frozenset(), (_parse_day_pick(item),))
     if field.names and (match := _NAMES.fullmatch(item)) is not None:
-        return NamedFieldReading(frozenset(_read_names(field, item, match)))
+        return NamedFieldReading(frozenset(_parse_names(field, item, match)))
     raise field.error(item, f"is not understood; write something like {field.example}.")
 
 
-def _read_range(field: NamedField, item: str, match: re.Match[str]) -> range:
+def _parse_range(field: NamedField, item: str, match: re.Match[str]) -> range:
     low = int(match["low"])
     high = int(match["high"]) if match["high"] else (field.high if match["step"] else low)
     if low < field.low or max(low, high) > field.high:
@@ -152,7 +152,7 @@ def _read_range(field: NamedField, item: str, match: re.Match[str]) -> range:
     return _stepped(field, item, _growing(field, item, low, high), match["step"])
 
 
-def _read_names(field: NamedField, item: str, match: re.Match[str]) -> range:
+def _parse_names(field: NamedField, item: str, match: re.Match[str]) -> range:
     names = [name for name in (match["low"], match["high"]) if name]
     unknown = next((name for name in names if name not in field.names), None)
     if unknown is not None:
@@ -178,7 +178,7 @@ def _stepped(field: NamedField, item: str, values: range, step: str | None) -> r
     return values[:: int(step)]
 
 
-def _read_day_pick(item: str) -> Pick:
+def _parse_day_pick(item: str) -> Pick:
     if item == "last":
         return LastDay()
     match = _POSITION.fullmatch(item)

@@ -41,7 +41,7 @@ class _Lookahead:
     after: datetime | None = None
     slots: tuple[datetime, ...] = ()
 
-    def find_after(self, after: datetime) -> list[datetime]:
+    def list_after(self, after: datetime) -> list[datetime]:
         """List the known slots that follow an instant without a gap."""
         if self.after is None or after < self.after:
             return []
@@ -64,12 +64,12 @@ class CompiledSchedule:
 
     def next_slot(self, after: datetime) -> datetime | None:
         """Find the first slot strictly after an instant; None if there is none in ten years or the window."""
-        known = self._ahead.find_after(after)
+        known = self._ahead.list_after(after)
         return known[0] if known else self._find_next(after)
 
     def slots_after(self, after: datetime, limit: int) -> list[datetime]:
         """List the next `limit` slots, each within ten years of the one before."""
-        slots = self._ahead.find_after(after)
+        slots = self._ahead.list_after(after)
         if len(slots) >= limit:
             return slots[:limit]
         while len(slots) < limit and (slot := self._find_next(slots[-1] if slots else after)) is not None:
@@ -92,7 +92,7 @@ class CompiledSchedule:
     def latest_slots(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
         """List the newest `limit` slots in (after, until], oldest first."""
         if limit > 0 and self._ahead.covers(after, until):
-            return [slot for slot in self._ahead.find_after(after) if slot <= until][-limit:]
+            return [slot for slot in self._ahead.list_after(after) if slot <= until][-limit:]
         slots = self.source.newest(*self._clip(_naive(after), _naive(until)), limit)
         return [slot.replace(tzinfo=UTC) for slot in slots]
 
@@ -152,14 +152,14 @@ def _parse_expression(spec: Schedule, name: str) -> Expression:
 
 
 def _compile_interval(spec: Schedule, interval: Interval, created_at: datetime) -> tuple[SlotSource, str]:
-    period = _read_period(interval)
+    period = _parse_period(interval)
     if spec.anchor is None:
         return IntervalSlots(_naive(created_at), period, first_k=1), describe_interval(interval, None)
     anchor = _exact_instant(spec.anchor, "anchor")
     return IntervalSlots(anchor, period, first_k=0), describe_interval(interval, anchor)
 
 
-def _read_period(interval: Interval) -> timedelta:
+def _parse_period(interval: Interval) -> timedelta:
     parts = asdict(interval)
     negative = next((name for name, value in parts.items() if value < 0), None)
     if negative is not None:

@@ -65,7 +65,7 @@ class Leadership:
 
         Raises NotLeading when that is too short for one.
         """
-        left = self.find_seconds_left()
+        left = self.compute_seconds_left()
         if left <= self._timing.request:
             raise NotLeading("the Lease is not held for long enough to write")
         return left
@@ -74,7 +74,7 @@ class Leadership:
         """Note a renewal whose request was sent at that instant of the boot clock."""
         self._deadline = sent_at + self._timing.renew_deadline
 
-    def find_seconds_left(self) -> float:
+    def compute_seconds_left(self) -> float:
         """Find how long it is until the renew deadline."""
         return self._deadline - read_boot_clock()
 
@@ -210,12 +210,12 @@ class Elector:
         while not self._stop.is_set():
             await self._pause()
             try:
-                async with asyncio.timeout(self.leadership.find_seconds_left()):
+                async with asyncio.timeout(self.leadership.compute_seconds_left()):
                     lease = await self._renew(client, lease)
                     await self._check_term(client)
             except (ApiError, ApiUnreachable, TimeoutError) as error:
                 log.warning("renewing the Lease failed", error=repr(error))
-            if self.leadership.find_seconds_left() <= 0:
+            if self.leadership.compute_seconds_left() <= 0:
                 raise LeadershipLost("the Lease could not be renewed in time")
         await self._release(client, lease)
 

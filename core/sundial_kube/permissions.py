@@ -26,7 +26,7 @@ class Permission:
         return f"{self.verb} {name} ({self.resource.group or 'core'}) {where}"
 
 
-async def find_missing(client: KubeClient, needed: Iterable[Permission]) -> list[Permission]:
+async def list_missing(client: KubeClient, needed: Iterable[Permission]) -> list[Permission]:
     """Ask the API server about each permission; raises ApiError, ApiUnreachable."""
     needed = list(needed)
     answers = await asyncio.gather(*(client.review(SELF_ACCESS_REVIEWS, _build_spec(one)) for one in needed))

@@ -18,12 +18,12 @@ from kubernetes.aio.client import Configuration
 from sundial_core.coordination.fence import FenceState
 from sundial_core.coordination.heartbeat_lease import ReplicaRecord
 from sundial_core.decision.installation import Trust
-from sundial_core.decision.job_deletions import Limits, find_floors
+from sundial_core.decision.job_deletions import Limits, compute_floors
 from sundial_core.resources import names
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.login import load_configuration
-from sundial_kube.permissions import find_missing
+from sundial_kube.permissions import list_missing
 from sundial_kube.reflector import Reflector
 from sundial_kube.relist import Relist
 from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS, TASK_FUNCTIONS
@@ -126,7 +126,7 @@ class Replica:
             self._writer,
             metrics,
             Installation(
-                settings, campaign.describe_creator, self._find_limits, self._installation_state.find
+                settings, campaign.describe_creator, self._compute_limits, self._installation_state.find
             ),
         )
         self.stores = stores = self._reconciler.observed
@@ -203,7 +203,7 @@ class Replica:
         needed = list(list_needed(self._settings.namespace, self._settings.watch_namespace or None))
         while True:
             try:
-                missing = await find_missing(self._client, needed)
+                missing = await list_missing(self._client, needed)
             except (ApiError, ApiUnreachable) as error:
                 log.warning("waiting for the API server", error=str(error))
                 await asyncio.sleep(WAIT_SECONDS)
@@ -218,9 +218,9 @@ class Replica:
     def _enqueue_all(self) -> None:
         self._reconciler.enqueue_all()
 
-    def _find_limits(self) -> Limits:
+    def _compute_limits(self) -> Limits:
         """Find what of the installation's limits depends on the fence; it is probed again and again."""
-        tombstone, capped = find_floors(self._fence.state, self._settings.tombstone_seconds)
+        tombstone, capped = compute_floors(self._fence.state, self._settings.tombstone_seconds)
         return Limits(tombstone, capped, self._settings.most_finished_jobs)
 
     def _add_checks(self) -> None:

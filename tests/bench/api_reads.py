@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 from testkit.api_apps import build_services
 from testkit.bulk_rows import TABLE, generate, job_id
 
-from sundial_api.db.engine import read_url
+from sundial_api.db.engine import parse_url
 from sundial_api.http.paging import MAX_OFFSET_ROWS
 from sundial_api.main import PREFIX
 
@@ -76,7 +76,7 @@ def list_asked() -> Iterator[Asked]:
 
 def fill(url: str, size: ReadSize) -> None:
     """Fill a migrated database."""
-    with create_engine(read_url(url), poolclass=NullPool).connect() as connection:
+    with create_engine(parse_url(url), poolclass=NullPool).connect() as connection:
         generate(connection, size.jobs, size.executions, datetime.now(UTC))
 
 

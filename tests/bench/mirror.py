@@ -55,7 +55,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from sundial_api.db import migrations
-from sundial_api.db.engine import build_migration_engine, read_url
+from sundial_api.db.engine import build_migration_engine, parse_url
 from sundial_api.settings import DatabaseSettings
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes
 from sundial_devcluster.postgres import Postgres, find_programs, make_postgres
@@ -193,12 +193,12 @@ def _summarise(lags: list[float]) -> Report:
 
 
 def _read(url: str, query: str) -> list[Any]:
-    with create_engine(read_url(url), poolclass=NullPool).connect() as connection:
+    with create_engine(parse_url(url), poolclass=NullPool).connect() as connection:
         return list(connection.execute(text(query)).all())
 
 
 def _execute(url: str, statement: str) -> None:
-    engine = create_engine(read_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = create_engine(parse_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(statement))
 

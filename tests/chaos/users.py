@@ -270,13 +270,13 @@ def _await_start_of_counting(scene: Scene, *names: str) -> None:
 
 
 def _is_suspended(item: Item) -> bool:
-    return _find_condition(item, "Suspended").get("status") == "True"
+    return _get_condition(item, "Suspended").get("status") == "True"
 
 
 def _is_broken(item: Item) -> bool:
-    return _find_condition(item, "Ready").get("status") == "False"
+    return _get_condition(item, "Ready").get("status") == "False"
 
 
-def _find_condition(item: Item, kind: str) -> Item:
+def _get_condition(item: Item, kind: str) -> Item:
     conditions = (item.get("status") or {}).get("conditions") or ()
     return next((condition for condition in conditions if condition["type"] == kind), {})

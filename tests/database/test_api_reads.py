@@ -22,7 +22,7 @@ from testkit.rows import (
     running_row,
 )
 
-from sundial_api.db.engine import read_url
+from sundial_api.db.engine import parse_url
 from sundial_api.db.tables import (
     ScheduledJobExecution,
     ScheduledJobRow,
@@ -39,7 +39,7 @@ def filled(postgres: Postgres, template: str) -> Iterator[str]:
     runs = [execution_row(number) for number in range(1, 8)]
     instance = instance_row(1, is_leader=True, leader_since=NOON, last_heartbeat=datetime.now(UTC))
     with copy_database(postgres, template) as url:
-        engine = create_engine(read_url(url), poolclass=NullPool)
+        engine = create_engine(parse_url(url), poolclass=NullPool)
         with engine.begin() as connection:
             for function in (function_row(2), function_row(3, is_active=False)):
                 connection.execute(insert(TaskFunctionRow).values(function))

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sundial_api.db.engine import UnusableUrl, build_engine, read_url
+from sundial_api.db.engine import UnusableUrl, build_engine, parse_url
 from sundial_api.settings import DatabaseSettings
 
 
@@ -84,7 +84,7 @@ async def test_an_error_does_not_show_the_values(fresh_engine: AsyncEngine) -> N
     ids=["old", "plain", "full"],
 )
 def test_every_form_of_the_url_means_the_same_driver(text: str) -> None:
-    assert read_url(text).drivername == "postgresql+psycopg"
+    assert parse_url(text).drivername == "postgresql+psycopg"
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_every_form_of_the_url_means_the_same_driver(text: str) -> None:
 )
 def test_another_url_is_refused(text: str) -> None:
     with pytest.raises(UnusableUrl):
-        read_url(text)
+        parse_url(text)

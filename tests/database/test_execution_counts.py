@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.pool import NullPool
 from testkit.rows import execution_row, numbered, running_row
 
-from sundial_api.db.engine import read_url
+from sundial_api.db.engine import parse_url
 from sundial_api.db.mirror_tables import ExecutionCount
 from sundial_api.db.tables import ScheduledJobExecution
 from sundial_devcluster.polling import until
@@ -90,7 +90,7 @@ def test_truncating_leaves_no_totals(three: Connection) -> None:
 @pytest.fixture
 def engine(fresh_database: str) -> Iterator[Engine]:
     """Give an engine on a database of its own."""
-    engine = create_engine(read_url(fresh_database), poolclass=NullPool)
+    engine = create_engine(parse_url(fresh_database), poolclass=NullPool)
     yield engine
     engine.dispose()
 

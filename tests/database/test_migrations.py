@@ -24,7 +24,7 @@ from testkit.rows import (
 from sundial_api.db import migrations, mirror_tables, tables
 from sundial_api.db.__main__ import main
 from sundial_api.db.columns import VERSION_TABLE, Base
-from sundial_api.db.engine import build_migration_engine, read_url
+from sundial_api.db.engine import build_migration_engine, parse_url
 from sundial_api.settings import DatabaseSettings
 from sundial_devcluster.polling import until
 
@@ -64,7 +64,7 @@ def migrate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def connect(url: str) -> Engine:
-    return create_engine(read_url(url), poolclass=NullPool)
+    return create_engine(parse_url(url), poolclass=NullPool)
 
 
 @pytest.fixture

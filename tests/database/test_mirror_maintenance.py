@@ -14,7 +14,7 @@ from testkit.scheduled_jobs import build_job_item
 
 from sundial_api.mirror.maintenance import Maintenance
 from sundial_api.mirror.metrics import MirrorMetrics
-from sundial_api.mirror.projection.batches import ObjectKind, read_object, sort_values
+from sundial_api.mirror.projection.batches import ObjectKind, parse_object, sort_values
 from sundial_api.mirror.storage import apply
 from sundial_api.settings import DatabaseSettings
 
@@ -30,8 +30,8 @@ def chores_settings(fresh_database: str) -> DatabaseSettings:
 
 async def mirror_one(connection: AsyncConnection) -> None:
     values = [
-        read_object(ObjectKind.SCHEDULED_JOB, build_schedule_item(10), 1),
-        read_object(ObjectKind.JOB, build_job_item(10), 1),
+        parse_object(ObjectKind.SCHEDULED_JOB, build_schedule_item(10), 1),
+        parse_object(ObjectKind.JOB, build_job_item(10), 1),
     ]
     async with connection.begin():
         await apply.apply_batch(connection, sort_values(values), NOW)

@@ -27,7 +27,7 @@ from testkit.scheduled_jobs import (
 from sundial_api.mirror.projection.batches import (
     Absence,
     ObjectKind,
-    read_object,
+    parse_object,
     sort_values,
 )
 from sundial_api.mirror.projection.versions import Version
@@ -35,7 +35,7 @@ from sundial_api.mirror.storage import apply
 from sundial_api.mirror.storage.own_writes import take_answers, take_deletion
 from sundial_api.mirror.storage.tombstones import (
     Missing,
-    find_missing,
+    list_missing,
     needs_second_list,
     write_tombstones,
 )
@@ -57,7 +57,7 @@ async def mirror(
     connection: AsyncConnection, *objects: tuple[ObjectKind, JsonObject], epoch: int = 1
 ) -> None:
     """Write objects together, as a batch of the mirror."""
-    values = [read_object(kind, item, epoch) for kind, item in objects]
+    values = [parse_object(kind, item, epoch) for kind, item in objects]
     await apply.apply_batch(connection, sort_values(values), NOW)
 
 
@@ -221,7 +221,7 @@ async def test_a_run_between_two_attempts_is_running(connection: AsyncConnection
 async def test_a_run_whose_job_went_unseen(connection: AsyncConnection) -> None:
     await mirror(connection, schedule(10), job(ready=True))
     absence = Absence(ObjectKind.JOB, Version(1, 50), frozenset())
-    missing = await find_missing(connection, absence)
+    missing = await list_missing(connection, absence)
     await write_tombstones(connection, absence, missing.uids, NOW)
     assert await read(connection, "scheduled_job_executions", "status") == ["running"]
     await mirror(connection, schedule(60, status={"cursor": format_instant(at(10))}))
@@ -306,7 +306,7 @@ async def test_what_a_list_does_not_name_is_gone(connection: AsyncConnection) ->
     await mirror(connection, schedule(10), schedule(60, uid=OTHER, name="young"), function(7))
     for kind, gone in ((ObjectKind.SCHEDULED_JOB, {UID}), (ObjectKind.TASK_FUNCTION, {UID})):
         absence = Absence(kind, Version(1, 50), frozenset())
-        missing = await find_missing(connection, absence)
+        missing = await list_missing(connection, absence)
         assert missing.uids == gone
         await write_tombstones(connection, absence, missing.uids, NOW)
     assert await read(connection, "scheduled_jobs", "resource_name", "deleted_at IS NULL") == ["young"]
@@ -333,7 +333,7 @@ async def test_what_cannot_be_read_is_quarantined_until_it_can(connection: Async
     assert await read(connection, "scheduler_quarantine", "kind, key, seen_count") == [
         ("ScheduledJob", UID, 2)
     ]
-    value = read_object(*schedule(11), 1)
+    value = parse_object(*schedule(11), 1)
     await apply.apply_batch(connection, sort_values([value], [UID]), NOW)
     assert await read(connection, "scheduler_quarantine", "key") == []
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from sundial_api.db import migrations
-from sundial_api.db.engine import build_migration_engine, read_url
+from sundial_api.db.engine import build_migration_engine, parse_url
 from sundial_api.settings import DatabaseSettings
 from sundial_devcluster.polling import until
 from sundial_devcluster.postgres import (
@@ -66,6 +66,6 @@ def test_clearing_up_where_nothing_is_left_does_nothing(tmp_path: Path) -> None:
 
 
 def _ask_version(server: Postgres) -> int:
-    engine = create_engine(read_url(server.url()), poolclass=NullPool)
+    engine = create_engine(parse_url(server.url()), poolclass=NullPool)
     with engine.connect() as connection:
         return int(connection.scalar(text("SELECT current_setting('server_version_num')")))

@@ -13,7 +13,7 @@ from testkit.databases import copy_database
 from testkit.query_plans import Plan, read_plan
 from testkit.rows import NOON
 
-from sundial_api.db.engine import read_url
+from sundial_api.db.engine import parse_url
 from sundial_api.db.mirror_tables import ExecutionCount
 from sundial_api.db.tables import ScheduledJobExecution, ScheduledJobRow, ScheduledJobSlot
 from sundial_api.executions.repository import NEWEST, OLDEST, ExecutionFilter, Order, select_page
@@ -29,7 +29,7 @@ DEEP = NOON - timedelta(seconds=150_000)
 def full(postgres: Postgres, template: str) -> Iterator[Connection]:
     """Give a connection to a database with many executions, to read from."""
     with copy_database(postgres, template) as url:
-        engine = create_engine(read_url(url), poolclass=NullPool)
+        engine = create_engine(parse_url(url), poolclass=NullPool)
         with engine.connect() as connection:
             generate(connection, JOBS, EXECUTIONS, NOON)
             yield connection

@@ -16,8 +16,8 @@ from testkit.scheduled_jobs import UID, at, build_job_item
 from sundial_api.mirror.projection.batches import (
     ObjectKind,
     Value,
-    read_deleted,
-    read_object,
+    parse_deleted,
+    parse_object,
     sort_values,
 )
 from sundial_api.mirror.storage import apply
@@ -54,7 +54,7 @@ def tell_story() -> list[Value]:
         recent.insert(0, said)
         status = {"recentSlots": list(recent), "cursor": said["slot"]}
         story.append(
-            read_object(ObjectKind.SCHEDULED_JOB, build_schedule_item(version + 9, status=status), 1)
+            parse_object(ObjectKind.SCHEDULED_JOB, build_schedule_item(version + 9, status=status), 1)
         )
     return [value for value in story if value is not None]
 
@@ -70,11 +70,11 @@ def _run(slot: int, version: int) -> list[Value | None]:
     pod = {"terminated": build_termination(3 if has_failed else 0)}
     name = f"pod-{slot}"
     return [
-        read_object(ObjectKind.JOB, job, 1),
-        read_object(ObjectKind.POD, build_pod_item(job, version=version + 1, name=name, running={}), 1),
-        read_object(ObjectKind.POD, build_pod_item(job, version=version + 2, name=name, **pod), 1),
-        read_object(ObjectKind.JOB, ended, 1),
-        read_deleted(
+        parse_object(ObjectKind.JOB, job, 1),
+        parse_object(ObjectKind.POD, build_pod_item(job, version=version + 1, name=name, running={}), 1),
+        parse_object(ObjectKind.POD, build_pod_item(job, version=version + 2, name=name, **pod), 1),
+        parse_object(ObjectKind.JOB, ended, 1),
+        parse_deleted(
             ObjectKind.JOB, ended | {"metadata": ended["metadata"] | {"resourceVersion": str(version + 8)}}, 1
         ),
     ]

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
 from sundial_api.db import migrations
-from sundial_api.db.engine import build_engine, build_migration_engine, read_url
+from sundial_api.db.engine import build_engine, build_migration_engine, parse_url
 from sundial_api.settings import DatabaseSettings
 from sundial_devcluster.folders import locked
 from sundial_devcluster.postgres import Postgres, share_postgres
@@ -65,7 +65,7 @@ def empty_database(postgres: Postgres) -> Iterator[str]:
 @pytest.fixture
 def connection(worker_database: str) -> Iterator[Connection]:
     """Give a connection to a migrated database; all that the test writes is rolled back."""
-    engine = create_engine(read_url(worker_database), poolclass=NullPool)
+    engine = create_engine(parse_url(worker_database), poolclass=NullPool)
     with engine.connect() as own, own.begin() as transaction:
         yield own
         transaction.rollback()
@@ -104,7 +104,7 @@ def copy_database(postgres: Postgres, template: str) -> Iterator[str]:
 
 @contextmanager
 def _administer(postgres: Postgres) -> Iterator[Connection]:
-    engine = create_engine(read_url(postgres.url()), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    engine = create_engine(parse_url(postgres.url()), isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         yield connection
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from sundial_api.db.engine import read_url
+from sundial_api.db.engine import parse_url
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
 
@@ -19,7 +19,7 @@ class Rows:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine: Engine = create_engine(read_url(url), poolclass=NullPool)
+        self._engine: Engine = create_engine(parse_url(url), poolclass=NullPool)
 
     def read(self, query: str, **values: Any) -> list[Any]:
         """Read rows; a single column as plain values."""

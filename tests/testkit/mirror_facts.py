@@ -21,10 +21,10 @@ from sundial_api.mirror.projection.executions import (
 )
 from sundial_api.mirror.projection.run_facts import (
     RunFact,
-    read_asked,
-    read_job,
-    read_pod,
-    read_told,
+    parse_job_fact,
+    parse_pod_fact,
+    parse_run_request_fact,
+    parse_status_fact,
 )
 from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact, read_schedule
 from sundial_api.mirror.projection.versions import Version
@@ -81,12 +81,12 @@ def build_run_item(status: JsonObject | None = None, *, version: int = 15, **spe
 
 def job_fact(condition: str = "", epoch: int = 1, **how: Any) -> RunFact:
     """Build what the Job of an attempt of the slot at 10 s says."""
-    return read_job(build_job_item(10, condition, **how), epoch)
+    return parse_job_fact(build_job_item(10, condition, **how), epoch)
 
 
 def pod_fact(version: int = 30, name: str = "pod-a", attempt: int = 1, **state: Any) -> RunFact:
     """Build what a Pod of an attempt of the slot at 10 s says."""
-    return read_pod(
+    return parse_pod_fact(
         build_pod_item(build_job_item(10, attempt=attempt), version=version, name=name, **state), 1
     )
 
@@ -97,13 +97,13 @@ def told_fact(result: str = "", version: int = 40, epoch: int = 1, **entry: Any)
     said: JsonObject = {"slot": slot, "verdict": "Started", "runId": RUN_ID, "startedAt": slot, **entry}
     if result:
         said |= {"result": result, "completedAt": format_instant(at(15))}
-    return read_told(said, UID, "team", Version(epoch, version))
+    return parse_status_fact(said, UID, "team", Version(epoch, version))
 
 
 def asked_fact(**status: Any) -> RunFact:
     """Build what a ScheduledJobRun says."""
     version = status.pop("version", 15)
-    return read_asked(build_run_item(status, version=version), 1)
+    return parse_run_request_fact(build_run_item(status, version=version), 1)
 
 
 def build_schedule_item(

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sundial_api.auth.tokens import Authenticator, read_token
+from sundial_api.auth.tokens import Authenticator, parse_token
 from sundial_api.http.errors import CLUSTER_AWAY, HTTPProblem
 from sundial_kube.errors import ApiError, ApiUnreachable
 
@@ -34,7 +34,7 @@ class AuthMiddleware:
             await self._application(scope, receive, send)
             return
         try:
-            token = read_token(Headers(scope=scope).get("authorization"))
+            token = parse_token(Headers(scope=scope).get("authorization"))
             caller = await self._find_authenticator().identify(token)
             body = await _read_body(scope, receive)
         except HTTPProblem as problem:

@@ -57,13 +57,13 @@ class ProviderTokens:
         return Caller(
             name=name,
             uid=name_uuid(self._provider.issuer, str(claims["sub"])),
-            groups=("system:authenticated", *_read_groups(claims.get(self._provider.groups_claim))),
+            groups=("system:authenticated", *_parse_groups(claims.get(self._provider.groups_claim))),
         )
 
     async def _decode(self, token: str) -> Mapping[str, Any]:
         """Decode with the known keys; once more with fresh ones where those do not fit."""
         for longest in (KEYS_SECONDS, KEYS_PAUSE_SECONDS):
-            keys = await self._find_keys(longest)
+            keys = await self._select_keys(longest)
             with suppress(JoseError, ValueError):
                 return jwt.decode(token, keys, algorithms=ALGORITHMS).claims
         raise refuse("the token's signature is not one of the provider's")
@@ -82,7 +82,7 @@ class ProviderTokens:
             raise refuse("the token has expired, or is not for this API") from None
         return claims
 
-    async def _find_keys(self, longest: float) -> KeySet:
+    async def _select_keys(self, longest: float) -> KeySet:
         if self._keys is None or time.monotonic() - self._fetched_at > longest:
             self._keys = import_keys(await self._fetch_keys())
             self._fetched_at = time.monotonic()
@@ -114,6 +114,6 @@ def import_keys(published: Any) -> KeySet:
     return KeySet(keys)
 
 
-def _read_groups(claim: object) -> list[str]:
+def _parse_groups(claim: object) -> list[str]:
     names = [claim] if isinstance(claim, str) else claim if isinstance(claim, list) else []
     return [str(name) for name in names if not str(name).startswith(RESERVED)]

@@ -44,7 +44,7 @@ def name_uuid(issuer: str, subject: str) -> uuid.UUID:
         return uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, issuer), subject)
 
 
-def read_token(header: str | None) -> str | None:
+def parse_token(header: str | None) -> str | None:
     """Read the token from an Authorization header."""
     scheme, _, token = (header or "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None

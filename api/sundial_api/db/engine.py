@@ -22,7 +22,7 @@ class UnusableUrl(ValueError):
 
 def build_engine(settings: DatabaseSettings) -> AsyncEngine:
     """Build the pool of a process; nothing connects until it is used."""
-    url = read_url(settings.database_url.get_secret_value())
+    url = parse_url(settings.database_url.get_secret_value())
     limits = {"statement_timeout": settings.statement_seconds, "lock_timeout": settings.lock_seconds}
     return create_async_engine(
         url,
@@ -37,7 +37,7 @@ def build_engine(settings: DatabaseSettings) -> AsyncEngine:
 
 def build_migration_engine(settings: DatabaseSettings) -> Engine:
     """Build what migrations connect with: no pool, and limits of their own."""
-    url = read_url(settings.database_url.get_secret_value())
+    url = parse_url(settings.database_url.get_secret_value())
     limits = {
         "statement_timeout": settings.migration_seconds,
         "lock_timeout": settings.migration_lock_seconds,
@@ -46,7 +46,7 @@ def build_migration_engine(settings: DatabaseSettings) -> Engine:
     return create_engine(url, connect_args=arguments, poolclass=NullPool, **_PLAIN)
 
 
-def read_url(text: str) -> URL:
+def parse_url(text: str) -> URL:
     """Read a database URL; raises UnusableUrl when it is not one of a Postgres."""
     try:
         url = make_url(text)

@@ -31,7 +31,7 @@ class NotOurTurn(Exception):
     """Another process has been migrating for longer than we may wait."""
 
 
-def find_scripts() -> Path:
+def locate_scripts() -> Path:
     """Find the migrations: inside the installed package, else at the root of the source tree."""
     inside = _HERE / "alembic"
     return inside if inside.is_dir() else _HERE.parents[1] / "alembic"
@@ -40,7 +40,7 @@ def find_scripts() -> Path:
 def build_config(connection: Connection | None = None) -> Config:
     """Build alembic's configuration for a connection; the command line's is in pyproject.toml."""
     config = Config()
-    config.set_main_option("script_location", str(find_scripts()).replace("%", "%%"))
+    config.set_main_option("script_location", str(locate_scripts()).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

@@ -13,14 +13,14 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from sundial_api.deps import CurrentCaller, read_services
-from sundial_api.events.repository import find_newest, list_changed
+from sundial_api.events.repository import list_changed, read_newest
 from sundial_api.events.schemas import ChangeQuery, order_changes
 from sundial_kube.resources import SCHEDULED_JOBS
 
 router = APIRouter(tags=["events"])
 
 
-async def find_beginning(
+async def compute_beginning(
     request: Request,
     caller: CurrentCaller,
     query: Annotated[ChangeQuery, Query()],
@@ -33,14 +33,14 @@ async def find_beginning(
     if last_event_id is not None:
         return last_event_id
     async with read_services(request).engine.connect() as connection:
-        return await find_newest(connection)
+        return await read_newest(connection)
 
 
 @router.get("/events", response_class=EventSourceResponse)
 async def stream_changes(
     request: Request,
     query: Annotated[ChangeQuery, Query()],
-    number: Annotated[int, Depends(find_beginning)],
+    number: Annotated[int, Depends(compute_beginning)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow changed jobs and executions (`event: job` and `event: execution`)."""
     services = read_services(request)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sundial_api.events.repository import find_newest
+from sundial_api.events.repository import read_newest
 
 PERIOD_SECONDS = 0.5
 
@@ -38,4 +38,4 @@ class Newest:
 
     async def _read(self) -> int:
         async with self._engine.connect() as connection:
-            return await find_newest(connection)
+            return await read_newest(connection)

@@ -27,7 +27,7 @@ class ChangedRows:
     is_complete: bool
 
 
-async def find_newest(connection: AsyncConnection) -> int:
+async def read_newest(connection: AsyncConnection) -> int:
     """Find the number of the newest change; 0 where there is none."""
     newest = [select(func.max(table.c.change)).scalar_subquery() for table in (JOBS, EXECUTIONS)]
     return int(await connection.scalar(select(func.greatest(*newest, 0))) or 0)

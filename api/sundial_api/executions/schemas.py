@@ -80,7 +80,7 @@ class AttemptRead(WireModel):
 
     @model_validator(mode="before")
     @classmethod
-    def read_parts(cls, stored: JsonObject) -> JsonObject:
+    def parse_parts(cls, stored: JsonObject) -> JsonObject:
         """Read an attempt as the mirror stores it: its number, its Job and its Pod."""
         job, pod = stored["job"] or {}, stored["pod"] or {}
         return {

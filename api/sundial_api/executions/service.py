@@ -21,7 +21,7 @@ from sundial_api.http.paging import (
     Page,
     Position,
     check_depth,
-    read_cursor,
+    parse_cursor,
     write_cursor,
 )
 
@@ -30,7 +30,7 @@ async def list_executions(
     connection: AsyncConnection, wanted: ExecutionFilter, query: JobExecutionQuery
 ) -> ScheduledJobExecutionListResponse:
     """List executions, newest first; raises Invalid for a page too deep, or a cursor that is none."""
-    position = read_cursor(query.cursor)
+    position = parse_cursor(query.cursor)
     total = await repository.count_executions(connection, wanted)
     if position is not None:
         rows = await repository.list_after(connection, wanted, position, query.per_page)

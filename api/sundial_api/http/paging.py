@@ -93,7 +93,7 @@ def write_cursor(position: Position) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str | None) -> Position | None:
+def parse_cursor(text: str | None) -> Position | None:
     """Read a cursor; raises Invalid when it is not one of ours."""
     if text is None:
         return None

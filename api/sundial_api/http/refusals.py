@@ -39,13 +39,13 @@ def _locate(message: str) -> Invalids:
         return Invalids([{"loc": ["body"], "msg": message[:500], "type": "value_error"}])
     return Invalids(
         [
-            {"loc": ["body", *_find_place(path)], "msg": text[:500], "type": "value_error"}
+            {"loc": ["body", *_list_place(path)], "msg": text[:500], "type": "value_error"}
             for path, text in found
         ]
     )
 
 
-def _find_place(path: str) -> list[str]:
+def _list_place(path: str) -> list[str]:
     for known, place in PLACES.items():
         if path == known or path.startswith(known + "."):
             rest = path.removeprefix(known).strip(".").split(".")

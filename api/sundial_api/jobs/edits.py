@@ -43,7 +43,7 @@ def build_spec(body: ScheduledJobCreate, function: RowMapping, zone: str, now: d
 def apply_update(item: JsonObject, body: ScheduledJobUpdate, now: datetime) -> JsonObject:
     """Build the spec that an edit makes of a job, all but its task function; raises Invalid."""
     spec: JsonObject = item["spec"]
-    changed = _find_changed(item, body)
+    changed = _list_changed(item, body)
     _check_limits(changed)
     spec = manifests.write_fields(spec, changed)
     schedule = _find_schedule(item["spec"]["schedule"], body)
@@ -111,7 +111,7 @@ def check_timing(spec: JsonObject, name: str, now: datetime) -> CompiledSchedule
         raise _locate(error) from error
 
 
-def _find_changed(item: JsonObject, body: ScheduledJobUpdate) -> dict[str, Any]:
+def _list_changed(item: JsonObject, body: ScheduledJobUpdate) -> dict[str, Any]:
     """Find the plain fields that differ from the stored ones; null empties what may be empty."""
     given = {field: getattr(body, field) for field in JOB_FIELDS if field in body.model_fields_set}
     name = item["metadata"]["name"]
@@ -142,12 +142,12 @@ def _find_schedule(schedule: JsonObject, body: ScheduledJobUpdate) -> JsonObject
 
 
 def _check_limits(changed: Mapping[str, Any]) -> None:
-    errors = [error for field, value in changed.items() for error in _find_errors(field, value)]
+    errors = [error for field, value in changed.items() for error in _list_errors(field, value)]
     if errors:
         raise Invalids(errors)
 
 
-def _find_errors(field: str, value: Any) -> list[dict[str, Any]]:
+def _list_errors(field: str, value: Any) -> list[dict[str, Any]]:
     """Find what is wrong with a value, in the form of a 422 answer."""
     if value is None:
         return []

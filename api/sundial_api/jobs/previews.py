@@ -59,11 +59,11 @@ def preview(body: PreviewRequest, zone: str, now: datetime) -> PreviewResponse:
         text=compiled.text,
         time_zone=name,
         slots=[PreviewSlot(at=slot, local=slot.astimezone(local).isoformat()) for slot in slots],
-        warnings=list(_find_warnings(slots, local, schedule)),
+        warnings=list(_list_warnings(slots, local, schedule)),
     )
 
 
-def _find_warnings(slots: list[datetime], zone: ZoneInfo, schedule: JsonObject) -> Iterator[str]:
+def _list_warnings(slots: list[datetime], zone: ZoneInfo, schedule: JsonObject) -> Iterator[str]:
     if not slots:
         yield "no slot in the next ten years: the job would never run"
     if any(after - before < SHORT for before, after in pairwise(slots)):

@@ -17,7 +17,7 @@ from sundial_api.http.paging import (
     Page,
     Position,
     check_depth,
-    read_cursor,
+    parse_cursor,
     write_cursor,
 )
 from sundial_api.jobs import repository
@@ -38,7 +38,7 @@ async def list_jobs(
     connection: AsyncConnection, wanted: JobFilter, query: JobQuery
 ) -> ScheduledJobListResponse:
     """List jobs, newest first; the counts are over all jobs, or all of the namespace that is asked for."""
-    position = read_cursor(query.cursor)
+    position = parse_cursor(query.cursor)
     total = await repository.count_matching(connection, wanted)
     if position is not None:
         rows = await repository.list_after(connection, wanted, position, query.per_page)

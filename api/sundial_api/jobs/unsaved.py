@@ -10,7 +10,7 @@ from sundial_api.executions.schemas import ScheduledJobExecutionRead
 from sundial_api.http.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.jobs.schemas import ScheduledJobRead
 from sundial_api.mirror.projection.api_values import build_celery_task_id, name_trigger
-from sundial_api.mirror.projection.sanitize import read_uuid
+from sundial_api.mirror.projection.sanitize import parse_uuid
 from sundial_api.mirror.projection.scheduled_jobs import read_schedule
 from sundial_clock.instants import parse_instant
 from sundial_core.resources.names import CREATED_BY
@@ -34,7 +34,7 @@ def describe_unstored(item: JsonObject, function_id: int, now: datetime) -> Sche
 def describe_unstored_run(run: JsonObject, job_id: UUID) -> ScheduledJobExecutionRead:
     """Describe a run that was asked for just now by its ScheduledJobRun."""
     metadata, spec = run["metadata"], run["spec"]
-    by = read_uuid((metadata.get("annotations") or {}).get(CREATED_BY))
+    by = parse_uuid((metadata.get("annotations") or {}).get(CREATED_BY))
     return ScheduledJobExecutionRead(
         id=UUID(metadata["uid"]),
         job_id=job_id,

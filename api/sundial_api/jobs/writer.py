@@ -74,7 +74,7 @@ class ScheduledJobWriter:
         except ApiError as error:
             if key is None or error.reason != "AlreadyExists":
                 raise translate_refusal(error) from error
-            item = await self._find_repeated(ns, name, author.now)
+            item = await self._read_repeated(ns, name, author.now)
         return await self._store(item, function["id"])
 
     async def update(self, job_id: UUID, body: ScheduledJobUpdate, if_match: str | None) -> WrittenJob:
@@ -186,7 +186,7 @@ class ScheduledJobWriter:
         answer = describe_unstored(item, function_id, self.services.read_clock())
         return WrittenJob(answer, build_etag(item["metadata"]))
 
-    async def _find_repeated(self, ns: str, name: str, now: datetime) -> JsonObject:
+    async def _read_repeated(self, ns: str, name: str, now: datetime) -> JsonObject:
         item = await self.services.client.get(SCHEDULED_JOBS, ns, name)
         check_repeat(item, now)
         return item

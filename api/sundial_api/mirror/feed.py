@@ -17,8 +17,8 @@ from sundial_api.mirror.projection.batches import (
     ObjectKind,
     Reject,
     Value,
-    read_deleted,
-    read_object,
+    parse_deleted,
+    parse_object,
 )
 from sundial_api.mirror.projection.instances import is_member
 from sundial_api.mirror.projection.versions import Version
@@ -122,7 +122,7 @@ class Feed:
         """Take the oldest changes; what they leave behind goes with the next."""
         keys = list(self._waiting)[:MAX_BATCH]
         changes = tuple(self._waiting.pop(key) for key in keys)
-        marks = {} if self._waiting else self._find_marks()
+        marks = {} if self._waiting else self._list_marks()
         self._rest()
         return FeedBatch(changes, marks)
 
@@ -135,7 +135,7 @@ class Feed:
         self._rest()
         return taken
 
-    def _find_marks(self) -> dict[ObjectKind, int]:
+    def _list_marks(self) -> dict[ObjectKind, int]:
         versions = {kind: reflector.resource_version for kind, reflector in self.reflectors.items()}
         return {kind: version for kind, version in versions.items() if version is not None}
 
@@ -184,12 +184,12 @@ class FeedSink:
     def put(self, item: JsonObject) -> None:
         """Take an object that is there."""
         if self._takes(self._kind, item):
-            self._feed.put(self._kind, item, read_object(self._kind, item, self._feed.epoch))
+            self._feed.put(self._kind, item, parse_object(self._kind, item, self._feed.epoch))
 
     def remove(self, item: JsonObject) -> None:
         """Take the last state of an object that was deleted."""
         if self._takes(self._kind, item):
-            self._feed.put(self._kind, item, read_deleted(self._kind, item, self._feed.epoch))
+            self._feed.put(self._kind, item, parse_deleted(self._kind, item, self._feed.epoch))
 
     def retain(self, listed: set[str], resource_version: int) -> None:
         """Take the UIDs of a complete list."""

@@ -17,7 +17,7 @@ from sundial_kube.errors import ApiError
 from sundial_kube.resources import LEASES
 
 
-class FreshnessLease:
+class ProgressLease:
     """The Lease `sundial-mirror` of an installation, renewed by the active mirror."""
 
     def __init__(self, client: KubeClient, ns: str, holder: str) -> None:

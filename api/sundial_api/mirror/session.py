@@ -26,7 +26,7 @@ from sundial_api.mirror.feed import (
 )
 from sundial_api.mirror.maintenance import Maintenance
 from sundial_api.mirror.metrics import MirrorMetrics
-from sundial_api.mirror.progress_lease import FreshnessLease
+from sundial_api.mirror.progress_lease import ProgressLease
 from sundial_api.mirror.projection.batches import (
     READ_ERRORS,
     Absence,
@@ -81,7 +81,7 @@ class ActiveMirror:
         self._scope = role.scope
         self._read_clock = role.read_clock
         self._instance = role.instance
-        self._lease = FreshnessLease(client, role.scope.installation_ns, role.instance)
+        self._lease = ProgressLease(client, role.scope.installation_ns, role.instance)
         self._chores = Maintenance(connection, role.settings, metrics)
         self._chores_at = 0.0
         self._unlisted = set(ObjectKind)
@@ -95,7 +95,7 @@ class ActiveMirror:
     async def run(self) -> None:
         """Mirror until something breaks; raises ApiError, ApiUnreachable, SQLAlchemy's errors, and an
         ExceptionGroup of what ended a reflector."""
-        feed = Feed(self._client, self._scope, await self._find_epoch())
+        feed = Feed(self._client, self._scope, await self._enter_epoch())
         self._metrics.epoch.set(feed.epoch)
         self._metrics.watch_waiting(lambda: len(feed))
         async with self._connection.begin():
@@ -167,7 +167,7 @@ class ActiveMirror:
     async def _judge(self, absence: Absence) -> None:
         """Compare a complete list with the rows; once each kind had one, all that is known is written."""
         async with self._connection.begin():
-            missing = await tombstones.find_missing(self._connection, absence)
+            missing = await tombstones.list_missing(self._connection, absence)
         uids = missing.uids
         if tombstones.needs_second_list(missing):
             self._metrics.doubted_lists.inc()
@@ -200,7 +200,7 @@ class ActiveMirror:
         pages = [page async for page in self._client.list_pages(path, query, METADATA_LIST)]
         return frozenset(item["metadata"]["uid"] for page in pages for item in page["items"])
 
-    async def _find_epoch(self) -> int:
+    async def _enter_epoch(self) -> int:
         """Find the epoch; a consistent list that is older than what is stored begins another."""
         async with self._connection.begin():
             stored = (await self._connection.execute(sql.READ_EPOCH)).one()

@@ -91,6 +91,6 @@ def observe_replicas(
     return seen
 
 
-def find_stale(seen: Mapping[str, ObservedReplica], seconds: float, now: float) -> Iterator[ObservedReplica]:
+def list_stale(seen: Mapping[str, ObservedReplica], seconds: float, now: float) -> Iterator[ObservedReplica]:
     """Find the member Leases that have not changed for so long."""
     return (one for one in seen.values() if now - one.since >= seconds)

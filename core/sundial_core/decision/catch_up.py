@@ -45,7 +45,7 @@ class Offered:
     verdicts: tuple[VerdictRecord, ...] = ()
 
 
-def find_offered(due: Due, catch_up: CatchUp) -> Offered:
+def choose_offered(due: Due, catch_up: CatchUp) -> Offered:
     """Find which of the slots that are due at `due.until` go to the concurrency rule."""
     if due.until <= due.after:
         return Offered()
@@ -54,7 +54,7 @@ def find_offered(due: Due, catch_up: CatchUp) -> Offered:
     late = replace(due, until=late_until)
     caught_up: list[datetime] = []
     if not (on_time and catch_up.policy is CatchUpPolicy.LATEST):
-        caught_up = _find_caught_up(late, due.until, catch_up)
+        caught_up = _choose_caught_up(late, due.until, catch_up)
     missed = _miss_between(late, {*late.known, *caught_up}, Reason.TOO_LATE)
     slots = caught_up + [slot for slot in on_time if slot not in due.known]
     return Offered(tuple(slots), tuple(missed))
@@ -82,7 +82,7 @@ def given_up_verdicts(
 def refused_verdicts(
     slots: frozenset[datetime], until: str, refusals: Mapping[datetime, str]
 ) -> list[VerdictRecord]:
-    """Give the verdict Missed to slots whose creates were refused until something else counted."""
+    """Give the verdict Missed to slots whose creates were refused until the schedule was suspended."""
     return [
         VerdictRecord(
             *(slot, slot, 1, Verdict.MISSED, Reason.CREATE_FAILED),
@@ -92,7 +92,7 @@ def refused_verdicts(
     ]
 
 
-def _find_caught_up(late: Due, now: datetime, catch_up: CatchUp) -> list[datetime]:
+def _choose_caught_up(late: Due, now: datetime, catch_up: CatchUp) -> list[datetime]:
     limits = {CatchUpPolicy.NONE: 0, CatchUpPolicy.LATEST: 1, CatchUpPolicy.ALL: catch_up.max_runs}
     limit = limits[catch_up.policy]
     window_from = max(late.after, now - timedelta(seconds=catch_up.window_seconds))
@@ -103,7 +103,7 @@ def _find_caught_up(late: Due, now: datetime, catch_up: CatchUp) -> list[datetim
 
 
 def _miss_between(due: Due, breaks: Iterable[datetime], reason: Reason) -> Iterator[VerdictRecord]:
-    """Count the slots between `breaks` as missed ranges; a million cost no more than a few."""
+    """Build ranges of missed slots, cut at `breaks`; a million slots cost no more than a few."""
     if due.until <= due.after:
         return
     after = due.after

@@ -1,6 +1,6 @@
-"""Which instants lie in the API server's future, and are set back to its clock before anything is decided.
+"""Sets back instants that lie in the API server's future, before anything is decided.
 
-They were written under a clock that was ahead. What is at most a minute ahead stands.
+They were written by a process whose clock was ahead. Up to a minute ahead is accepted.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def with_clock_reset(snapshot: Snapshot, now: datetime) -> Snapshot:
 
 
 def is_future(instant: datetime, date: datetime) -> bool:
-    """Tell whether an instant is further ahead than clocks may differ."""
+    """Tell whether an instant is more than a minute ahead."""
     return instant > date + MAX_SKEW
 
 
 def pass_on(known: datetime | None, new: datetime) -> datetime:
-    """Move an instant forward, and back only if it was written under another clock."""
+    """Move an instant forward; move it back only if the known one lies in the future."""
     return new if known is None or is_future(known, new) else max(known, new)
 
 
@@ -83,8 +83,7 @@ def decide_clock_condition(
 def tell_frozen(snapshot: Snapshot, now: datetime) -> JsonObject:
     """Build the status of a schedule while the clock is not trusted: it stays as it is.
 
-    Only where a slot is due by the API server's clock the status says, once, why it does not start: for most
-    schedules nothing is written.
+    One exception: when a slot is due by the API server's clock, the status says once why it does not start.
     """
     date = now - snapshot.installation.skew
     status = snapshot.memory.decided or snapshot.job.status
@@ -134,7 +133,7 @@ def _set_back_status(status: JsonObject, reset_at: datetime, date: datetime) -> 
 def drop_future(
     verdicts: Iterable[VerdictRecord], date: datetime, plan: Plan | Problem | None
 ) -> tuple[VerdictRecord, ...]:
-    """Drop verdicts on slots that are further ahead than clocks may differ."""
+    """Drop verdicts on slots that are more than a minute ahead."""
     schedule, until = plan.schedule if isinstance(plan, Plan) else None, date + MAX_SKEW
     cut = (cut_verdict(one, NEVER, until, schedule) for one in verdicts)
     return tuple(one for one in cut if one is not None)
@@ -152,7 +151,7 @@ def _set_back_memory(
     return replace(memory, decided_until=decided_until, verdicts=verdicts, decided=decided, reset_at=reset_at)
 
 
-def find_started_ahead(stored: StoredStatus) -> frozenset[datetime]:
+def list_started_ahead(stored: StoredStatus) -> frozenset[datetime]:
     """Find the slots past the cursor that are stored as started: by a reset, or as their Jobs are gone."""
     if stored.cursor is None:
         return frozenset()

@@ -1,7 +1,7 @@
-"""Which slots get a place, which wait for one, and which of those are dropped.
+"""Which slots get a place, which wait for one, and which wait no longer because a newer one replaces them.
 
-The rules: docs/semantics.md, "Concurrency". A slot that waits is decided for the cursor; its verdict comes
-when it leaves the list, once.
+The rules: docs/semantics.md, "Concurrency". The cursor treats a waiting slot as decided.
+The slot gets its one verdict when it leaves the list.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def decide_admission(rule: Concurrency, active: int, waiting: int) -> Admission:
 
 @dataclass(frozen=True, slots=True)
 class WaitingRequests:
-    """The ScheduledJobRuns that want places too; `unbound` more start whatever the rule says."""
+    """The ScheduledJobRuns that want places too; `unbound` others start without asking the rule."""
 
     waiting: tuple[QueueEntry, ...] = ()
     new: tuple[QueueEntry, ...] = ()
@@ -49,7 +49,7 @@ class WaitingRequests:
 
 @dataclass(frozen=True, slots=True)
 class RequestPlacement:
-    """What became of ScheduledJobRuns that were put to the concurrency rule, by run id."""
+    """The result of the concurrency rule for each ScheduledJobRun, by run id."""
 
     starts: frozenset[str] = frozenset()
     waiting: Mapping[str, Reason] = field(default_factory=dict)
@@ -68,9 +68,9 @@ class Placement:
     """All slots that wait."""
     verdicts: tuple[VerdictRecord, ...] = ()
     withheld: tuple[VerdictRecord, ...] = ()
-    """Verdicts that only a stored status makes final."""
+    """These verdicts are not final until a status is stored."""
     requests: RequestPlacement | None = None
-    """What became of the ScheduledJobRuns that wanted the same places."""
+    """The result for the ScheduledJobRuns that wanted the same places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def place_slots(
     now: datetime,
     waiting_requests: WaitingRequests | None = None,
 ) -> Placement:
-    """Serve what waits, oldest first; then put what is new to the rule, oldest first."""
+    """Give free places to the entries that wait; then apply the rule to the new ones. Oldest first."""
     waiting_requests = waiting_requests or WaitingRequests()
     places = replace(places, active=places.active + waiting_requests.unbound)
     queue, served = _serve(tuple(sorted((*waiting, *waiting_requests.waiting), key=by_slot)), places)
@@ -119,7 +119,7 @@ def _build_placed(
     queue: Iterable[QueueEntry],
     skipped: Collection[tuple[QueueEntry, VerdictRecord]],
 ) -> Placement:
-    """Tell the slots from the ScheduledJobRuns."""
+    """Separate the slots from the ScheduledJobRuns."""
     return Placement(
         starts=tuple(one.slot for one in starts if not one.run_id),
         served=frozenset(one.slot for one in served if not one.run_id),
@@ -143,7 +143,7 @@ def _serve(
 def _take_line(
     one: QueueEntry, queue: tuple[QueueEntry, ...], rule: Concurrency
 ) -> tuple[tuple[QueueEntry, ...], list[tuple[QueueEntry, VerdictRecord]]]:
-    """Let one wait; under Replace it takes the place in line of the oldest."""
+    """Add one entry to the end of the queue; under Replace a full queue loses its oldest entry first."""
     if rule.policy is not ConcurrencyPolicy.REPLACE:
         return (*queue, one), []
     one = replace(one, reason=Reason.REPLACING)

@@ -25,7 +25,7 @@ from sundial_core.decision.remembered import Backlog
 from sundial_core.decision.run_requests import ParentState, RunRequestDecision
 from sundial_core.decision.slots import decide_slots
 from sundial_core.decision.snapshot import Context, Snapshot, build_context
-from sundial_core.decision.terminations import are_retries_stopped, find_terminations
+from sundial_core.decision.terminations import are_retries_stopped, list_terminations
 from sundial_core.decision.waiting_slots import has_ended
 from sundial_core.resources import names
 from sundial_core.resources.phases import Phase, Trigger
@@ -45,7 +45,7 @@ from sundial_core.runs.retries import (
     NextAttempt,
     as_waiting,
     find_next_attempt,
-    read_retry,
+    parse_retry,
 )
 from sundial_core.runs.run import KnownRuns, Run
 from sundial_core.status import conditions, corrections
@@ -54,7 +54,7 @@ from sundial_core.status.scheduled_jobs import (
     UPCOMING,
     Report,
     build_status,
-    find_following,
+    list_upcoming,
 )
 from sundial_core.status.stored import parse_stored_status
 from sundial_core.status.urgency import Urgency, decide_urgency
@@ -115,7 +115,7 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
     written, snapshot = snapshot.job.status, clock_skew.with_clock_reset(snapshot, now)
     stored = parse_stored_status(snapshot.job.status)
     context = build_context(snapshot, stored, now)
-    open_ends = _find_open_ends(snapshot, context)
+    open_ends = _list_open_ends(snapshot, context)
     known = _observe_runs(snapshot, context, open_ends)
     candidates = run_requests_module.list_candidates(
         snapshot.run_requests, _build_parent_state(snapshot, context, known), now
@@ -124,11 +124,11 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
     placement = decide_slots(snapshot, context, known)
     answers = run_requests_module.decide_run_requests(candidates, placement.requests, now)
     is_told_later = _is_told_later(snapshot, context, placement)
-    unsettled = run_requests_module.find_unsettled(snapshot.run_requests)
+    unsettled = run_requests_module.list_unsettled(snapshot.run_requests)
     report = _build_report(snapshot, context, known, placement, unsettled, is_told_later=is_told_later)
     status = None if is_told_later else build_status(report, stored, now)
     watched = list(overdue.watch(context.newest, known, snapshot.memory.read_at, now))
-    ends = find_terminations(snapshot, context, known, open_ends, placement, watched)
+    ends = list_terminations(snapshot, context, known, open_ends, placement, watched)
     ended = snapshot.memory.ending | {ending.job.uid for ending in ends}
     settled = [job for job in snapshot.jobs if job.run_id not in unsettled]
     choice = decide_deletions(settled, stored, snapshot.plan, limits, now, snapshot.pods)
@@ -149,7 +149,7 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
         is_stopped=context.is_stopped,
         deletes=choice,
         run_requests=answers,
-        missing=tuple(_find_missing(known.values(), watched, now)),
+        missing=tuple(_list_missing(known.values(), watched, now)),
         status=status,
         urgency=_decide_urgency(snapshot, written, status),
         is_told_later=is_told_later,
@@ -165,9 +165,9 @@ def _decide_urgency(snapshot: Snapshot, written: JsonObject, status: JsonObject 
 
 
 def _is_told_later(snapshot: Snapshot, context: Context, placement: Placement) -> bool:
-    """Tell whether nothing has happened but that slots start: that is told when their Jobs are there.
+    """Tell whether the status may wait until the new Jobs are there: nothing else has happened than starts.
 
-    In a burst that leaves time for the creates. What waits, has a verdict or was edited is told at once.
+    In a burst this leaves time for the creates. Verdicts, waiting slots and edits are told at once.
     """
     if (
         not placement.starts
@@ -184,7 +184,7 @@ def _is_told_later(snapshot: Snapshot, context: Context, placement: Placement) -
 
 
 def _compute_decided_until(snapshot: Snapshot, context: Context) -> datetime | None:
-    """Compute up to where each slot is decided for good; None where this decision has not moved that."""
+    """Compute up to when all slots are decided for good; None if this decision does not move that."""
     is_deciding = isinstance(snapshot.plan, Plan) and context.hold is None and not context.is_stopped
     return context.now if is_deciding else None
 
@@ -208,10 +208,10 @@ def _build_report(
         hold=context.hold,
         effective_from=context.effective_from,
         runs=known,
-        verdicts=_find_unstored(snapshot, placement, known),
+        verdicts=_list_unstored(snapshot, placement, known),
         creating=(snapshot.memory.creating - given_up) | frozenset(placement.starts),
         queued=placement.waiting,
-        following=find_following(snapshot.plan, context.hold, low, 1 if is_told_later else UPCOMING),
+        following=list_upcoming(snapshot.plan, context.hold, low, 1 if is_told_later else UPCOMING),
         seen=context.seen,
         clock=clock_skew.decide_clock_condition(snapshot.installation, stored, snapshot, now),
         refusals={slot: words for slot, words in snapshot.memory.refusals.items() if slot not in given_up},
@@ -223,7 +223,7 @@ def _build_report(
     )
 
 
-def _find_unstored(snapshot: Snapshot, placement: Placement, known: KnownRuns) -> tuple[VerdictRecord, ...]:
+def _list_unstored(snapshot: Snapshot, placement: Placement, known: KnownRuns) -> tuple[VerdictRecord, ...]:
     """Find the verdicts that no status holds yet, except on slots whose Jobs have turned up since."""
     schedule = snapshot.plan.schedule if isinstance(snapshot.plan, Plan) else None
     verdicts = (*snapshot.memory.verdicts, *placement.verdicts, *placement.withheld)
@@ -250,7 +250,7 @@ def _observe_runs(snapshot: Snapshot, context: Context, open_ends: Iterable[Next
     known = KnownRuns(
         {run_id: run for run_id, run in started.items() if run_id not in context.stored.results}
     )
-    known |= {run_id: state.read_recorded_run(entry) for run_id, entry in context.stored.active.items()}
+    known |= {run_id: state.parse_recorded_run(entry) for run_id, entry in context.stored.active.items()}
     known |= snapshot.memory.lost
     following = {one.after.run_id: one for one in open_ends}
     for run_id, job in context.newest.items():
@@ -265,8 +265,8 @@ def _observe_runs(snapshot: Snapshot, context: Context, open_ends: Iterable[Next
     return known
 
 
-def _find_open_ends(snapshot: Snapshot, context: Context) -> list[NextAttempt]:
-    """Find the runs whose newest attempt failed and that get another one, unless they are held back."""
+def _list_open_ends(snapshot: Snapshot, context: Context) -> list[NextAttempt]:
+    """List the runs whose newest attempt failed and that get another attempt."""
     failed = [
         job
         for job in context.newest.values()
@@ -274,7 +274,7 @@ def _find_open_ends(snapshot: Snapshot, context: Context) -> list[NextAttempt]:
         and job.run_id not in context.stored.results
         and not is_stored_as_ended(job, context.stored)
     ]
-    retry = read_retry(snapshot.job.spec) if failed else Retry()
+    retry = parse_retry(snapshot.job.spec) if failed else Retry()
     return [one for job in failed if (one := find_next_attempt(job, retry)) is not None]
 
 
@@ -296,7 +296,7 @@ def _build_parent_state(snapshot: Snapshot, context: Context, known: Mapping[str
         job=snapshot.job,
         plan=snapshot.plan,
         runs=known,
-        ended={entry["runId"]: entry for entry in context.stored.find_ended()},
+        ended={entry["runId"]: entry for entry in context.stored.list_ended()},
         refused=memory.rejected,
         postponed=memory.postponed,
         decided=memory.run_request_statuses,
@@ -325,7 +325,7 @@ def _build_attempts(snapshot: Snapshot, starts: Iterable[datetime]) -> Iterable[
         )
 
 
-def _find_missing(known: Iterable[Run], watched: Iterable[Overdue], now: datetime) -> Iterator[Run]:
+def _list_missing(known: Iterable[Run], watched: Iterable[Overdue], now: datetime) -> Iterator[Run]:
     """Find the runs whose Job is to be read: it is not known, or what is known of it may be wrong."""
     yield from (run for run in known if run.phase is Phase.UNKNOWN)
     yield from (one.run for one in watched if one.at <= now)
@@ -336,7 +336,7 @@ def _list_later(watched: Iterable[Overdue], now: datetime) -> list[datetime]:
 
 
 def _compute_requeue(report: Report, others: Iterable[datetime | None], now: datetime) -> datetime | None:
-    """Find when time alone will change the decision: a slot, the end of a pause, a Job that may go."""
+    """Compute when to decide again if nothing happens: a slot, the end of a pause, a Job that may go."""
     times = [*others]
     if report.hold is not None:
         times.append(report.hold.until)

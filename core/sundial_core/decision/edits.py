@@ -41,13 +41,13 @@ class Edits:
         """Tell whether a field has changed, as far as that is known."""
         return self.dates is None or path in self.dates
 
-    def find_newest(self, *paths: str) -> datetime:
-        """Find when the newest of the changes at or under these paths was made: now, if none is known."""
+    def compute_newest(self, *paths: str) -> datetime:
+        """Compute when the newest change at or under these paths was made; now, if none is known."""
         dates = (self.dates or {}).items()
         return max((date for path, date in dates if path.startswith(paths)), default=self.now)
 
 
-def find_edits(job: ScheduledJob, seen: JsonObject | None, now: datetime) -> Edits:
+def compute_edits(job: ScheduledJob, seen: JsonObject | None, now: datetime) -> Edits:
     """Compare an object with what was `seen` of it when slots were decided last."""
     fields = read_fields(job)
     then = (seen or {}).get("fields")
@@ -89,7 +89,7 @@ def _date(job: ScheduledJob, path: str, known: datetime | None, now: datetime) -
 
 
 def _find_written(job: ScheduledJob, path: str) -> datetime | None:
-    """Find by when a field had the value that it has, if managedFields tells.
+    """Find the time by which a field had its present value, if managedFields tells.
 
     Whoever holds it without having applied it wrote that value. One who applied it may have found it there,
     from another who holds nothing any more: a hotfix that was applied over it and then given up.

@@ -35,13 +35,13 @@ def decide_effective_from(
 def find_break(
     job: ScheduledJob, plan: Plan | Problem, hold: Suspension | None, decided: StoredStatus, edits: Edits
 ) -> datetime | None:
-    """Find when the schedule was changed or held back last: what waits from before is dropped.
+    """Find when the schedule was last changed or suspended: slots that wait since before then are dropped.
 
-    A spec that was of no use for a time, or a TaskFunction that was missing, breaks nothing.
+    A spec that was invalid for a time, or a TaskFunction that was missing, drops nothing.
     """
     breaks = [_find_end(job, hold, decided, edits)]
     if decided.effective_from is not None and decided.schedule_hash != plan.schedule_hash:
-        breaks.append(edits.find_newest(SCHEDULE))
+        breaks.append(edits.compute_newest(SCHEDULE))
     if job.pause is not None and job.pause.until is not None and job.pause.until <= edits.now:
         breaks.append(job.pause.until)
     return max((one for one in breaks if one is not None), default=None)
@@ -50,9 +50,9 @@ def find_break(
 def find_held_since(
     job: ScheduledJob, hold: Suspension | None, decided: StoredStatus, edits: Edits
 ) -> datetime | None:
-    """Find since when a schedule is held back that was not when slots were decided last; None for any other.
+    """Find since when a schedule is suspended, if it was not when slots were last decided; else None.
 
-    One that nothing was decided about yet was held back from the first.
+    If nothing was decided about it yet, it was suspended from the beginning.
     """
     if hold is None or decided.effective_from is None:
         return None
@@ -67,7 +67,7 @@ def _find_beginning(job: ScheduledJob, edits: Edits) -> datetime | None:
         holding.append(PAUSED)
     if not all(edits.may_have_changed(path) for path in holding):
         return None
-    return min(edits.find_newest(path) for path in holding)
+    return min(edits.compute_newest(path) for path in holding)
 
 
 def _find_end(
@@ -78,11 +78,13 @@ def _find_end(
         return None
     if decided.hold in OPEN_ENDED:
         is_open_ended = hold is not None and hold.reason in OPEN_ENDED
-        return None if is_open_ended else edits.find_newest(SUSPEND, PAUSED)
+        return None if is_open_ended else edits.compute_newest(SUSPEND, PAUSED)
     until = decided.paused_until or edits.now
     is_same = job.pause is not None and job.pause.until == until
     if hold is None:
-        return until if is_same else edits.find_newest(SUSPEND, PAUSED)  # it may have been extended meanwhile
+        return (
+            until if is_same else edits.compute_newest(SUSPEND, PAUSED)
+        )  # it may have been extended meanwhile
     beginning = _find_beginning(job, edits)
-    end = until if is_same else min(until, edits.find_newest(PAUSED))
+    end = until if is_same else min(until, edits.compute_newest(PAUSED))
     return end if beginning is not None and end <= beginning else None

@@ -52,6 +52,6 @@ def describe_skew(skew: timedelta) -> str:
     return f"the operator's clock is {abs(skew.total_seconds()):.0f} s {direction} the API server's"
 
 
-def read_hold(value: str | None) -> bool:
+def parse_hold(value: str | None) -> bool:
     """Read the hold of a ConfigMap: to be on the safe side, all but absent, empty and "false" holds."""
     return value is not None and value.strip().lower() not in ("", "false")

@@ -1,7 +1,7 @@
 """How the Job of an attempt is created once, whatever becomes of the requests.
 
 No I/O: `begin` says what to ask the API server, `take` what its answer means. The name is deterministic:
-creating again is always safe, and 409 means to look and adopt.
+creating again is always safe, and 409 AlreadyExists means to look and adopt.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sundial_core.coordination.backoff import Backoff
-from sundial_core.decision.create_refusals import CreateErrorKind, classify_create_error
+from sundial_core.decision.create_error_kinds import CreateErrorKind, classify_create_error
 from sundial_core.decision.installation import InstallationState, Trust
 from sundial_core.resources.messages import trim_message
 from sundial_core.resources.objects import ScheduledJob
@@ -127,7 +127,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """Not known or not possible yet: begin again after a back-off, jitter aside, and no sooner than asked."""
+    """Not known or not possible yet: begin again after a back-off (before jitter), not sooner than asked."""
 
     seconds: float
     at_least_seconds: float = 0.0
@@ -181,7 +181,7 @@ class PendingCreate:
         assert due_at is not None
         return due_at
 
-    def find_deadline(self, now: datetime) -> datetime:
+    def compute_deadline(self, now: datetime) -> datetime:
         """Find until when it is tried.
 
         A slot until its grace has passed, or the catch-up window if that is longer; lateness was decided when
@@ -194,24 +194,24 @@ class PendingCreate:
             window = 0
         return self.due_at + timedelta(seconds=max(self.catch_up.grace_seconds, window))
 
-    def _find_last_turn(self, now: datetime) -> datetime:
+    def _compute_last_turn(self, now: datetime) -> datetime:
         """Find until when it is sent: to its deadline, or after one refusal for one more back-off round."""
         is_first_round = self.tries == 1 and self.unanswered_at is None
-        return self.find_deadline(now) + (FIRST_ROUND if is_first_round else timedelta(0))
+        return self.compute_deadline(now) + (FIRST_ROUND if is_first_round else timedelta(0))
 
     def begin(self, creator: Creator, installation: InstallationState, now: datetime) -> Step:
         """Try once; past its time, only find out whether an earlier try has landed."""
         if not installation.may_start:
             return self._hold(installation, now)
         self.begun_at = self.begun_at or now
-        if now >= self._find_last_turn(now):
+        if now >= self._compute_last_turn(now):
             return self._give_up_late(now)
         if self.follows is not None and not self.template:
             return Read(self.follows.after.name, Purpose.COPY)
         return self._ask(creator)
 
     def take(self, request: CreateRequest, answer: Answer, creator: Creator, now: datetime) -> Step:
-        """Learn from an answer: what to ask next, or what came of it."""
+        """Take an answer; return what to ask next, or the outcome."""
         if isinstance(request, Send):
             return self._take_sent(request, answer, now)
         if request.purpose is Purpose.COPY:
@@ -274,7 +274,7 @@ class PendingCreate:
             return Read(self.attempt.job_name, Purpose.ADOPT)
         if refusal is CreateErrorKind.REJECTED:
             return self._give_up(Verdict.SKIPPED, Reason.REJECTED, error.message, now)
-        if now >= self.find_deadline(now) and self.tries >= MIN_TRIES:
+        if now >= self.compute_deadline(now) and self.tries >= MIN_TRIES:
             return self._give_up(Verdict.MISSED, Reason.CREATE_FAILED, error.message, now)
         self.last_refusal = trim_message(error.message)
         self.refusal = None if self.unanswered_at else self.last_refusal
@@ -290,7 +290,7 @@ class PendingCreate:
         return Refused(self._build_record(Verdict.SKIPPED, Reason.NAME_TAKEN, message))
 
     def _hold(self, installation: InstallationState, now: datetime) -> Step:
-        """Send nothing: a slot is missed by a hold, all else waits, as does everything for the clock."""
+        """Send nothing. A hold makes a slot Missed; all else waits, and everything waits for the clock."""
         if self.is_slot and installation.trust is not Trust.UNTRUSTED:
             message = f"starts are held by {installation.starts_held_by}"
             return self._give_up(Verdict.MISSED, Reason.HELD, message, now)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from sundial_core.coordination.fence import FenceState
-from sundial_core.coordination.mirror_lease import Mirrored
+from sundial_core.coordination.progress_lease import Mirrored
 from sundial_core.resources.phases import Phase, Trigger
 from sundial_core.resources.plans import Plan, Problem
 from sundial_core.resources.specs import History
@@ -43,11 +43,10 @@ class Limits:
     """How far the mirror has read: Jobs beyond that stay, but for a cap. None: nobody mirrors."""
 
 
-def find_floors(fence: FenceState, chosen_seconds: int) -> tuple[timedelta, timedelta]:
-    """Find the tombstone floors: the usual one, and that of Jobs beyond a cap, no longer than a chosen one.
+def compute_floors(fence: FenceState, chosen_seconds: int) -> tuple[timedelta, timedelta]:
+    """Compute the tombstone floors: the usual one, and the shorter one of Jobs beyond a cap.
 
-    A create that got no answer may land for 60 s: that of Jobs beyond a cap is longer than this, though a
-    working fence holds off what an older leader might send.
+    A create that got no answer may still land for 60 s, so both are longer than that.
     """
     has_fence = fence is FenceState.OK
     usual, capped = chosen_seconds or (60 if has_fence else 600), 90 if has_fence else 180
@@ -85,11 +84,11 @@ def decide_deletions(
     problem how many its user wants is not known: it keeps them all, up to the caps.
     """
     ended = _group_ended(jobs, stored)
-    surplus = [] if isinstance(plan, Problem) else _find_surplus(ended, plan.spec.history)
+    surplus = [] if isinstance(plan, Problem) else _list_surplus(ended, plan.spec.history)
     finished = sum(job.released_at is not None for job in jobs)
-    capped = _find_capped(ended, finished, limits)
+    capped = _choose_capped(ended, finished, limits)
     unmirrored = {_id(run) for run in ended if not _is_mirrored(run, limits, pods)}
-    going = list(_find_going(ended, {_id(run) for run in surplus} - unmirrored, capped, limits, now))
+    going = list(_list_deletions(ended, {_id(run) for run in surplus} - unmirrored, capped, limits, now))
     due = [one for one in going if one.at <= now]
     return Deletions(
         jobs=tuple(job for one in due for job in one.run if not job.is_deleting),
@@ -114,7 +113,7 @@ class _Deletion:
     cap: Cap | None = None
 
 
-def _find_going(
+def _list_deletions(
     ended: Iterable[list[ObservedJob]],
     surplus: Collection[str],
     capped: Mapping[str, Cap],
@@ -132,7 +131,7 @@ def _find_going(
             yield _Deletion(run, released_at + limits.tombstone)
 
 
-def _find_capped(ended: list[list[ObservedJob]], finished: int, limits: Limits) -> dict[str, Cap]:
+def _choose_capped(ended: list[list[ObservedJob]], finished: int, limits: Limits) -> dict[str, Cap]:
     """Find the runs beyond a cap: the oldest of the schedule's, and those that the installation names."""
     capped = {_id(run): Cap.INSTALLATION for run in ended if any(job.uid in limits.excess for job in run)}
     for run in reversed(ended):
@@ -176,7 +175,7 @@ def is_stored_as_ended(run: ObservedJob | Run, stored: StoredStatus) -> bool:
     return not stored.omits(run) and not is_contradicted(run, stored)
 
 
-def _find_surplus(ended: list[list[ObservedJob]], history: History) -> list[list[ObservedJob]]:
+def _list_surplus(ended: list[list[ObservedJob]], history: History) -> list[list[ObservedJob]]:
     """Keep the newest runs of each result; the others are surplus."""
     successful = [run for run in ended if max(run, key=_attempt).phase is Phase.SUCCEEDED]
     failed = [run for run in ended if max(run, key=_attempt).phase is not Phase.SUCCEEDED]

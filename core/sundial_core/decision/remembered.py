@@ -68,4 +68,4 @@ class Remembered:
     backlog: Backlog = field(default_factory=Backlog)
     """What waits for a status to be stored."""
     withheld: tuple[VerdictRecord, ...] = ()
-    """Verdicts that only a stored status makes final."""
+    """These verdicts are not final until a status is stored."""

@@ -29,10 +29,10 @@ from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.readable import is_instant
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import ScheduledJobRunSpec
-from sundial_core.runs.jobs import ObservedJob, find_newest_attempts
+from sundial_core.runs.jobs import ObservedJob, select_newest_attempts
 from sundial_core.runs.manifests import Attempt, Owner
 from sundial_core.runs.run import Run
-from sundial_core.runs.state import build_run, read_recorded_run
+from sundial_core.runs.state import build_run, parse_recorded_run
 from sundial_core.status import scheduled_job_runs
 from sundial_core.status.queued import QueueEntry
 from sundial_core.status.scheduled_job_runs import RunRequestOutcome
@@ -153,7 +153,7 @@ def decide_orphaned_run_requests(
     now: datetime,
 ) -> RunRequestDecision:
     """Answer those whose ScheduledJob is not there any more; `jobs` are what is left of its Jobs."""
-    runs = {run_id: build_run(job, (), now) for run_id, job in find_newest_attempts(jobs).items()}
+    runs = {run_id: build_run(job, (), now) for run_id, job in select_newest_attempts(jobs).items()}
     return decide_run_requests(
         list_candidates(requests, ParentState(runs=runs, decided=decided), now), None, now
     )
@@ -165,7 +165,7 @@ def read_started(
     """Read back the runs that started and have no result yet; where they stand is unknown."""
     newest = [replace(request, status=decided.get(request.uid) or request.status) for request in requests]
     return {
-        request.uid: _read_run(request)
+        request.uid: _parse_run(request)
         for request in newest
         if request.status.get("verdict") == Verdict.STARTED
         and not scheduled_job_runs.is_complete(request.status)
@@ -173,7 +173,7 @@ def read_started(
     }
 
 
-def find_unsettled(requests: Iterable[ScheduledJobRun]) -> frozenset[str]:
+def list_unsettled(requests: Iterable[ScheduledJobRun]) -> frozenset[str]:
     """Find the runs whose outcome their ScheduledJobRun has not stored; their Jobs have to stay."""
     return frozenset(
         request.uid for request in requests if not scheduled_job_runs.is_complete(request.status)
@@ -366,7 +366,7 @@ def _uid_of(parent_state: ParentState, request: ScheduledJobRun) -> str:
     return str(seen or (parent_state.job.uid if parent_state.job else ""))
 
 
-def _read_run(request: ScheduledJobRun) -> Run:
+def _parse_run(request: ScheduledJobRun) -> Run:
     """Read one that started; the name of its first Job is known, whatever the status says.
 
     A slot that cannot be read has not started: who says so has written the status.
@@ -380,7 +380,7 @@ def _read_run(request: ScheduledJobRun) -> Run:
         "job": status.get("jobName") or names.build_job_name(request.parent_name, request.uid, 1),
         "startedAt": status.get("startedAt") or format_instant(request.created_at),
     }
-    return read_recorded_run(entry)
+    return parse_recorded_run(entry)
 
 
 def find_end_of_life(request: ScheduledJobRun) -> datetime | None:

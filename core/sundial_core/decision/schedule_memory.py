@@ -48,7 +48,7 @@ from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.manifests import Creator, Owner
 from sundial_core.runs.run import Run
-from sundial_core.runs.state import build_lost_run, build_run, find_overdue_at
+from sundial_core.runs.state import build_lost_run, build_run, compute_overdue_at
 from sundial_core.status.omitted import list_asked
 from sundial_core.status.queued import QueueEntry
 from sundial_core.status.stored import StoredStatus, parse_stored_status
@@ -117,7 +117,7 @@ class ScheduleMemory(StatusWrite):
     backlog: Backlog = field(default_factory=Backlog)
     """What waits for a status to be stored."""
     withheld: tuple[VerdictRecord, ...] = ()
-    """Verdicts that only a stored status makes final."""
+    """These verdicts are not final until a status is stored."""
     is_stopped: bool = False
     """Nothing may start: too little could be stored."""
     parent: Owner | None = None
@@ -239,7 +239,7 @@ class ScheduleMemory(StatusWrite):
     def take_read(self, run: Run, answer: Answer, now: datetime) -> Finding:
         """Learn whether the Job of an active run is there: it is not where its name is another's."""
         if isinstance(answer, Answered) and self._is_job_of(answer.item, run):
-            if now >= find_overdue_at(parse_job(answer.item)):
+            if now >= compute_overdue_at(parse_job(answer.item)):
                 self.read_at[run.run_id] = now
             return Finding.THERE
         if not isinstance(answer, Answered) and not (isinstance(answer, Denied) and answer.status == 404):

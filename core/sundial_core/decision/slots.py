@@ -1,4 +1,4 @@
-"""What becomes of the slots of one schedule now: those that wait, that are due, that were refused."""
+"""What happens now to the slots of one schedule: the waiting, the due, and those whose create was refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decide_slots(snapshot: Snapshot, context: Context, known: KnownRuns) -> Plac
     started = known.started_slots
     waiting = (one.slot for one in (*context.stored.queued, *memory.queued))
     done = started | list_decided_slots(waiting, memory.verdicts)
-    queue = waiting_slots.find_queue(context.stored.queued, memory.queued, context.stored.cursor, done)
+    queue = waiting_slots.list_waiting(context.stored.queued, memory.queued, context.stored.cursor, done)
     unsure = memory.creating - memory.refused
     unwanted = waiting_slots.cancelled_verdicts(
         one for one in queue if one.slot in snapshot.job.cancelled - unsure
@@ -51,14 +51,14 @@ def decide_slots(snapshot: Snapshot, context: Context, known: KnownRuns) -> Plac
 def _decide_new(
     snapshot: Snapshot, context: Context, known: KnownRuns, queue: tuple[QueueEntry, ...]
 ) -> Placement:
-    """Decide about the slots that are due and not decided yet; `queue` waits before them."""
+    """Decide about the slots that are due and not decided yet; the slots in `queue` go first."""
     if isinstance(snapshot.plan, Problem):
         return Placement(waiting=queue)
     until = context.now if context.hold is None else context.held_since
     if until is None:
         return Placement(waiting=queue)
     low = max(filter(None, (context.effective_from, context.stored.cursor, snapshot.memory.decided_until)))
-    started = known.started_slots | clock_skew.find_started_ahead(context.stored)
+    started = known.started_slots | clock_skew.list_started_ahead(context.stored)
     waiting = {one.slot for one in queue}
     due = Due(snapshot.plan.schedule, low, until, started | snapshot.memory.creating | waiting)
     if context.hold is None and context.is_stopped:
@@ -76,7 +76,7 @@ def _decide_new(
 def _place_requests(
     snapshot: Snapshot, plan: Plan, context: Context, known: KnownRuns
 ) -> RequestPlacement | None:
-    """Put the ScheduledJobRuns to the concurrency rule while no slot is: they do not mind a suspension."""
+    """Apply the concurrency rule to the ScheduledJobRuns alone: a suspension does not stop them."""
     active = concurrency.count_active(known, snapshot.memory.creating, snapshot.memory.retrying)
     places = Capacity(plan.spec.concurrency, active)
     return concurrency.place_slots((), (), places, context.now, context.waiting_requests).requests
@@ -85,9 +85,9 @@ def _place_requests(
 def _decide_due(
     snapshot: Snapshot, context: Context, due: Due, known: KnownRuns, queue: tuple[QueueEntry, ...]
 ) -> Placement:
-    """Give up the refused creates that newer slots replace, then apply catch-up and concurrency.
+    """Give up a refused create once a newer slot is due; then apply catch-up, then concurrency.
 
-    A slot waits until its Job is seen, its create included.
+    A slot stays in the queue until its Job is seen, also while the Job is being created.
     """
     memory, plan = snapshot.memory, snapshot.plan
     assert isinstance(plan, Plan)
@@ -95,7 +95,7 @@ def _decide_due(
     yielding = memory.yielding and memory.yielding - known.started_slots
     given_up = catch_up.given_up_verdicts(due, yielding, memory.refusals)
     creating = memory.creating - {record.first for record in given_up}
-    offered = catch_up.find_offered(due, spec.catch_up)
+    offered = catch_up.choose_offered(due, spec.catch_up)
     places = Capacity(spec.concurrency, concurrency.count_active(known, creating, memory.retrying))
     waiting = [one for one in queue if one.slot not in creating]
     placement = concurrency.place_slots(offered.slots, waiting, places, due.until, context.waiting_requests)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sundial_core.decision import unstored_limit
 from sundial_core.decision.concurrency import WaitingRequests
-from sundial_core.decision.edits import find_edits
+from sundial_core.decision.edits import compute_edits
 from sundial_core.decision.effective_from import decide_effective_from, find_break, find_held_since
 from sundial_core.decision.installation import InstallationState
 from sundial_core.decision.remembered import Remembered
@@ -17,7 +17,7 @@ from sundial_core.resources.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.resources.plans import Plan, Problem
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.suspension import Suspension
-from sundial_core.runs.jobs import ObservedJob, find_newest_attempts
+from sundial_core.runs.jobs import ObservedJob, select_newest_attempts
 from sundial_core.runs.pods import ObservedPod
 from sundial_core.status.stored import StoredStatus, parse_stored_status
 
@@ -65,7 +65,7 @@ class Context:
     """Nothing may start: too little of this ScheduledJob could be stored."""
 
 
-def find_newest_jobs(snapshot: Snapshot, stored: StoredStatus) -> dict[str, ObservedJob]:
+def select_newest_jobs(snapshot: Snapshot, stored: StoredStatus) -> dict[str, ObservedJob]:
     """Map each run id to the Job of its newest attempt; runs are left out of which that Job is not there.
 
     An older attempt's Job says nothing then: the newest was deleted, or has to be read.
@@ -73,7 +73,7 @@ def find_newest_jobs(snapshot: Snapshot, stored: StoredStatus) -> dict[str, Obse
     attempts = {run_id: int(entry.get("attempt", 1)) for run_id, entry in stored.active.items()}
     for run in snapshot.memory.lost.values():
         attempts[run.run_id] = max(run.attempt, attempts.get(run.run_id, 1))
-    newest = find_newest_attempts(snapshot.jobs)
+    newest = select_newest_attempts(snapshot.jobs)
     return {run_id: job for run_id, job in newest.items() if job.attempt >= attempts.get(run_id, 1)}
 
 
@@ -81,7 +81,7 @@ def build_context(snapshot: Snapshot, stored: StoredStatus, now: datetime) -> Co
     """Find what holds now, from what was decided last: a change that is not stored yet has happened too."""
     decided = parse_stored_status(snapshot.memory.decided) if snapshot.memory.decided else stored
     hold = suspension.find_suspension(snapshot.job, now)
-    edits = find_edits(snapshot.job, decided.seen, now)
+    edits = compute_edits(snapshot.job, decided.seen, now)
     effective_from = decide_effective_from(snapshot.job, snapshot.plan, hold, decided, edits)
     if stored.effective_from is not None:
         effective_from = max(effective_from, stored.effective_from)
@@ -94,6 +94,6 @@ def build_context(snapshot: Snapshot, stored: StoredStatus, now: datetime) -> Co
         held_since=find_held_since(snapshot.job, hold, decided, edits),
         seen=edits.seen,
         broken_at=find_break(snapshot.job, snapshot.plan, hold, decided, edits),
-        newest=find_newest_jobs(snapshot, stored),
+        newest=select_newest_jobs(snapshot, stored),
         is_stopped=unstored_limit.is_limit_reached(snapshot.memory, now),
     )

@@ -1,4 +1,4 @@
-"""The status of one object that is to be written, and how far that has come."""
+"""The status to write for one object, and the state of that write."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class StatusWrite:
     is_patching: bool = False
     patch_failures: int = 0
     refusal: str = ""
-    """What became of the newest patch that failed; empty once one succeeds."""
+    """The error of the last patch that failed; empty after one succeeds."""
 
     def want(self, item: Reported, status: JsonObject | None, urgency: Urgency) -> None:
-        """Take the status that was decided for an object as it was seen."""
+        """Remember the new status, and the version of the object it is from; NONE: nothing to write."""
         self.wanted_status = status if urgency is not Urgency.NONE else None
         self.wanted_from = item.resource_version
 
     def build_patch(self, item: Reported) -> JsonObject | None:
-        """Build the patch to the wanted status; None without one, or when it is of another version."""
+        """Build the patch; None if there is nothing to write, or if the object has changed since."""
         if self.wanted_status is None or item.resource_version != self.wanted_from:
             return None
         return build_patch(item, self.wanted_status)

@@ -19,7 +19,7 @@ from sundial_core.runs.retries import NextAttempt
 from sundial_core.runs.run import KnownRuns
 
 
-def find_terminations(
+def list_terminations(
     snapshot: Snapshot,
     context: Context,
     known: KnownRuns,
@@ -29,19 +29,19 @@ def find_terminations(
 ) -> tuple[Termination, ...]:
     """Find what is to be ended; a run whose next attempt may exist by now is not between attempts."""
     active = [job for job in context.newest.values() if not known[job.run_id].phase.is_result]
-    asked = early_ends.find_cancelled(snapshot.jobs, active)
+    asked = early_ends.list_cancelled(snapshot.jobs, active)
     stopped = [
         Termination(one.after, Reason.RETRIES_STOPPED)
         for one in open_ends
         if are_retries_stopped(one.after, context.hold)
     ]
-    late = start_timeouts.find_late_starts(known, active, snapshot.pods, context.now)
-    stuck = overdue.find_stuck(watched)
+    late = start_timeouts.list_late_starts(known, active, snapshot.pods, context.now)
+    stuck = overdue.list_stuck(watched)
     ended = {ending.job.uid: ending for ending in (*stuck, *late, *stopped, *asked)}
     excess = _count_excess(snapshot, context, known, placement) - len(asked)
     if excess > 0:
         rest = [job for job in active if job.uid not in ended]
-        ended |= {one.job.uid: one for one in early_ends.find_replaced(rest, snapshot.jobs, excess)}
+        ended |= {one.job.uid: one for one in early_ends.list_replaced(rest, snapshot.jobs, excess)}
     return tuple(ending for ending in ended.values() if ending.job.run_id not in snapshot.memory.landing)
 
 

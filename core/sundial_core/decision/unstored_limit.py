@@ -1,9 +1,9 @@
-"""How much of a schedule no status holds, and when that is so much that nothing more of it starts.
+"""How much of a schedule is not stored in its status yet, and the limit beyond which nothing more starts.
 
-The rules: docs/semantics.md, "A status that cannot be stored". Without a stored status a crash forgets
-verdicts, Jobs may not be deleted, and what has to be remembered grows; so slots are Missed instead, reason
-StatusNotStored, until a patch succeeds. Those verdicts are given anew with each decision: only a status that
-is stored makes them final.
+The rules: docs/semantics.md, "A status that cannot be stored". If the status cannot be stored, a crash
+loses verdicts, finished Jobs must stay, and memory grows. So from the limit on, due slots are Missed, reason
+StatusNotStored, until a patch succeeds. Each decision computes these verdicts again: they are final only
+after a status is stored.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from sundial_core.decision.remembered import Remembered
 
 MAX_STARTS = 100
-"""So many slots of a schedule may start without a status that holds them, while its patches fail."""
+"""While status patches fail, at most this many slots may start unstored."""
 
 MAX_UNSTORED_TIME = timedelta(minutes=5)
-"""How long verdicts may wait for a patch that succeeds, while its patches fail."""
+"""While status patches fail, verdicts may stay unstored for this long; then starts stop."""
 
 MAX_VERDICTS = 1000
 """How many verdicts are remembered at most, whatever keeps them from being stored."""
@@ -44,7 +44,7 @@ def is_limit_reached(memory: Remembered, now: datetime) -> bool:
 def track_unstored(
     memory: Remembered, stored: StoredStatus, starts: Iterable[datetime], now: datetime
 ) -> Backlog:
-    """Follow the backlog from one decision to the next; `starts` are the slots that this one starts."""
+    """Compute the new backlog; `starts` are the slots that the current decision starts."""
     known = {*memory.backlog.starts, *starts}
     unstored = sorted(slot for slot in known if not _is_stored(slot, stored))[:MAX_STARTS]
     if not unstored and not memory.verdicts and not memory.withheld:
@@ -54,7 +54,7 @@ def track_unstored(
 
 
 def miss_all_due(due: Due, memory: Remembered) -> tuple[VerdictRecord, ...]:
-    """Decide about what is due while nothing may start."""
+    """Give every due slot the verdict Missed, because nothing may start."""
     message = trim_message(f"the status could not be stored: {memory.refusal}" if memory.refusal else "")
     return missed_verdicts(due, Reason.STATUS_NOT_STORED, message)
 

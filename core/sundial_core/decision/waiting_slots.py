@@ -18,7 +18,7 @@ from sundial_core.status.queued import QueueEntry, by_slot
 from sundial_core.status.verdicts import VerdictRecord
 
 
-def find_queue(
+def list_waiting(
     stored: Iterable[QueueEntry],
     remembered: Iterable[QueueEntry],
     cursor: datetime | None,
@@ -58,7 +58,7 @@ def decide_dropped(
         and Capacity(plan.spec.concurrency, count_active(known, memory.creating, memory.retrying)).free > 0
     ):
         released = [job.released_at for job in snapshot.jobs if job.released_at is not None]
-        rest = find_overdue(rest, released, plan.spec.catch_up, context.now)
+        rest = list_overdue(rest, released, plan.spec.catch_up, context.now)
         return (
             *dropped,
             *dropped_verdicts(rest, "a place was free for longer than catchUp.windowSeconds"),
@@ -83,7 +83,7 @@ def cancelled_verdicts(waiting: Iterable[QueueEntry]) -> tuple[VerdictRecord, ..
     return tuple(build_skip(one.slot, Reason.CANCELLED, message) for one in waiting)
 
 
-def find_overdue(
+def list_overdue(
     waiting: Iterable[QueueEntry], free_since: Iterable[datetime], catch_up: CatchUp, now: datetime
 ) -> list[QueueEntry]:
     """Find the slots for which a place has been free for too long, as a new leader finds it.

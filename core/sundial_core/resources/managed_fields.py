@@ -32,13 +32,13 @@ class Writing:
     fields: frozenset[str]
 
 
-def read_writings(metadata: Mapping[str, Any]) -> tuple[Writing, ...]:
+def parse_writings(metadata: Mapping[str, Any]) -> tuple[Writing, ...]:
     """Read what managedFields says of users: entries of the status are the operator's."""
     entries = metadata.get("managedFields") or ()
-    return tuple(_read_writing(entry) for entry in entries if entry.get("subresource") != "status")
+    return tuple(_parse_writing(entry) for entry in entries if entry.get("subresource") != "status")
 
 
-def _read_writing(entry: Mapping[str, Any]) -> Writing:
+def _parse_writing(entry: Mapping[str, Any]) -> Writing:
     at = parse_instant(entry["time"]) if entry.get("time") else None
     held = _share(frozenset(_list_held(entry.get("fieldsV1") or {})))
     return Writing(at, entry.get("operation") == "Apply", held)

@@ -84,7 +84,7 @@ def build_job_name(scheduled_job: str, run_id: str, attempt: int) -> str:
     return f"{scheduled_job}-{_hash_attempt(run_id, attempt)}"
 
 
-def find_named_for(job_name: str, run_id: str, attempt: int) -> str:
+def compute_named_for(job_name: str, run_id: str, attempt: int) -> str:
     """Find the ScheduledJob whose attempt has a Job of that name; empty when no attempt like this has."""
     scheduled_job = job_name[: -JOB_HASH_CHARACTERS - 1]
     return scheduled_job if job_name == build_job_name(scheduled_job, run_id, attempt) else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from sundial_clock.instants import parse_instant
 from sundial_core.resources import gitops, names
-from sundial_core.resources.managed_fields import Writing, read_writings
+from sundial_core.resources.managed_fields import Writing, parse_writings
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.readable import keep_readable, keep_readable_of_function, keep_readable_of_run
 
@@ -120,7 +120,7 @@ def parse_scheduled_job(item: JsonObject) -> ScheduledJob:
         name=metadata["name"],
         generation=int(metadata["generation"]),
         created_at=created_at,
-        writings=read_writings(metadata),
+        writings=parse_writings(metadata),
         pause=read_pause(annotations),
         is_deleting="deletionTimestamp" in metadata,
         spec=item.get("spec") or {},

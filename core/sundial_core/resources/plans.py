@@ -62,7 +62,7 @@ def compile_plan(
         return Problem(Reason.INVALID_SPEC, describe_validation_error(error), schedule_hash)
     except ScheduleError as error:
         return Problem(Reason.INVALID_SCHEDULE, f"spec.{error.field}: {error}", schedule_hash)
-    work = _find_work(spec, function)
+    work = _choose_work(spec, function)
     if isinstance(work, Problem):
         return replace(work, schedule_hash=schedule_hash)
     problem = (
@@ -93,7 +93,7 @@ def can_run(function: TaskFunction) -> bool:
     return isinstance(function.spec.get("template"), dict) and "container" in handler
 
 
-def _find_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> tuple[JsonObject, int] | Problem:
+def _choose_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> tuple[JsonObject, int] | Problem:
     if spec.task_function_ref is None:
         if spec.template is None:
             return Problem(Reason.INVALID_SPEC, "spec: set taskFunctionRef or template")

@@ -17,7 +17,7 @@ from sundial_clock.instants import (
     format_instant,
     parse_instant,
 )
-from sundial_core.resources.names import find_named_for
+from sundial_core.resources.names import compute_named_for
 from sundial_core.resources.phases import RESULTS, Trigger, Verdict
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import Reason
@@ -102,7 +102,7 @@ def _keep_possible_ranges(
     A range lies between the creation and the cursor, and no two have slots in common: of those that do the
     shorter one stays. So all of them together are no longer than the object is old.
     """
-    ranges = {n: _read_range(entry) for n, entry in enumerate(entries) if _is_written_as_range(entry)}
+    ranges = {n: _parse_range(entry) for n, entry in enumerate(entries) if _is_written_as_range(entry)}
     if not ranges:
         return entries
     until = parse_instant(cursor) if cursor and is_instant(cursor) else created_at
@@ -125,7 +125,7 @@ def _is_written_as_range(entry: JsonObject) -> bool:
     return "from" in entry and "slot" not in entry and "runId" not in entry
 
 
-def _read_range(entry: JsonObject) -> tuple[datetime, datetime]:
+def _parse_range(entry: JsonObject) -> tuple[datetime, datetime]:
     return parse_instant(entry["from"]), parse_instant(entry["to"])
 
 
@@ -170,7 +170,7 @@ def _is_active(entry: JsonObject) -> bool:
 
 def _has_right_name(entry: JsonObject) -> bool:
     """Tell whether the Job has the name that this attempt of the run must have."""
-    return bool(find_named_for(entry["job"], entry["runId"], entry.get("attempt", 1)))
+    return bool(compute_named_for(entry["job"], entry["runId"], entry.get("attempt", 1)))
 
 
 def _is_run(entry: JsonObject) -> bool:

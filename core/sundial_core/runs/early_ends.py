@@ -49,7 +49,7 @@ def build_termination_patch(ending: Termination) -> JsonObject:
     return {"metadata": metadata, "spec": {"activeDeadlineSeconds": 1}}
 
 
-def find_cancelled(jobs: Iterable[ObservedJob], newest: Iterable[ObservedJob]) -> list[Termination]:
+def list_cancelled(jobs: Iterable[ObservedJob], newest: Iterable[ObservedJob]) -> list[Termination]:
     """Find the runs that a person wants to end: the mark may be on the Job of any of their attempts."""
     cancelled = {job.run_id for job in jobs if job.is_cancelled}
     return [
@@ -59,7 +59,7 @@ def find_cancelled(jobs: Iterable[ObservedJob], newest: Iterable[ObservedJob]) -
     ]
 
 
-def find_replaced(
+def list_replaced(
     active: Iterable[ObservedJob], jobs: Iterable[ObservedJob], count: int
 ) -> list[Termination]:
     """Find the oldest active runs that are not ending, to be replaced by newer slots.

@@ -95,11 +95,11 @@ def parse_job(item: JsonObject) -> ObservedJob:
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     status = item.get("status") or {}
     created_at = parse_instant(metadata["creationTimestamp"])
-    outcome = read_outcome(status, created_at)
+    outcome = parse_outcome(status, created_at)
     owner_uid = controller_uid(metadata)
     fixed = marks.list_fixed(item)
-    run_id, trigger, slot, attempt, named_for = _read_identity(fixed, metadata["name"], owner_uid)
-    counts = retries_used, disruptions = marks.read_counts(annotations, attempt)
+    run_id, trigger, slot, attempt, named_for = _parse_identity(fixed, metadata["name"], owner_uid)
+    counts = retries_used, disruptions = marks.parse_counts(annotations, attempt)
     return ObservedJob(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
@@ -120,16 +120,16 @@ def parse_job(item: JsonObject) -> ObservedJob:
         ended=annotations.get(names.ENDED, ""),
         retries_used=retries_used,
         disruptions=disruptions,
-        timeout_seconds=marks.read_timeout(item),
-        start_timeout_seconds=marks.read_start_timeout(annotations),
+        timeout_seconds=marks.parse_timeout(item),
+        start_timeout_seconds=marks.parse_start_timeout(annotations),
         had_pods=any(status.get(count) for count in POD_COUNTS),
         ended_message=clean_message(annotations.get(names.ENDED_MESSAGE, "")),
         is_cut_short=names.TIMEOUT in annotations,
         is_cancelled=annotations.get(names.CANCEL, "false") != "false",
         is_suspended=(item.get("spec") or {}).get("suspend") is True,
-        started_at=_read_time(status.get("startTime")),
+        started_at=_parse_time(status.get("startTime")),
         named_for=named_for,
-        changed=marks.find_changed(item, fixed, counts),
+        changed=marks.list_changed_marks(item, fixed, counts),
     )
 
 
@@ -143,17 +143,17 @@ class JobIdentity(NamedTuple):
     named_for: str = ""
 
 
-def _read_identity(fixed: Iterable[marks.Fixed], job_name: str, owner_uid: str) -> JobIdentity:
+def _parse_identity(fixed: Iterable[marks.Fixed], job_name: str, owner_uid: str) -> JobIdentity:
     """Read which attempt a Job is from the marks that its name proves, else from the first.
 
     The id of a slot's run proves its trigger too.
     """
-    found = [_read_marks(one, job_name, owner_uid) for one in fixed]
+    found = [_parse_marks(one, job_name, owner_uid) for one in fixed]
     proved = [one for one in found if one.named_for]
     return next((one for one in proved if one.trigger is Trigger.SCHEDULE), (proved or found)[0])
 
 
-def _read_marks(fixed: marks.Fixed, job_name: str, owner_uid: str) -> JobIdentity:
+def _parse_marks(fixed: marks.Fixed, job_name: str, owner_uid: str) -> JobIdentity:
     """Read which attempt the marks tell; where they cannot be read, none."""
     try:
         slot = parse_instant(fixed.slot) if fixed.slot else None
@@ -162,7 +162,7 @@ def _read_marks(fixed: marks.Fixed, job_name: str, owner_uid: str) -> JobIdentit
         return JobIdentity()
     run_id = fixed.run or ""
     is_run = bool(run_id) and (trigger is not Trigger.SCHEDULE or names.is_run_of(run_id, owner_uid, slot))
-    named_for = names.find_named_for(job_name, run_id, attempt) if is_run else ""
+    named_for = names.compute_named_for(job_name, run_id, attempt) if is_run else ""
     return JobIdentity(run_id, trigger, slot, attempt, named_for)
 
 
@@ -177,7 +177,7 @@ class JobOutcome:
     released_at: datetime | None = None
 
 
-def read_outcome(status: Mapping[str, Any], created_at: datetime) -> JobOutcome:
+def parse_outcome(status: Mapping[str, Any], created_at: datetime) -> JobOutcome:
     """Read a Job's conditions: FailureTarget is the result already, Failed that the Pods are gone too.
 
     On a dead node a Job stays at FailureTarget; SuccessCriteriaMet likewise comes before Complete. Without
@@ -194,12 +194,12 @@ def read_outcome(status: Mapping[str, Any], created_at: datetime) -> JobOutcome:
         phase=_result_phase(str(result["type"]), reason),
         reason=reason,
         message=clean_message(str(result.get("message", ""))),
-        result_at=_read_time(result.get("lastTransitionTime")) or created_at,
-        released_at=(_read_time(final.get("lastTransitionTime")) or created_at) if final else None,
+        result_at=_parse_time(result.get("lastTransitionTime")) or created_at,
+        released_at=(_parse_time(final.get("lastTransitionTime")) or created_at) if final else None,
     )
 
 
-def _read_time(text: str | None) -> datetime | None:
+def _parse_time(text: str | None) -> datetime | None:
     """Read a time of a Job's status, where who may write it may write any."""
     return min(parse_instant(text), LATEST) if text else None
 
@@ -210,7 +210,7 @@ def _result_phase(condition: str, reason: str) -> Phase:
     return Phase.TIMED_OUT if reason == "DeadlineExceeded" else Phase.FAILED
 
 
-def find_newest_attempts(jobs: Iterable[ObservedJob]) -> dict[str, ObservedJob]:
+def select_newest_attempts(jobs: Iterable[ObservedJob]) -> dict[str, ObservedJob]:
     """Map each run id to the Job of its newest attempt."""
     newest: dict[str, ObservedJob] = {}
     for job in jobs:

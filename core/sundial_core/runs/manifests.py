@@ -13,7 +13,7 @@ from sundial_clock.instants import format_instant
 from sundial_core.resources import names
 from sundial_core.resources.phases import Trigger
 from sundial_core.resources.raw import JsonObject
-from sundial_core.runs.marks import read_timeout
+from sundial_core.runs.marks import parse_timeout
 from sundial_core.runs.retries import NextAttempt
 
 DISRUPTION_POLICY = {
@@ -128,7 +128,7 @@ def build_retry_job(
         },
         "spec": {field: value for field, value in spec.items() if field not in left_out}
         | {
-            "activeDeadlineSeconds": read_timeout(previous),
+            "activeDeadlineSeconds": parse_timeout(previous),
             "template": {
                 "metadata": _copy_marked(pod.get("metadata") or {}, labels, _pick_pod_marks(marks)),
                 "spec": _with_attempt(pod["spec"], following.number),

@@ -40,8 +40,8 @@ def list_fixed(item: JsonObject) -> list[Fixed]:
     Of two that differ the Job's name proves one. The template's can be changed while a Job is suspended.
     """
     template = (item.get("spec") or {}).get("template")
-    fixed = _read_fixed(template.get("metadata")) if template else None
-    shown = _read_fixed(item["metadata"])
+    fixed = _parse_fixed(template.get("metadata")) if template else None
+    shown = _parse_fixed(item["metadata"])
     return [shown] if fixed is None or fixed.run is None or fixed == shown else [fixed, shown]
 
 
@@ -53,7 +53,7 @@ def read_attempt(text: str) -> int:
     return number
 
 
-def read_counts(annotations: Mapping[str, str], attempt: int) -> tuple[int, int]:
+def parse_counts(annotations: Mapping[str, str], attempt: int) -> tuple[int, int]:
     """Read how many attempts before this one used up the count, and how many were disrupted.
 
     Together they are all that there were; where the marks say otherwise, all used up the count.
@@ -72,22 +72,22 @@ TTL = "ttlSecondsAfterFinished"
 _COUNTS = (names.RETRIES_USED, names.DISRUPTIONS)
 
 
-def read_timeout(item: JsonObject) -> int:
+def parse_timeout(item: JsonObject) -> int:
     """Read the deadline that an attempt was given, in seconds; 0 while its spec is not known."""
     annotations = _annotations_of(item)
     if names.TIMEOUT in annotations:
-        return _read_seconds(annotations[names.TIMEOUT]) or UNKNOWN_SECONDS
+        return _parse_seconds(annotations[names.TIMEOUT]) or UNKNOWN_SECONDS
     spec = item.get("spec") or {}
     seconds = spec.get("activeDeadlineSeconds") or (MAX_SECONDS if "template" in spec else 0)
     return min(int(seconds), MAX_SECONDS)
 
 
-def read_start_timeout(annotations: Mapping[str, str]) -> int:
+def parse_start_timeout(annotations: Mapping[str, str]) -> int:
     """Read within how many seconds an attempt has to start; 0 where nothing is said."""
-    return _read_seconds(annotations.get(names.START_TIMEOUT, "0"))
+    return _parse_seconds(annotations.get(names.START_TIMEOUT, "0"))
 
 
-def find_changed(item: JsonObject, fixed: Sequence[Fixed], counts: tuple[int, int]) -> tuple[str, ...]:
+def list_changed_marks(item: JsonObject, fixed: Sequence[Fixed], counts: tuple[int, int]) -> tuple[str, ...]:
     """Find the marks of a Job that are not as they were, or cannot be read, beside what is right."""
     annotations = _annotations_of(item)
     found: list[str] = []
@@ -96,13 +96,13 @@ def find_changed(item: JsonObject, fixed: Sequence[Fixed], counts: tuple[int, in
     counted = zip(_COUNTS, counts, strict=True)
     found += [name for name, count in counted if annotations.get(name, "0") != str(count)]
     seconds = (names.TIMEOUT, names.START_TIMEOUT)
-    found += [name for name in seconds if name in annotations and not _read_seconds(annotations[name])]
+    found += [name for name in seconds if name in annotations and not _parse_seconds(annotations[name])]
     if (item.get("spec") or {}).get(TTL) is not None:
         found.append(TTL)
     return tuple(found)
 
 
-def _read_seconds(text: str) -> int:
+def _parse_seconds(text: str) -> int:
     """Read a number of seconds from 1 to a week; 0 for anything else."""
     try:
         seconds = int(text)
@@ -111,7 +111,7 @@ def _read_seconds(text: str) -> int:
     return seconds if 1 <= seconds <= MAX_SECONDS else 0
 
 
-def _read_fixed(metadata: Mapping[str, Any] | None) -> Fixed:
+def _parse_fixed(metadata: Mapping[str, Any] | None) -> Fixed:
     labels: Mapping[str, str] = (metadata or {}).get("labels") or {}
     annotations: Mapping[str, str] = (metadata or {}).get("annotations") or {}
     return Fixed(

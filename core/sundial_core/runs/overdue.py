@@ -45,6 +45,6 @@ def watch(
         yield Overdue(run, newest[run.run_id], last + OVERDUE_AFTER if last and is_read else at, is_read)
 
 
-def find_stuck(watched: Iterable[Overdue]) -> list[Termination]:
+def list_stuck(watched: Iterable[Overdue]) -> list[Termination]:
     """Find the attempts to be ended: the API server has just said that they go on. Then Failed is awaited."""
     return [Termination(one.job, Reason.OVERDUE) for one in watched if one.is_read and not one.job.ended]

@@ -37,7 +37,7 @@ class NextAttempt:
     disruptions: int
 
 
-def read_retry(spec: JsonObject) -> Retry:
+def parse_retry(spec: JsonObject) -> Retry:
     """Read the retry rule by itself: a spec that is wrong elsewhere does not end the runs under way."""
     try:
         return Retry.model_validate(spec.get("retry") or {})

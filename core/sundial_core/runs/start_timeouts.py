@@ -23,7 +23,7 @@ from sundial_core.runs.state import build_run
 NOT_STARTED = "no container started in time"
 
 
-def find_late_starts(
+def list_late_starts(
     known: Mapping[str, Run],
     active: Iterable[ObservedJob],
     pods: Mapping[str, tuple[ObservedPod, ...]],
@@ -46,7 +46,7 @@ def describe_wait(pods: tuple[ObservedPod, ...]) -> str:
     return NOT_STARTED if pods else ""
 
 
-def find_refusal(events: Iterable[JsonObject]) -> str:
+def explain_refusal(events: Iterable[JsonObject]) -> str:
     """Find in a Job's events why its Pods were refused: the newest FailedCreate."""
     refused = [event for event in events if event.get("reason") == "FailedCreate"]
     if not refused:

@@ -43,11 +43,11 @@ def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> R
         completed_at=job.result_at,
         counts_as_active=is_held,
         start_by=find_start_by(job) if job.phase is Phase.PENDING and not has_started else None,
-        overdue_at=find_overdue_at(job) if job.result_at is None else None,
+        overdue_at=compute_overdue_at(job) if job.result_at is None else None,
     )
 
 
-def read_recorded_run(entry: JsonObject) -> Run:
+def parse_recorded_run(entry: JsonObject) -> Run:
     """Read an active run back from a status; where it stands is unknown until its Job is read."""
     slot, started_at = entry.get("slot"), entry.get("startedAt")
     return Run(
@@ -73,7 +73,7 @@ def find_start_by(job: ObservedJob) -> datetime | None:
     """
     if job.is_suspended or (not job.start_timeout_seconds and not job.timeout_seconds):
         return None
-    seconds = job.start_timeout_seconds or find_start_timeout(job.timeout_seconds)
+    seconds = job.start_timeout_seconds or compute_start_timeout(job.timeout_seconds)
     return max(job.created_at, job.started_at or job.created_at) + timedelta(seconds=seconds)
 
 
@@ -81,13 +81,13 @@ OVERDUE_AFTER = timedelta(minutes=5)
 """How long after its deadline an attempt without a result is overdue."""
 
 
-def find_overdue_at(job: ObservedJob) -> datetime:
+def compute_overdue_at(job: ObservedJob) -> datetime:
     """Find when an attempt is overdue if it has no result by then."""
     seconds = job.timeout_seconds or marks.MAX_SECONDS
     return (job.started_at or job.created_at) + timedelta(seconds=seconds) + OVERDUE_AFTER
 
 
-def find_start_timeout(timeout_seconds: int) -> int:
+def compute_start_timeout(timeout_seconds: int) -> int:
     """Find how many seconds an attempt may take to start, where nothing else is said."""
     return max(1, min(MAX_START_SECONDS, timeout_seconds * 8 // 10))
 

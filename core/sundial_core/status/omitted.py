@@ -72,8 +72,8 @@ def begin(run: Run) -> tuple[bool, datetime | None, str]:
     return instant is not None, instant, run.run_id
 
 
-def find_omitted(left_out: Iterable[Run], others: Iterable[Run], cursor: datetime) -> Omitted:
-    """Say where the runs are that are left out; `others` are all those that are known besides.
+def compute_omitted(left_out: Iterable[Run], others: Iterable[Run], cursor: datetime) -> Omitted:
+    """Describe where the runs are that are left out; `others` are all other known runs.
 
     Runs of slots past the cursor are counted only: they have no entry yet that could be missing.
     """
@@ -81,11 +81,11 @@ def find_omitted(left_out: Iterable[Run], others: Iterable[Run], cursor: datetim
     if not left_out:
         return NOTHING
     slots = sorted(slot for slot in _list_slots(left_out) if slot <= cursor)
-    ranges = _find_ranges(slots, sorted(_list_slots(others)))
+    ranges = _compute_ranges(slots, sorted(_list_slots(others)))
     return Omitted(len(left_out), build_ranges(ranges[-MAX_RANGES:]))
 
 
-def read_omitted(entry: JsonObject) -> Omitted:
+def parse_omitted(entry: JsonObject) -> Omitted:
     """Read what a status says of the active runs that it leaves out."""
     ranges = ((parse_instant(one["from"]), parse_instant(one["to"])) for one in entry.get("ranges") or ())
     return Omitted(int(entry.get("count", 0)), build_ranges(ranges))
@@ -105,8 +105,8 @@ def _list_slots(known: Iterable[Run]) -> Iterator[datetime]:
     return (run.slot for run in known if run.slot is not None and run.trigger is Trigger.SCHEDULE)
 
 
-def _find_ranges(slots: list[datetime], others: list[datetime]) -> list[Range]:
-    """Draw ranges around slots, both oldest first, so that none of the others lies in one."""
+def _compute_ranges(slots: list[datetime], others: list[datetime]) -> list[Range]:
+    """Compute ranges that hold these slots and none of the others; both oldest first."""
     ranges: list[Range] = []
     place = 0
     for slot in slots:

@@ -86,12 +86,12 @@ class RecentSlots:
     """
 
     def __init__(self, stored: Iterable[JsonObject]) -> None:
-        self._items: list[Item] = [_read_item(entry) for entry in stored]
+        self._items: list[Item] = [_parse_item(entry) for entry in stored]
         self._of_run = {item.run_id: item for item in self._items if isinstance(item, StartedItem)}
         self._between: list[datetime] = []
 
     def part(self, slots: Iterable[datetime]) -> None:
-        """Keep entries apart that have one of these slots between them: its entry is yet to come."""
+        """Do not merge entries that have one of these slots between them: its entry is still to come."""
         self._between = sorted(slots)
 
     def record_start(self, run: Run) -> bool:
@@ -110,13 +110,13 @@ class RecentSlots:
         before: Item | None = None
         for record in sorted(verdicts, key=_first):
             while older and older[-1].time < record.first:
-                before = _find_later(before, older.pop())
+                before = _get_later(before, older.pop())
             if isinstance(before, VerdictItem) and self._can_merge(before, record):
                 before.time, before.count = record.last, before.count + record.count
                 before.message = record.message or before.message
             else:
                 self._items.append(_build_item(record))
-                before = _find_later(before, self._items[-1])
+                before = _get_later(before, self._items[-1])
 
     def retract(self, run: Run, schedule: CompiledSchedule | None) -> JsonObject | None:
         """Take the slot of a run out of the entry that says that it was not started; give that entry.
@@ -160,11 +160,11 @@ class RecentSlots:
                 return item.entry
         return None
 
-    def find_ahead(self, cursor: datetime) -> set[str]:
+    def list_ahead(self, cursor: datetime) -> set[str]:
         """Find the runs of slots that the cursor has yet to pass."""
         return {item.run_id for item in self._of_run.values() if item.is_slot and item.time > cursor}
 
-    def find_newest(self, run_ids: Collection[str], most: int) -> set[str]:
+    def select_newest(self, run_ids: Collection[str], most: int) -> set[str]:
         """Find the newest of these runs that have an entry."""
         items = [self._of_run[run_id] for run_id in run_ids if run_id in self._of_run]
         return {item.run_id for item in sorted(items, key=_time, reverse=True)[: max(0, most)]}
@@ -184,7 +184,7 @@ class RecentSlots:
         )
 
     def _is_parted(self, before: datetime, after: datetime) -> bool:
-        """Tell whether one of the slots whose entries are yet to come lies between two."""
+        """Tell whether a slot whose entry is still to come lies between two others."""
         place = bisect_right(self._between, before)
         return place < len(self._between) and self._between[place] < after
 
@@ -200,11 +200,11 @@ def _first(record: VerdictRecord) -> datetime:
     return record.first
 
 
-def _find_later(one: Item | None, other: Item) -> Item:
+def _get_later(one: Item | None, other: Item) -> Item:
     return other if one is None or other.time >= one.time else one
 
 
-def _read_item(entry: JsonObject) -> Item:
+def _parse_item(entry: JsonObject) -> Item:
     """Read an entry: slots are ordered by themselves, runs that were asked for by when they started."""
     if "runId" in entry:
         is_slot = Trigger(entry.get("trigger", Trigger.SCHEDULE)) is Trigger.SCHEDULE

@@ -1,4 +1,4 @@
-"""The status of a ScheduledJobRun: what became of it, built from the stored one and from its fate."""
+"""The status of a ScheduledJobRun, built from the stored one and from what became of the run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def describe_entry(entry: Mapping[str, str], status: JsonObject) -> RunRequestOu
 
 
 def describe_waiting(reason: Reason) -> RunRequestOutcome:
-    """Describe one that waits for a place, by the reason of a slot that does."""
+    """Describe a request that waits for a place; the reasons are those of waiting slots."""
     if reason is Reason.REPLACING:
         return RunRequestOutcome(None, None, Reason.REPLACING, "waits until the run that it replaces is gone")
     return RunRequestOutcome(
@@ -78,7 +78,7 @@ def is_waiting(status: JsonObject) -> bool:
 
 
 def is_complete(status: JsonObject) -> bool:
-    """Tell whether a status says that all is over."""
+    """Tell whether a status says that the request is complete."""
     return find_completion(status) is not None
 
 

@@ -35,7 +35,7 @@ from sundial_core.status.omitted import (
     MAX_RESULTS,
     Omitted,
     build_omitted,
-    find_omitted,
+    compute_omitted,
 )
 from sundial_core.status.queued import QueueEntry, build_queue
 from sundial_core.status.recent_slots import RecentSlots
@@ -78,14 +78,14 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
     1.5 MiB that etcd takes for an object with its spec. Active runs are 200 entries of 0.3 KiB, `recentSlots`
     620 of at most 1.3 KiB, ranges 500 of 80 bytes.
     """
-    cursor = _find_cursor(report, stored, now)
-    postponed = _find_postponed(report.runs.values(), stored)
+    cursor = _compute_cursor(report, stored, now)
+    postponed = _select_postponed(report.runs.values(), stored)
     ordered = sorted(report.runs.values(), key=omitted.begin)
     active = [run for run in ordered if run.counts_as_active]
     listed = omitted.choose_listed(active, stored.results)
     named = {run.run_id for run in listed}
     recent = RecentSlots(stored.status.get("recentSlots") or ())
-    ahead = _find_ahead(report, ordered, cursor, recent.find_ahead(cursor))
+    ahead = _select_ahead(report, ordered, cursor, recent.list_ahead(cursor))
     due = [run for run in ordered if run.run_id in ahead or _is_due(run, cursor, stored, named)]
     shown = [run for run in due if run.counts_as_active or run.run_id not in postponed]
     tallies = Tallies(stored.status)
@@ -96,11 +96,11 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
     counted = [run for run in shown if run.run_id in named or not run.counts_as_active]
     ended = [run for run in counted if run.phase.is_result and run.run_id not in postponed]
     _count_starts(recent, tallies, shown, stored)
-    _count_verdicts_of(recent, tallies, _find_new_verdicts(report, stored, cursor))
+    _count_verdicts_of(recent, tallies, _list_new_verdicts(report, stored, cursor))
     _count_results(recent, tallies, ended)
     asked = {run.run_id for run in ended if not _is_slot(run)}
-    named |= asked | ahead | recent.find_newest(report.unsettled - asked, MAX_RESULTS - len(asked))
-    upcoming = _find_upcoming(report)
+    named |= asked | ahead | recent.select_newest(report.unsettled - asked, MAX_RESULTS - len(asked))
+    upcoming = _list_upcoming(report)
     standing = ScheduleFacts(
         created_at=report.job.created_at,
         effective_from=report.effective_from,
@@ -122,7 +122,7 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
         "upcomingRuns": upcoming,
         "activeCount": len(active),
         "active": [_build_active(run) for run in listed],
-        "activeOmitted": build_omitted(_find_omitted(report, active, named, cursor)),
+        "activeOmitted": build_omitted(_compute_omitted(report, active, named, cursor)),
         "queued": build_queue(queued),
         "recentSlots": recent.build(named),
         "paused": _build_paused(report.hold),
@@ -178,22 +178,24 @@ def _count_results(recent: RecentSlots, tallies: Tallies, ended: list[Run]) -> N
             tallies.count_result(run)
 
 
-def _find_omitted(report: Report, active: list[Run], named: set[str], cursor: datetime) -> Omitted:
+def _compute_omitted(report: Report, active: list[Run], named: set[str], cursor: datetime) -> Omitted:
     """Say where the active runs are that are not listed; of a run that has ended a Job may be left."""
     left_out = [run for run in active if run.run_id not in named]
-    return find_omitted(left_out, (run for run in report.runs.values() if not run.counts_as_active), cursor)
+    return compute_omitted(
+        left_out, (run for run in report.runs.values() if not run.counts_as_active), cursor
+    )
 
 
-def _find_cursor(report: Report, stored: StoredStatus, now: datetime) -> datetime:
-    """Find the cursor; a Job of a slot to come (another clock's) says nothing of the slots before it."""
+def _compute_cursor(report: Report, stored: StoredStatus, now: datetime) -> datetime:
+    """Compute the cursor; a Job of a slot still to come (from another clock) does not move it."""
     started = {slot for slot in report.runs.started_slots if slot <= now}
     low = stored.cursor or report.job.created_at
     waiting = {one.slot for one in report.queued}
     creating = report.creating - waiting - started
-    return find_cursor(low, report.verdicts, [*started, *waiting], creating)
+    return compute_cursor(low, report.verdicts, [*started, *waiting], creating)
 
 
-def _find_postponed(runs: Iterable[Run], stored: StoredStatus) -> set[str]:
+def _select_postponed(runs: Iterable[Run], stored: StoredStatus) -> set[str]:
     """Find the runs that were asked for whose results have no room yet; those that are stored go first."""
     asked = [run for run in runs if not _is_slot(run) and run.phase.is_result and run.completed_at]
     if len(asked) <= MAX_RESULTS:
@@ -202,7 +204,7 @@ def _find_postponed(runs: Iterable[Run], stored: StoredStatus) -> set[str]:
     return {run.run_id for run in asked[MAX_RESULTS:]}
 
 
-def _find_ahead(report: Report, ordered: list[Run], cursor: datetime, shown: set[str]) -> set[str]:
+def _select_ahead(report: Report, ordered: list[Run], cursor: datetime, shown: set[str]) -> set[str]:
     """Find the ended runs of slots that the cursor has yet to pass whose Jobs are gone, with those `shown`.
 
     One that is shown stays until the cursor passes it: it is counted, and would be counted again.
@@ -238,7 +240,7 @@ def _is_slot(run: Run) -> bool:
     return run.trigger is Trigger.SCHEDULE
 
 
-def _find_new_verdicts(report: Report, stored: StoredStatus, cursor: datetime) -> list[VerdictRecord]:
+def _list_new_verdicts(report: Report, stored: StoredStatus, cursor: datetime) -> list[VerdictRecord]:
     return [
         record
         for record in report.verdicts
@@ -247,7 +249,7 @@ def _find_new_verdicts(report: Report, stored: StoredStatus, cursor: datetime) -
     ]
 
 
-def find_following(
+def list_upcoming(
     plan: Plan | Problem, hold: Suspension | None, after: datetime, limit: int = UPCOMING
 ) -> tuple[datetime, ...]:
     """Find the next slots after an instant, and after the end of a timed pause."""
@@ -258,8 +260,8 @@ def find_following(
     return tuple(plan.schedule.slots_after(after, limit))
 
 
-def _find_upcoming(report: Report) -> list[str]:
-    """Find the next slots that will start if nothing changes; none while held back without an end."""
+def _list_upcoming(report: Report) -> list[str]:
+    """List the next slots that will start if nothing changes; none while suspended without an end."""
     if report.hold is not None and report.hold.until is None:
         return []
     return [format_instant(slot) for slot in report.following]
@@ -292,15 +294,15 @@ def _completed(run: Run) -> tuple[datetime | None, str]:
     return run.completed_at, run.run_id
 
 
-def find_cursor(
+def compute_cursor(
     cursor: datetime,
     verdicts: Iterable[VerdictRecord],
     started: Iterable[datetime],
     creating: Iterable[datetime],
 ) -> datetime:
-    """Find the newest slot such that it and each earlier one that counts is decided.
+    """Compute the cursor: it and all earlier slots that count are decided.
 
-    A create under way holds the cursor before its slot; what was decided behind it waits.
+    A create under way keeps the cursor before its slot, although later slots may be decided.
     """
     decided = [*started, *(record.last for record in verdicts)]
     held = min(creating, default=None)

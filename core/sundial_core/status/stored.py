@@ -13,7 +13,7 @@ from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import ConditionType, Reason
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.run import Run
-from sundial_core.status.omitted import Omitted, read_omitted
+from sundial_core.status.omitted import Omitted, parse_omitted
 from sundial_core.status.queued import QueueEntry, parse_queue
 from sundial_core.status.ranges import Range, Ranges, build_ranges
 
@@ -65,7 +65,7 @@ class StoredStatus:
         is_known = run.run_id in self.active or run.run_id in self.results
         return not is_known and not self.is_queued(run.slot)
 
-    def find_ended(self) -> list[JsonObject]:
+    def list_ended(self) -> list[JsonObject]:
         """Find the entries of runs that have a result."""
         return [entry for entry in self.status.get("recentSlots") or () if "result" in entry]
 
@@ -86,10 +86,10 @@ def parse_stored_status(status: JsonObject) -> StoredStatus:
         paused_until=_instant(status.get("paused") or {}, "until"),
         seen=status.get("seen"),
         active={entry["runId"]: entry for entry in status.get("active") or ()},
-        omitted=read_omitted(status.get("activeOmitted") or {}),
+        omitted=parse_omitted(status.get("activeOmitted") or {}),
         runs=frozenset(entry["runId"] for entry in entries if "runId" in entry),
         results=frozenset(entry["runId"] for entry in entries if "result" in entry),
-        without_run=build_ranges(_read_span(entry) for entry in entries if "runId" not in entry),
+        without_run=build_ranges(_parse_span(entry) for entry in entries if "runId" not in entry),
         queued=queued,
         queued_slots=frozenset(one.slot for one in queued),
         conditions=conditions,
@@ -108,6 +108,6 @@ def _instant(fields: Mapping[str, Any], name: str) -> datetime | None:
     return parse_instant(text) if text else None
 
 
-def _read_span(entry: JsonObject) -> Range:
+def _parse_span(entry: JsonObject) -> Range:
     first, last = entry.get("slot") or entry["from"], entry.get("slot") or entry["to"]
     return parse_instant(first), parse_instant(last)

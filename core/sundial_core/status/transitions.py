@@ -46,9 +46,9 @@ class Transition:
         return f"{self.reason} {self.series}"
 
 
-def find_transitions(old: JsonObject, new: JsonObject) -> list[Transition]:
+def list_transitions(old: JsonObject, new: JsonObject) -> list[Transition]:
     """Find what has changed from one stored status to the next, oldest first within each kind."""
-    return [*_find_verdicts(old, new), *_find_results(old, new), *_find_conditions(old, new)]
+    return [*_list_verdicts(old, new), *_list_results(old, new), *_list_conditions(old, new)]
 
 
 def describe_unstored(refusal: str) -> Transition:
@@ -74,7 +74,7 @@ def describe_stop(refusal: str) -> Transition:
     )
 
 
-def _find_verdicts(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
+def _list_verdicts(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
     """Tell of slots that were skipped or missed, by reason: the counters say how many."""
     before, after = _count_verdicts(old), _count_verdicts(new)
     for (verdict, reason), count in after.items():
@@ -104,7 +104,7 @@ def _describe_verdict(status: JsonObject, verdict: Verdict, reason: str, count: 
     )
 
 
-def _find_results(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
+def _list_results(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
     known = {entry["runId"] for entry in old.get("recentSlots", ()) if "result" in entry}
     jobs = {entry["runId"]: entry.get("job", "") for entry in old.get("active", ())}
     for entry in reversed(new.get("recentSlots", ())):
@@ -156,10 +156,10 @@ LOGGED = {
 }
 
 
-def _find_conditions(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
+def _list_conditions(old: JsonObject, new: JsonObject) -> Iterator[Transition]:
     """Tell of Ready and Suspended, and of Jobs that are not what they say."""
     for kind in (ConditionType.READY, ConditionType.SUSPENDED, ConditionType.JOBS_RECOGNIZED):
-        before, after = _find_condition(old, kind), _find_condition(new, kind)
+        before, after = _get_condition(old, kind), _get_condition(new, kind)
         if after and _is_change(before, after):
             yield _describe_condition(kind, before, after)
 
@@ -193,7 +193,7 @@ def _describe_condition(kind: ConditionType, before: JsonObject, after: JsonObje
     )
 
 
-def _find_condition(status: JsonObject, kind: ConditionType) -> JsonObject:
+def _get_condition(status: JsonObject, kind: ConditionType) -> JsonObject:
     return next((one for one in status.get("conditions", ()) if one["type"] == kind), {})
 
 

@@ -48,7 +48,7 @@ def merge_verdicts(
 def drop_stored(
     verdicts: Iterable[VerdictRecord], stored: StoredStatus, schedule: CompiledSchedule | None
 ) -> list[VerdictRecord]:
-    """Leave out what a stored status holds by now: its cursor has passed it, and it does not wait there."""
+    """Drop the verdicts that the stored status now holds: its cursor has passed them, and none waits."""
     assert stored.cursor is not None
     cut = ((one, cut_verdict(one, stored.cursor, EVER, schedule)) for one in verdicts)
     left = (one if stored.is_queued(one.first) else rest for one, rest in cut)
@@ -73,7 +73,7 @@ def cut_verdict(
 
 
 def list_decided_slots(slots: Iterable[datetime], verdicts: Iterable[VerdictRecord]) -> set[datetime]:
-    """Find which of some slots have a verdict."""
+    """List which of some slots have a verdict."""
     known = sorted(verdicts, key=_first)
     firsts = [one.first for one in known]
     places = ((slot, bisect_right(firsts, slot) - 1) for slot in slots)

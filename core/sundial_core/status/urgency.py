@@ -58,7 +58,7 @@ def _starts_waiting(old: JsonObject, new: JsonObject) -> bool:
 
 
 def _read_compared(status: JsonObject, name: str) -> object:
-    """Read a field without what concerns all schedules at once: that goes along with the next write."""
+    """Read a field without ClockTrusted, which changes for all schedules at once: it can wait."""
     value = status.get(name)
     if name != "conditions":
         return value

@@ -30,11 +30,11 @@ class FunctionIndex:
         name = read_function_name(job)
         return self._by_name.get((job.ns, name)) if name else None
 
-    def find_namesakes(self, function: TaskFunction) -> list[TaskFunction]:
+    def list_namesakes(self, function: TaskFunction) -> list[TaskFunction]:
         """Find the TaskFunctions that have the same name in the API, itself included."""
         return list(self._namesakes[function.ns, read_api_name(function)].values())
 
-    def find_users(self, function: TaskFunction) -> dict[str, str]:
+    def list_users(self, function: TaskFunction) -> dict[str, str]:
         """Find the names of the ScheduledJobs that refer to a TaskFunction, by UID."""
         return self._users[function.ns, function.name]
 
@@ -56,12 +56,12 @@ class FunctionIndex:
         assert function is not None
         if old is not None:
             self._namesakes[old.ns, read_api_name(old)].pop(old.uid, None)
-            self._touch(*self.find_namesakes(old))
+            self._touch(*self.list_namesakes(old))
         key = (function.ns, function.name)
         if new is not None:
             self._by_name[key] = new
             self._namesakes[new.ns, read_api_name(new)][new.uid] = new
-            self._touch(*self.find_namesakes(new))
+            self._touch(*self.list_namesakes(new))
         elif (known := self._by_name.get(key)) is not None and known.uid == function.uid:
             del self._by_name[key]
         is_same = old is not None and new is not None and old.generation == new.generation

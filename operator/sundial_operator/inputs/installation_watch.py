@@ -12,7 +12,7 @@ from sundial_core.decision.installation import (
     InstallationState,
     Trust,
     describe_skew,
-    read_hold,
+    parse_hold,
 )
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
@@ -82,7 +82,7 @@ class InstallationWatch:
                 log.warning("reading the hold failed", error=str(error))
                 return False
             data = {}
-        self._starts_held_by = f"the ConfigMap {ns}/{name}" if read_hold(data.get("hold")) else ""
+        self._starts_held_by = f"the ConfigMap {ns}/{name}" if parse_hold(data.get("hold")) else ""
         return True
 
     def _notice(self) -> None:

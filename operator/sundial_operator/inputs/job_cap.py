@@ -39,7 +39,7 @@ class FinishedJobCap:
         self._may_be_ours = may_be_ours
         self._excess: dict[str, set[str]] = {}
 
-    def find_excess(self, owner_uid: str) -> frozenset[str]:
+    def get_excess(self, owner_uid: str) -> frozenset[str]:
         """Find the UIDs of the Jobs of a ScheduledJob that are beyond the cap."""
         return frozenset(self._excess.get(owner_uid, ()))
 

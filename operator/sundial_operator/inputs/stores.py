@@ -90,7 +90,7 @@ class Stores:
         if index is not None:
             index.settle(request)
 
-    def find_keeper(self, request: ScheduledJobRun) -> str:
+    def compute_reconcile_key(self, request: ScheduledJobRun) -> str:
         """Name by whose UID a ScheduledJobRun is reconciled: its ScheduledJob's, or its own without one."""
         return self._uids.get((request.ns, request.parent_name), request.uid)
 
@@ -112,7 +112,7 @@ class Stores:
             del self._uids[key]
         index = self._run_requests_of.get(key)
         for request in index.list_all() if index else ():
-            self.enqueue(self.find_keeper(request))
+            self.enqueue(self.compute_reconcile_key(request))
 
     def _run_request_changed(self, old: ScheduledJobRun | None, new: ScheduledJobRun | None) -> None:
         request = new or old
@@ -127,7 +127,7 @@ class Stores:
             self.enqueue(request.uid)
             if not len(index):
                 del self._run_requests_of[key]
-        self.enqueue(self.find_keeper(request))
+        self.enqueue(self.compute_reconcile_key(request))
 
     def _function_changed(self, old: TaskFunction | None, new: TaskFunction | None) -> None:
         for uid in self.function_index.note_function(old, new):

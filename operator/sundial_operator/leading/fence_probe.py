@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from sundial_core.coordination.fence import FenceState, build_probe, classify_probe
-from sundial_core.decision.create_refusals import is_fence_refusal
+from sundial_core.decision.create_error_kinds import is_fence_refusal
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS

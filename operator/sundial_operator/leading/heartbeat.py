@@ -1,4 +1,4 @@
-"""Shows that this replica lives, by a Lease of its own; as the leader, removes those of the dead.
+"""Shows that this replica lives, by a Lease of its own; those of the dead are removed by `replica_sweep.py`.
 
 Written by the event loop that does the work: a replica that hangs gives no sign.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sundial_core.decision.create_refusals import is_permission_missing
+from sundial_core.decision.create_error_kinds import is_permission_missing
 from sundial_core.decision.job_creation import RETRY_BACKOFF
 from sundial_kube.errors import ApiError
 

@@ -8,7 +8,7 @@ import structlog
 
 from sundial_core.coordination.heartbeat_lease import (
     ObservedReplica,
-    find_stale,
+    list_stale,
     observe_replicas,
 )
 from sundial_core.resources import names
@@ -43,7 +43,7 @@ class ReplicaSweep:
         listed = await self._client.list_page(LEASES.path(self._ns), self._query)
         now = read_boot_clock()
         self._seen = observe_replicas(self._seen, listed["items"], now)
-        for stale in find_stale(self._seen, self._seconds, now):
+        for stale in list_stale(self._seen, self._seconds, now):
             log.info("removing the Lease of a replica that is gone", lease=stale.name)
             await self._remove(stale)
 

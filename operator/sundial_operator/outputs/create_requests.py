@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.create_refusals import CreateErrorKind, classify_create_error
+from sundial_core.decision.create_error_kinds import CreateErrorKind, classify_create_error
 from sundial_core.decision.installation import InstallationState
 from sundial_core.decision.job_creation import (
     Answer,
@@ -55,7 +55,7 @@ class JobCreator:
         self._read_installation = read_installation
 
     async def create(self, memory: ScheduleMemory, create: PendingCreate) -> tuple[CreateOutcome, Reply]:
-        """Try once to create the Job of a run; what came of it is in the track too."""
+        """Try once to create the Job of a run; what came of it is in the memory too."""
         creator, reply = self._describe_creator(), Reply.UNSENT
         step = memory.begin(create, creator, self._read_installation(), read_clock())
         while not isinstance(step, Created | Refused | Dropped | Postponed):

@@ -14,7 +14,7 @@ from sundial_core.resources.objects import ScheduledJob
 from sundial_core.resources.raw import JsonObject
 from sundial_core.status.event_series import Announcements
 from sundial_core.status.events import build_event, build_event_name, build_event_series
-from sundial_core.status.transitions import Notice, Transition, describe_unstored, find_transitions
+from sundial_core.status.transitions import Notice, Transition, describe_unstored, list_transitions
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import NEW_EVENTS
@@ -44,7 +44,7 @@ class EventWriter:
     def note_stored(self, job: ScheduledJob, status: JsonObject) -> None:
         """Take a status that was just stored; `job` still has the one before."""
         self._metrics.count_stored(job.status, status)
-        for transition in find_transitions(job.status, status):
+        for transition in list_transitions(job.status, status):
             self.announce(job, transition)
 
     def announce(self, job: ScheduledJob, transition: Transition) -> None:

@@ -47,8 +47,8 @@ class FunctionReports:
             await asyncio.sleep(REPORT_SECONDS)
 
     async def _report(self, function: TaskFunction) -> None:
-        elder = find_elder(function, self._index.find_namesakes(function))
-        users = self._index.find_users(function).values()
+        elder = find_elder(function, self._index.list_namesakes(function))
+        users = self._index.list_users(function).values()
         status = build_function_status(function, elder, users, read_clock())
         if status == function.status and not function.unreadable:
             return

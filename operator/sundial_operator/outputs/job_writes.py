@@ -25,7 +25,7 @@ from sundial_core.resources.reasons import Reason
 from sundial_core.runs.early_ends import Termination, build_termination_patch
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.run import Run
-from sundial_core.runs.start_timeouts import find_refusal
+from sundial_core.runs.start_timeouts import explain_refusal
 from sundial_core.status.transitions import describe_stop
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
@@ -180,7 +180,7 @@ class JobWriter:
             return ending
         query = {"fieldSelector": f"involvedObject.uid={ending.job.uid}"}
         events = await self._client.list_page(EVENTS.path(ending.job.ns), query)
-        return replace(ending, message=find_refusal(events["items"]))
+        return replace(ending, message=explain_refusal(events["items"]))
 
     async def _delete(self, memory: ScheduleMemory, job: ObservedJob) -> None:
         try:

@@ -114,7 +114,7 @@ class Lanes(Generic[T]):
         if lane is None:
             is_slow = now - self._slow_since.get(name, -REMEMBERED_SECONDS) < REMEMBERED_SECONDS
             lane = Lane(name, tuple(deque() for _ in self._rings), is_slow)
-            lane.standing = self._find_standing(lane)
+            lane.standing = self._get_standing(lane)
             self._lanes[name] = lane
         lane.waiting[rank].append((now, write))
         self._rings[rank][lane.standing].setdefault(lane)
@@ -181,7 +181,7 @@ class Lanes(Generic[T]):
         idle = (now - since < REMEMBERED_SECONDS for name, since in self._slow_since.items())
         return sum(idle)
 
-    def find_longest_wait(self, now: float) -> float:
+    def compute_longest_wait(self, now: float) -> float:
         """Find for how many seconds the write that waits the longest has waited."""
         return max((now - queue[0][0] for queue in self._queues() if queue), default=0.0)
 
@@ -245,19 +245,19 @@ class Lanes(Generic[T]):
 
     def _move(self, lane: Lane[T]) -> None:
         """Let a lane whose standing has changed wait as what it is by now."""
-        if lane.standing is not self._find_standing(lane):
+        if lane.standing is not self._get_standing(lane):
             self._queue(lane)
 
     def _queue(self, lane: Lane[T]) -> None:
         """Let a lane wait for its next turn, last among its equals."""
         for rings in self._rings:
             rings[lane.standing].pop(lane, None)
-        lane.standing = self._find_standing(lane)
+        lane.standing = self._get_standing(lane)
         for rank, queue in enumerate(lane.waiting):
             if queue:
                 self._rings[rank][lane.standing].setdefault(lane)
 
-    def _find_standing(self, lane: Lane[T]) -> LaneStanding:
+    def _get_standing(self, lane: Lane[T]) -> LaneStanding:
         if lane.is_slow:
             return LaneStanding.HELD if lane.under_way else LaneStanding.SLOW
         if not lane.under_way:

@@ -79,19 +79,19 @@ class RunStatusWriter:
         if request is None:
             self._drop(uid)
             return
-        if self._observed.find_keeper(request) != uid:
+        if self._observed.compute_reconcile_key(request) != uid:
             self._enqueue(uid)
             return
         if trust is Trust.UNTRUSTED:
             return
         decided = self.recall([request])
         status = decided.get(uid) or request.status
-        jobs = self._find_jobs(request, status.get("scheduledJobUid", ""))
+        jobs = self._list_jobs(request, status.get("scheduledJobUid", ""))
         answers = decide_orphaned_run_requests([request], decided, jobs, read_clock())
         self._delay_queue.set(QueueKey(Task.RECONCILE, uid), answers.requeue_at)
         self.apply([request], answers)
 
-    def _find_jobs(self, request: ScheduledJobRun, parent_uid: str) -> list[ObservedJob]:
+    def _list_jobs(self, request: ScheduledJobRun, parent_uid: str) -> list[ObservedJob]:
         """Find what is left of the Jobs of its run."""
         parent = Owner(request.ns, request.parent_name, parent_uid, 0)
         jobs = self._observed.jobs_of(parent_uid)
@@ -109,7 +109,7 @@ class RunStatusWriter:
     def _enqueue(self, uid: str) -> None:
         """Have the ScheduledJob of one reconciled, or itself where there is none."""
         request = self._observed.run_requests.get(uid)
-        self._observed.enqueue(self._observed.find_keeper(request) if request else uid)
+        self._observed.enqueue(self._observed.compute_reconcile_key(request) if request else uid)
 
     def _settle(self, request: ScheduledJobRun) -> None:
         """Forget what was to be said of one that is over: there may be thousands."""

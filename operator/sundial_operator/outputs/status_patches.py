@@ -103,14 +103,14 @@ class StatusPatcher(Generic[V]):
         self._writes[write.uid] = write
         keeps_turn = urgency is Urgency.LAZY or write.patch_failures > 0
         if not (keeps_turn and key in self._delay_queue):
-            self._delay_queue.advance(key, self._find_turn(urgency, read_clock()))
+            self._delay_queue.advance(key, self._take_turn_of(urgency, read_clock()))
 
     def forget(self, uid: str) -> None:
         """Write nothing for an object."""
         self._writes.pop(uid, None)
         self._delay_queue.set(QueueKey(self._task, uid), None)
 
-    def _find_turn(self, urgency: Urgency, now: datetime) -> datetime:
+    def _take_turn_of(self, urgency: Urgency, now: datetime) -> datetime:
         delay = STATUS_DELAYS[urgency]
         return self._pace.take_turn(now, delay) if urgency is Urgency.LAZY else now + delay
 

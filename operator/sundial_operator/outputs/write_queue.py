@@ -78,7 +78,7 @@ class WriteQueue:
     @property
     def longest_start_wait(self) -> float:
         """For how many seconds the start that waits the longest has waited for its turn."""
-        return self._starts.find_longest_wait(_read_clock())
+        return self._starts.compute_longest_wait(_read_clock())
 
     def count_waiting(self, ns: str) -> int:
         """Count the writes of a namespace that wait for their turn."""

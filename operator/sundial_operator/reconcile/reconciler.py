@@ -143,7 +143,7 @@ class Reconciler:
         custody = memory.observe(job, jobs, requests)
         self._doubts.note(job, custody)
         pods = self.observed.pods_of(custody.ours)
-        plan, installation = self._find_plan(memory, job), self._read_state()
+        plan, installation = self._get_plan(memory, job), self._read_state()
         remembered = memory.recall()
         if requests:
             statuses = self._run_statuses.recall(requests)
@@ -152,7 +152,7 @@ class Reconciler:
             job, plan, custody.ours, remembered, pods, installation, requests, custody.strangers
         )
         with self._metrics.reconcile.time():
-            decision = decide(snapshot, now, self._find_limits(uid))
+            decision = decide(snapshot, now, self._compute_limits(uid))
         if decision.reset_at is not None and memory.reset_at is None:
             log.warning("an instant of the future was reset", namespace=job.ns, name=job.name)
         if decision.is_stopped and not memory.is_stopped:
@@ -162,8 +162,8 @@ class Reconciler:
         self._job_writer.apply(memory, job, decision)
         self._run_statuses.apply(requests, decision.run_requests)
 
-    def _find_limits(self, uid: str) -> Limits:
-        excess, mirrored = self.cap.find_excess(uid), self.mirror.find()
+    def _compute_limits(self, uid: str) -> Limits:
+        excess, mirrored = self.cap.get_excess(uid), self.mirror.find()
         return replace(self._installation.find_limits(), excess=excess, mirrored=mirrored)
 
     async def _give_way(self) -> None:
@@ -193,7 +193,7 @@ class Reconciler:
         self._work.set()
         self._due_work.set()
 
-    def _find_plan(self, memory: ScheduleMemory, job: ScheduledJob) -> Plan | Problem:
+    def _get_plan(self, memory: ScheduleMemory, job: ScheduledJob) -> Plan | Problem:
         key, plan = self.plans.find(job)
         if memory.plan_key != key:
             memory.adopt_plan(key, plan)

@@ -46,7 +46,7 @@ from sundial_api.mirror.projection.executions import (
 )
 from sundial_api.mirror.projection.run_facts import JobFact, RunFact, RunRequestFact
 from sundial_api.mirror.projection.versions import Version
-from sundial_api.mirror.storage.apply import read_standing
+from sundial_api.mirror.storage.apply import parse_standing
 from sundial_api.mirror.storage.json_rows import to_row
 
 UNTOLD = stand(10, horizon=None)
@@ -125,7 +125,7 @@ def stand_among_many(*without: int) -> ExecutionStanding:
     jobs = tuple(build_observed(slot, "Complete" if slot in without else "") for slot in range(1, 301))
     row = build_schedule(look(build_scheduled_job(spec), 300.5, jobs).status, version=70).row
     told = {"cursor": at(300), "oldest": row.recent_slots[19], "deleted_at": None}
-    return read_standing(to_row(row) | told)
+    return parse_standing(to_row(row) | told)
 
 
 AMONG_MANY, ENDED_AMONG_MANY = stand_among_many(), stand_among_many(10)

@@ -16,15 +16,15 @@ from testkit.scheduled_jobs import build_item, build_job_item
 from sundial_api.mirror.projection.batches import (
     ObjectKind,
     Reject,
-    read_deleted,
-    read_object,
+    parse_deleted,
+    parse_object,
 )
 from sundial_api.mirror.projection.instances import Instance, LeaderRow
 from sundial_api.mirror.projection.run_facts import (
     PodFact,
     RunRequestFact,
-    read_asked,
-    read_pod,
+    parse_pod_fact,
+    parse_run_request_fact,
 )
 from sundial_api.mirror.projection.sanitize import clean_json, trim
 from sundial_api.mirror.storage.function_ids import INLINE, choose_id, propose_ids
@@ -32,7 +32,9 @@ from sundial_core.resources import names
 
 
 def read_termination(said: Any, code: int = 0) -> PodFact:
-    part = read_pod(build_pod_item(build_job_item(10), terminated=build_termination(code, said)), 1).part
+    part = parse_pod_fact(
+        build_pod_item(build_job_item(10), terminated=build_termination(code, said)), 1
+    ).part
     assert isinstance(part, PodFact)
     return part
 
@@ -63,12 +65,12 @@ def test_an_error_and_its_traceback() -> None:
 
 
 def test_a_slot_asked_for_is_the_same_instant_however_it_is_written() -> None:
-    fact = read_asked(build_run_item(scheduledFor="2026-01-01T02:00:10+02:00"), 1)
+    fact = parse_run_request_fact(build_run_item(scheduledFor="2026-01-01T02:00:10+02:00"), 1)
     assert (fact.identity.slot, fact.identity.trigger) == ("2026-01-01T00:00:10Z", "backfill")
 
 
 def test_a_request_without_its_parent_waits_for_it() -> None:
-    fact = read_asked(build_run_item({"scheduledJobUid": ""}), 1)
+    fact = parse_run_request_fact(build_run_item({"scheduledJobUid": ""}), 1)
     assert fact.identity.job_id == ""
     assert isinstance(fact.part, RunRequestFact)
     assert (fact.part.parent_name, fact.part.user_id) == ("tick", INSTANCE)
@@ -91,10 +93,10 @@ def test_a_request_without_its_parent_waits_for_it() -> None:
     ],
 )
 def test_what_cannot_be_read_is_kept_as_it_is(kind: ObjectKind, item: Any) -> None:
-    value = read_object(kind, item, 1)
+    value = parse_object(kind, item, 1)
     assert isinstance(value, Reject)
     assert (value.kind, value.document) == (kind.value, item)
-    assert read_deleted(kind, item, 1) is None
+    assert parse_deleted(kind, item, 1) is None
 
 
 def build_lease(holder: str, **marks: str) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def test_a_replica_is_read_from_its_lease() -> None:
         names.VERSION: "1.2.3",
         names.STARTED_AT: "2026-01-01T00:00:00Z",
     }
-    value = read_object(ObjectKind.LEASE, build_lease(f"host-1_{INSTANCE}", **marks), 1)
+    value = parse_object(ObjectKind.LEASE, build_lease(f"host-1_{INSTANCE}", **marks), 1)
     assert isinstance(value, Instance)
     assert (value.id, value.pid, value.hostname, value.version) == (INSTANCE, 41, "host-1", "1.2.3")
     assert value.last_heartbeat == "2026-01-01T00:00:10.000000Z"
@@ -129,7 +131,7 @@ def test_a_replica_is_read_from_its_lease() -> None:
     ],
 )
 def test_who_leads_is_read_from_the_leaders_lease(holder: str, found: str | None) -> None:
-    value = read_object(ObjectKind.LEASE, build_lease(holder), 1)
+    value = parse_object(ObjectKind.LEASE, build_lease(holder), 1)
     assert isinstance(value, LeaderRow)
     assert value.holder_id == found
 

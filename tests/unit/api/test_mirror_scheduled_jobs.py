@@ -15,7 +15,7 @@ from testkit.scheduled_jobs import (
 
 from sundial_api.mirror.projection import slots
 from sundial_api.mirror.projection.scheduled_jobs import build_etag, read_schedule
-from sundial_api.mirror.projection.task_functions import read_function
+from sundial_api.mirror.projection.task_functions import parse_function
 from sundial_clock.instants import format_instant
 
 
@@ -98,7 +98,7 @@ def test_the_etag_changes_with_edits_and_pauses_only() -> None:
 )
 def test_handlers(handler: dict[str, Any], shown: tuple[str, str, str | None]) -> None:
     item = build_item({"handler": handler, "name": "clean_up", "system": True})
-    row = read_function(item, 1).row
+    row = parse_function(item, 1).row
     assert (row.handler_type, row.handler_path, row.queue) == shown
     assert (row.name, row.resource_name, row.display_name, row.is_system) == (
         "clean_up",
@@ -116,7 +116,7 @@ def entries(*seconds: float, **entry: Any) -> list[dict[str, Any]]:
 def test_slots_without_a_run_become_rows() -> None:
     span = {"from": format_instant(at(1)), "to": format_instant(at(9)), "count": 9}
     missed = span | {"verdict": "Missed", "reason": "TooLate", "message": "late"}
-    found = slots.read_slots(build_schedule({"recentSlots": [*entries(12), missed]}))
+    found = slots.parse_slots(build_schedule({"recentSlots": [*entries(12), missed]}))
     assert [(row.verdict, row.reason, row.count, row.first_slot) for row in found] == [
         ("Skipped", "AlreadyActive", 1, format_instant(at(12))),
         ("Missed", "TooLate", 9, format_instant(at(1))),
@@ -126,7 +126,7 @@ def test_slots_without_a_run_become_rows() -> None:
 def test_a_status_tells_of_runs_what_it_did_not_tell_before() -> None:
     old = entries(10, verdict="Started", runId=RUN_ID)
     new = [*entries(20, verdict="Started", runId=INSTANCE), *old, *entries(5), {"runId": "no"}]
-    facts = list(slots.find_told(build_schedule({"recentSlots": new}), old))
+    facts = list(slots.list_status_facts(build_schedule({"recentSlots": new}), old))
     assert [fact.identity.run_id for fact in facts] == [INSTANCE]
 
 

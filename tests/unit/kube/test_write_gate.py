@@ -75,7 +75,7 @@ def test_a_renewal_counts_from_when_it_was_sent(clock: Clock) -> None:
 
 def test_before_its_election_a_process_has_no_time_and_no_term(clock: Clock) -> None:
     leadership = Leadership(TIMING)
-    assert (leadership.find_seconds_left(), leadership.term) == (-ELECTED_AT, 0)
+    assert (leadership.compute_seconds_left(), leadership.term) == (-ELECTED_AT, 0)
     with pytest.raises(NotLeading):
         leadership.gate()
 
@@ -116,7 +116,7 @@ async def test_a_lease_that_was_made_is_held_from_when_that_was_asked_for(clock:
     elector, server = build_elector(), Slow(clock, build_lease_item())
     client: Any = server
     assert await elector._create_lease(client, clock.now - 1, NOW) == OURS
-    assert elector.leadership.find_seconds_left() == 7
+    assert elector.leadership.compute_seconds_left() == 7
     spec = {
         "holderIdentity": "one",
         "leaseDurationSeconds": 15,
@@ -132,7 +132,7 @@ async def test_a_lease_that_was_renewed_is_held_from_when_that_was_asked_for(clo
     elector, server = build_elector(), Slow(clock, build_lease_item())
     client: Any = server
     assert await elector._write_lease(client, Lease("", 1, 3, "7"), {"a": 1}) == OURS
-    assert (elector.leadership.find_seconds_left(), elector.holder) == (8, "one")
+    assert (elector.leadership.compute_seconds_left(), elector.holder) == (8, "one")
     guarded = {"metadata": {"resourceVersion": "7"}, "spec": {"a": 1}}
     assert server.sent == [(LEASES, "ns", "sundial", guarded)]
 
@@ -155,7 +155,7 @@ async def test_a_lease_that_was_anothers_sooner_is_not_held(
 ) -> None:
     elector = build_elector()
     assert await attempt(elector, Slow(clock, ApiError(status, "", ""))) is None
-    assert elector.leadership.find_seconds_left() < 0
+    assert elector.leadership.compute_seconds_left() < 0
 
 
 @pytest.mark.parametrize("attempt", [MAKE, RENEW])
@@ -163,7 +163,7 @@ async def test_a_lease_that_could_not_be_written_is_not_held(clock: Clock, attem
     elector = build_elector()
     with pytest.raises(ApiError):
         await attempt(elector, Slow(clock, ApiError(500, "", "")))
-    assert elector.leadership.find_seconds_left() < 0
+    assert elector.leadership.compute_seconds_left() < 0
 
 
 class Wire:

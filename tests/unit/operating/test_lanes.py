@@ -232,9 +232,9 @@ def test_it_is_remembered_of_so_many_lanes(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_waits_is_counted_and_dropped() -> None:
     desk = Desk().add("a", 10).wait(3).add("b").wait(4)
     one = desk.lanes
-    assert (len(one), one.count_waiting("a"), one.find_longest_wait(desk.now)) == (11, 2, 7)
+    assert (len(one), one.count_waiting("a"), one.compute_longest_wait(desk.now)) == (11, 2, 7)
     one.clear()
-    assert (len(one), one.count_waiting("a"), one.find_longest_wait(desk.now)) == (9, 0, 0)
+    assert (len(one), one.count_waiting("a"), one.compute_longest_wait(desk.now)) == (9, 0, 0)
     assert desk.end("aaaaaaaa").end("b").counts == {}
 
 
@@ -350,7 +350,7 @@ def test_what_waits_is_counted_by_the_time_since_when(monkeypatch: pytest.Monkey
     desk = Desk(1)
     desk.now = 100
     desk.add("aa").wait(3)
-    assert (desk.lanes.find_longest_wait(desk.now), desk.lanes.count_waiting("other")) == (3, 0)
+    assert (desk.lanes.compute_longest_wait(desk.now), desk.lanes.count_waiting("other")) == (3, 0)
     desk.end("aa").slow_down("b")
     assert desk.lanes.count_slow(desk.now) == 1
     assert desk.lanes.count_slow(desk.now + REMEMBERED_SECONDS) == 0

@@ -9,7 +9,7 @@ from sundial_core.decision.job_creation import PendingCreate
 from sundial_core.resources.phases import Trigger
 from sundial_core.resources.specs import CatchUp
 from sundial_core.runs.manifests import Attempt, Owner
-from sundial_core.status.transitions import find_transitions
+from sundial_core.status.transitions import list_transitions
 from sundial_operator.outputs.create_requests import log_start
 
 ATTEMPT = Attempt(Owner("team", "tick", UID, 1), "run-1", Trigger.SCHEDULE, at(10), None, 2, None, 77)
@@ -36,7 +36,7 @@ def test_a_start_is_one_line_with_its_lateness() -> None:
 
 def test_start_and_end_name_a_run_alike() -> None:
     active = {"active": [{"runId": "run-1", "job": ATTEMPT.job_name}]}
-    (ended,) = find_transitions(active, {"recentSlots": [ENDED]})
+    (ended,) = list_transitions(active, {"recentSlots": [ENDED]})
     with capture_logs() as lines:
         log_start(PendingCreate(ATTEMPT, {}, CatchUp()), at(11))
     shared = ("slot", "run", "job")

@@ -180,7 +180,7 @@ def test_one_whose_schedule_is_gone_is_told_by_its_own_job_only(changes: Any, ex
     client: Any = desk
     asking = RunStatusWriter(client, desk.writer, DelayQueue(), desk.observed)
     (request,) = desk.observed.run_requests
-    assert len(asking._find_jobs(request, UID)) == expected
+    assert len(asking._list_jobs(request, UID)) == expected
 
 
 def test_what_is_doubtful_is_logged_once_and_counted_as_long_as_it_is_there() -> None:
@@ -228,4 +228,4 @@ async def test_the_cap_does_not_count_what_nobody_deletes() -> None:
     reconciler.reconcile(UID)
     reconciler.cap._most = 0
     reconciler.cap.sweep()
-    assert reconciler.cap.find_excess(UID) == {honest["metadata"]["uid"]}
+    assert reconciler.cap.get_excess(UID) == {honest["metadata"]["uid"]}

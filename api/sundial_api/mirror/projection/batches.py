@@ -16,20 +16,20 @@ from sundial_api.mirror.projection.instances import (
     Instance,
     LeaderRow,
     is_member,
-    read_instance,
-    read_seat,
+    parse_instance,
+    parse_leader_row,
 )
 from sundial_api.mirror.projection.run_facts import (
     JobFact,
     RunFact,
     RunRequestFact,
-    read_asked,
-    read_job,
-    read_pod,
+    parse_job_fact,
+    parse_pod_fact,
+    parse_run_request_fact,
 )
 from sundial_api.mirror.projection.sanitize import redact_json, trim
 from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact, read_schedule
-from sundial_api.mirror.projection.task_functions import Function, read_function
+from sundial_api.mirror.projection.task_functions import Function, parse_function
 from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources.messages import redact
 from sundial_core.resources.raw import JsonObject
@@ -105,27 +105,27 @@ def sort_values(values: Iterable[Value], readable: Iterable[str] = ()) -> Batch:
 
 
 _READERS: dict[ObjectKind, Callable[[JsonObject, int], Value]] = {
-    ObjectKind.TASK_FUNCTION: read_function,
+    ObjectKind.TASK_FUNCTION: parse_function,
     ObjectKind.SCHEDULED_JOB: read_schedule,
-    ObjectKind.SCHEDULED_JOB_RUN: read_asked,
-    ObjectKind.JOB: read_job,
-    ObjectKind.POD: read_pod,
+    ObjectKind.SCHEDULED_JOB_RUN: parse_run_request_fact,
+    ObjectKind.JOB: parse_job_fact,
+    ObjectKind.POD: parse_pod_fact,
 }
 
 
-def read_object(kind: ObjectKind, item: JsonObject, epoch: int) -> Value:
+def parse_object(kind: ObjectKind, item: JsonObject, epoch: int) -> Value:
     """Read an object that is there."""
     try:
         if kind is ObjectKind.LEASE:
-            return read_instance(item, epoch) if is_member(item) else read_seat(item, epoch)
+            return parse_instance(item, epoch) if is_member(item) else parse_leader_row(item, epoch)
         return _READERS[kind](item, epoch)
     except READ_ERRORS as error:
         return build_reject(kind, item, epoch, error)
 
 
-def read_deleted(kind: ObjectKind, item: JsonObject, epoch: int) -> Value | None:
+def parse_deleted(kind: ObjectKind, item: JsonObject, epoch: int) -> Value | None:
     """Read the last state of an object that was deleted, or None where that says nothing."""
-    value = read_object(kind, item, epoch)
+    value = parse_object(kind, item, epoch)
     if isinstance(value, Reject):
         return None
     if isinstance(value, Function | ScheduleFact):
@@ -147,7 +147,7 @@ def build_reject(kind: ObjectKind, item: JsonObject, epoch: int, error: Exceptio
         key=str(known.get("uid") or f"{ns}/{name}"),
         namespace=trim(ns, 63),
         resource_name=trim(name, 253),
-        resource_version=read_version(known),
+        resource_version=parse_version(known),
         epoch=epoch,
         document=redact_json(item),
         error=redact(f"{type(error).__name__}: {error}"),
@@ -170,7 +170,7 @@ def reject_value(key: tuple[ObjectKind, str], value: Value, error: Exception) ->
     )
 
 
-def read_version(metadata: JsonObject) -> int:
+def parse_version(metadata: JsonObject) -> int:
     """Read a resourceVersion; one that is not a number is older than any."""
     try:
         return int(metadata.get("resourceVersion", 0))

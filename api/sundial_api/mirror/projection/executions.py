@@ -141,7 +141,7 @@ def settle(execution: Execution, standing: ExecutionStanding) -> RunOutcome:
     for said in (execution.told, execution.asked):
         if said is not None and said.result:
             return RunOutcome(Phase(said.result), said.reason, said.message, said.completed_at)
-    shown = _read_attempt(execution.newest)
+    shown = _parse_attempt(execution.newest)
     has_ended = has_left(execution, standing)
     if shown.phase.is_result and (has_ended or standing.deleted_at is not None):
         return shown
@@ -172,9 +172,9 @@ def has_left(execution: Execution, standing: ExecutionStanding) -> bool:
             return False
     elif execution.asked is not None and not execution.asked.is_gone:
         return False
-    begin = identity.slot or find_start(execution)
+    begin = identity.slot or compute_start(execution)
     is_past = standing.horizon is not None and _instant(begin) < _instant(standing.horizon)
-    is_gone = _is_gone(execution) and standing.version > _find_version(execution)
+    is_gone = _is_gone(execution) and standing.version > _compute_version(execution)
     return execution.told is not None or is_past or is_gone
 
 
@@ -191,7 +191,7 @@ def _is_omitted(execution: Execution, standing: ExecutionStanding) -> bool:
     return standing.omitted.ranges.cover(parse_instant(identity.slot))
 
 
-def _find_version(execution: Execution) -> Version:
+def _compute_version(execution: Execution) -> Version:
     job = execution.newest.job
     versions = [part.version for part in (job, execution.asked, execution.told) if part is not None]
     return max(versions, default=OLDEST)
@@ -209,7 +209,7 @@ def _never_started(execution: Execution) -> bool:
     return not execution.attempts and not has_told and not (execution.asked and execution.asked.has_started)
 
 
-def _read_attempt(attempt: AttemptState) -> RunOutcome:
+def _parse_attempt(attempt: AttemptState) -> RunOutcome:
     """Read how an attempt stands: a container that runs shows sooner at the Pod, why it failed only there."""
     job, pod = attempt.job, attempt.pod
     if job is None:
@@ -222,7 +222,7 @@ def _read_attempt(attempt: AttemptState) -> RunOutcome:
     return RunOutcome(phase, job.reason, job.message, job.completed_at)
 
 
-def find_start(execution: Execution) -> str:
+def compute_start(execution: Execution) -> str:
     """Find when a run began: with its first Job, until then when it was asked for."""
     first = execution.attempts.get(1, AttemptState()).job
     told, asked = execution.told, execution.asked
@@ -289,7 +289,7 @@ def build_row(execution: Execution, standing: ExecutionStanding) -> ExecutionRow
     has_failed = outcome.phase.is_result and outcome.phase is not Phase.SUCCEEDED
     text = (pod.error if pod and pod.error and has_failed else None) or outcome.message
     identity = execution.identity
-    started_at = find_start(execution)
+    started_at = compute_start(execution)
     return ExecutionRow(
         id=identity.run_id,
         job_id=identity.job_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sundial_api.mirror.projection.sanitize import read_uuid, trim
+from sundial_api.mirror.projection.sanitize import parse_uuid, trim
 from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
@@ -40,11 +40,11 @@ def is_member(item: JsonObject) -> bool:
     return names.MEMBER in (item["metadata"].get("labels") or {})
 
 
-def read_instance(item: JsonObject, epoch: int) -> Instance:
+def parse_instance(item: JsonObject, epoch: int) -> Instance:
     """Read a member Lease; raises KeyError or ValueError when its marks are missing."""
     metadata, spec = item["metadata"], item["spec"]
     marks = metadata["annotations"]
-    found = read_uuid(marks[names.INSTANCE])
+    found = parse_uuid(marks[names.INSTANCE])
     if found is None:
         raise ValueError(f"{names.INSTANCE} is not a UUID")
     return Instance(
@@ -59,8 +59,8 @@ def read_instance(item: JsonObject, epoch: int) -> Instance:
     )
 
 
-def read_seat(item: JsonObject, epoch: int) -> LeaderRow:
+def parse_leader_row(item: JsonObject, epoch: int) -> LeaderRow:
     """Read the leader's Lease; its holder is `<hostname>_<UUID of the process>`."""
     spec, number = item.get("spec") or {}, int(item["metadata"]["resourceVersion"])
     holder = str(spec.get("holderIdentity") or "")
-    return LeaderRow(read_uuid(holder.rpartition("_")[2]), spec.get("acquireTime"), Version(epoch, number))
+    return LeaderRow(parse_uuid(holder.rpartition("_")[2]), spec.get("acquireTime"), Version(epoch, number))

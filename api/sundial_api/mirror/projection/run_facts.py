@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from sundial_api.mirror.projection.sanitize import clean_json, quote, read_uuid, trim
+from sundial_api.mirror.projection.sanitize import clean_json, parse_uuid, quote, trim
 from sundial_api.mirror.projection.versions import Version
 from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.resources import names
@@ -119,7 +119,7 @@ class RunFact:
     part: Part
 
 
-def read_job(item: JsonObject, epoch: int) -> RunFact:
+def parse_job_fact(item: JsonObject, epoch: int) -> RunFact:
     """Read an attempt from its Job; raises ValueError when it does not tell its run."""
     job = parse_job(item)
     if not job.run_id or not job.owner_uid:
@@ -135,7 +135,7 @@ def read_job(item: JsonObject, epoch: int) -> RunFact:
         message=quote(run.message, MAX_MESSAGE_CHARS) or "",
         created_at=item["metadata"]["creationTimestamp"],
         completed_at=format_instant(job.result_at) if job.result_at else None,
-        instance=read_uuid((item["metadata"].get("annotations") or {}).get(names.INSTANCE)),
+        instance=parse_uuid((item["metadata"].get("annotations") or {}).get(names.INSTANCE)),
         has_own_reason=run is not plain or run.phase is not Phase.FAILED,
     )
     slot = format_instant(job.slot) if job.slot else None
@@ -144,13 +144,13 @@ def read_job(item: JsonObject, epoch: int) -> RunFact:
     )
 
 
-def read_pod(item: JsonObject, epoch: int) -> RunFact:
+def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
     """Read the Pod of an attempt; raises KeyError or ValueError when our marks are missing."""
     pod, metadata = parse_pod(item), item["metadata"]
     labels, annotations = metadata["labels"], metadata["annotations"]
-    ended = _find_ended(item)
+    ended = _get_end(item)
     reason, message = pod.failure or ("", "")
-    said = _read_termination(ended.get("message"))
+    said = _parse_termination(ended.get("message"))
     part = PodFact(
         uid=pod.uid,
         name=metadata["name"],
@@ -174,7 +174,7 @@ def read_pod(item: JsonObject, epoch: int) -> RunFact:
     return RunFact(identity, int(annotations[names.ATTEMPT]), part)
 
 
-def read_asked(item: JsonObject, epoch: int) -> RunFact:
+def parse_run_request_fact(item: JsonObject, epoch: int) -> RunFact:
     """Read a ScheduledJobRun; `identity.job_id` is empty until the operator has seen its ScheduledJob."""
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
     slot = format_instant(parse_instant(spec["scheduledFor"])) if spec.get("scheduledFor") else None
@@ -187,10 +187,10 @@ def read_asked(item: JsonObject, epoch: int) -> RunFact:
         has_started=status.get("verdict") == "Started",
         started_at=status.get("startedAt"),
         completed_at=status.get("completedAt"),
-        result=_read_result(status),
+        result=_parse_result(status),
         reason=trim(status.get("reason"), 253) or "",
         message=quote(status.get("message"), MAX_MESSAGE_CHARS) or "",
-        user_id=read_uuid((metadata.get("annotations") or {}).get(CREATED_BY)),
+        user_id=parse_uuid((metadata.get("annotations") or {}).get(CREATED_BY)),
         requested_by=trim(spec.get("requestedBy"), 253),
         request_reason=trim(spec.get("reason"), 1000),
     )
@@ -199,13 +199,13 @@ def read_asked(item: JsonObject, epoch: int) -> RunFact:
     return RunFact(RunIdentity(_uuid(metadata["uid"]), parent, metadata["namespace"], trigger, slot), 0, part)
 
 
-def read_told(entry: JsonObject, job_id: str, ns: str, version: Version) -> RunFact:
+def parse_status_fact(entry: JsonObject, job_id: str, ns: str, version: Version) -> RunFact:
     """Read an entry of `recentSlots` that is about a run; raises KeyError or ValueError."""
     part = StatusFact(
         version=version,
         started_at=entry.get("startedAt") or entry.get("slot"),
         completed_at=entry.get("completedAt"),
-        result=_read_result(entry),
+        result=_parse_result(entry),
         reason=trim(entry.get("reason"), 253) or "",
         message=quote(entry.get("message"), MAX_MESSAGE_CHARS) or "",
     )
@@ -213,7 +213,7 @@ def read_told(entry: JsonObject, job_id: str, ns: str, version: Version) -> RunF
     return RunFact(RunIdentity(_uuid(entry["runId"]), job_id, ns, trigger, entry.get("slot")), 0, part)
 
 
-def _read_result(said: JsonObject) -> str:
+def _parse_result(said: JsonObject) -> str:
     """Read a result; one of a newer operator that is not known here is a failure."""
     result = said.get("result") or ""
     known = {phase.value for phase in Phase if phase.is_result}
@@ -221,13 +221,13 @@ def _read_result(said: JsonObject) -> str:
 
 
 def _uuid(text: str) -> str:
-    found = read_uuid(text)
+    found = parse_uuid(text)
     if found is None:
         raise ValueError(f"{text!r} is not a UUID")
     return found
 
 
-def _find_ended(pod: JsonObject) -> JsonObject:
+def _get_end(pod: JsonObject) -> JsonObject:
     """Find the container that tells how a Pod ended: one that failed, else one that said something."""
     if failed := containers.list_failures(pod):
         return containers.read_end(failed[0])
@@ -242,7 +242,7 @@ def _find_start(pod: JsonObject) -> str | None:
     return min((state["startedAt"] for state in states if state.get("startedAt")), default=None)
 
 
-def _read_termination(message: str | None) -> dict[str, Any]:
+def _parse_termination(message: str | None) -> dict[str, Any]:
     """Read what the runner wrote; what other programs write may hold secrets and is not taken."""
     try:
         said = orjson.loads(message) if message else None

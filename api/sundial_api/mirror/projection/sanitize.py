@@ -56,7 +56,7 @@ def _replaced(value: Any) -> Any:
     return value
 
 
-def read_uuid(text: str | None) -> str | None:
+def parse_uuid(text: str | None) -> str | None:
     """Read a UUID that somebody wrote; anything else is none."""
     try:
         return str(uuid.UUID(text)) if text else None

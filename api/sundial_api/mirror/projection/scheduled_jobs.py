@@ -12,7 +12,7 @@ import orjson
 from sundial_api.http.job_fields import JOB_FIELDS
 from sundial_api.http.schedule_config import show_schedule_config
 from sundial_api.mirror.projection.api_values import name_last_status
-from sundial_api.mirror.projection.sanitize import clean_json, read_uuid, trim
+from sundial_api.mirror.projection.sanitize import clean_json, parse_uuid, trim
 from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources.names import CREATED_BY
 from sundial_core.resources.objects import read_pause
@@ -96,7 +96,7 @@ def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
     kind, config = show_schedule_config(spec["schedule"])
     active, concurrency = status.get("active") or (), spec.get("concurrency") or {}
     fields = {name: field.read(spec) for name, field in JOB_FIELDS.items()}
-    started, skipped, missed = _read_counters(status)
+    started, skipped, missed = _parse_counters(status)
     row = ScheduleRow(
         id=metadata["uid"],
         namespace=metadata["namespace"],
@@ -115,8 +115,8 @@ def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
         retry_count=int(fields["retry_count"]),
         retry_delay_seconds=int(fields["retry_delay_seconds"]),
         suspended=bool(spec.get("suspend")),
-        paused_until=_read_paused_until(annotations),
-        **_read_ready(status),
+        paused_until=_parse_paused_until(annotations),
+        **_parse_ready(status),
         next_run_time=status.get("nextRunTime"),
         last_run_time=status.get("lastRunTime"),
         last_status=name_last_status(status.get("lastResult"), len(active)),
@@ -126,8 +126,8 @@ def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
         started_slots=started,
         skipped_slots=skipped,
         missed_slots=missed,
-        created_by=read_uuid(annotations.get(CREATED_BY)),
-        updated_by=read_uuid(annotations.get(UPDATED_BY)) if manager == OWN_MANAGER else None,
+        created_by=parse_uuid(annotations.get(CREATED_BY)),
+        updated_by=parse_uuid(annotations.get(UPDATED_BY)) if manager == OWN_MANAGER else None,
         created_at=metadata["creationTimestamp"],
         updated_at=changed_at or metadata["creationTimestamp"],
         etag=build_etag(metadata),
@@ -142,7 +142,7 @@ def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
     return ScheduleFact(row, (spec.get("taskFunctionRef") or {}).get("name", ""))
 
 
-def _read_paused_until(annotations: Mapping[str, str]) -> str | None:
+def _parse_paused_until(annotations: Mapping[str, str]) -> str | None:
     """Read until when a job is paused; a pause without an end, or one that cannot be read, never ends."""
     pause = read_pause(annotations)
     if pause is None:
@@ -150,7 +150,7 @@ def _read_paused_until(annotations: Mapping[str, str]) -> str | None:
     return pause.until.isoformat() if pause.until else "infinity"
 
 
-def _read_ready(status: JsonObject) -> dict[str, Any]:
+def _parse_ready(status: JsonObject) -> dict[str, Any]:
     ready = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), None)
     if ready is None:
         return {"is_ready": None, "ready_reason": None, "ready_message": None}
@@ -161,7 +161,7 @@ def _read_ready(status: JsonObject) -> dict[str, Any]:
     }
 
 
-def _read_counters(status: JsonObject) -> tuple[int, int, int]:
+def _parse_counters(status: JsonObject) -> tuple[int, int, int]:
     verdicts = (status.get("counters") or {}).get("verdicts") or {}
     skipped, missed = (sum((verdicts.get(name) or {}).values()) for name in ("skipped", "missed"))
     return int(verdicts.get("started", 0)), int(skipped), int(missed)

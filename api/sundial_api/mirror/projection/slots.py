@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from sundial_api.mirror.projection.run_facts import RunFact, read_told
+from sundial_api.mirror.projection.run_facts import RunFact, parse_status_fact
 from sundial_api.mirror.projection.sanitize import quote, trim
 from sundial_api.mirror.projection.scheduled_jobs import RECENT_KEPT, ScheduleFact
 from sundial_clock.instants import format_instant, parse_instant
@@ -36,7 +36,7 @@ class SlotRow:
     epoch: int
 
 
-def read_slots(schedule: ScheduleFact) -> list[SlotRow]:
+def parse_slots(schedule: ScheduleFact) -> list[SlotRow]:
     """Read the entries of `recentSlots` that started no run."""
     return [
         _build_slot(schedule, entry)
@@ -60,7 +60,7 @@ def _build_slot(schedule: ScheduleFact, entry: JsonObject) -> SlotRow:
     )
 
 
-def find_told(schedule: ScheduleFact, before: list[JsonObject]) -> Iterator[RunFact]:
+def list_status_facts(schedule: ScheduleFact, before: list[JsonObject]) -> Iterator[RunFact]:
     """Find what a status tells of runs that it did not tell before; an entry that is not read is left out."""
     row = schedule.row
     known = {str(entry.get("runId")): entry for entry in before}
@@ -68,12 +68,12 @@ def find_told(schedule: ScheduleFact, before: list[JsonObject]) -> Iterator[RunF
         if "runId" not in entry or entry == known.get(str(entry["runId"])):
             continue
         try:
-            yield read_told(entry, row.id, row.namespace, schedule.version)
+            yield parse_status_fact(entry, row.id, row.namespace, schedule.version)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             log.warning("ignored an entry of recentSlots", job=row.id, error=repr(error))
 
 
-def find_oldest(entries: list[JsonObject]) -> str:
+def compute_oldest(entries: list[JsonObject]) -> str:
     """Find how far back `recentSlots` tells of every slot; those beyond are kept for active runs only."""
     return _begin(entries[:RECENT_KEPT][-1])
 
@@ -86,7 +86,7 @@ def has_gap(schedule: ScheduleFact, covered_until: str | None) -> bool:
     entries = schedule.row.recent_slots
     if len(entries) < RECENT_KEPT:
         return False
-    return covered_until is None or _plain(covered_until) < _plain(find_oldest(entries))
+    return covered_until is None or _plain(covered_until) < _plain(compute_oldest(entries))
 
 
 def count_decided(schedule: ScheduleFact) -> int:

@@ -43,10 +43,10 @@ class Function:
     is_gone: bool = False
 
 
-def read_function(item: JsonObject, epoch: int) -> Function:
+def parse_function(item: JsonObject, epoch: int) -> Function:
     """Read a TaskFunction; raises KeyError, TypeError, ValueError or AttributeError when it is not one."""
     metadata, spec = item["metadata"], item["spec"]
-    kind, path, queue = _read_handler(spec["handler"])
+    kind, path, queue = _parse_handler(spec["handler"])
     name = spec.get("name") or metadata["name"]
     row = FunctionRow(
         namespace=metadata["namespace"],
@@ -71,7 +71,7 @@ def read_function(item: JsonObject, epoch: int) -> Function:
     return Function(row)
 
 
-def _read_handler(handler: JsonObject) -> tuple[str, str, str | None]:
+def _parse_handler(handler: JsonObject) -> tuple[str, str, str | None]:
     """Read a handler's type, path and queue; a newer release's that is not known here raises ValueError."""
     if "celery" in handler:
         return "celery_task", handler["celery"]["task"], handler["celery"].get("queue")

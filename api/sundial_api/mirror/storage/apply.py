@@ -41,7 +41,7 @@ from sundial_api.mirror.storage.json_rows import (
 )
 from sundial_api.mirror.storage.task_functions import ensure_function_ids, write_functions
 from sundial_clock.instants import format_instant
-from sundial_core.status.omitted import read_omitted
+from sundial_core.status.omitted import parse_omitted
 
 WRITE_LOCK = 0x53_75_6E_4D_69_72_77
 """The advisory lock of transactions that write rows of the mirror."""
@@ -101,15 +101,15 @@ async def _write_schedules(
     accepted = [s for s in newest.values() if _is_newer(s, known.get(s.row.id))]
     if not accepted:
         return [], []
-    namesakes = await _find_namesakes(connection, accepted)
+    namesakes = await _read_namesakes(connection, accepted)
     buried = await _bury_namesakes(connection, namesakes, accepted, now)
-    living = _find_living(accepted, namesakes)
+    living = _select_living(accepted, namesakes)
     rows = await _build_rows(connection, accepted, known)
     tombstones = [row | {"deleted_at": None if row["id"] in living else now} for row in rows]
     tombstones.sort(key=lambda row: row["deleted_at"] is None)
     await connection.execute(_UPSERT_SCHEDULES, {"rows": dump(tombstones)})
     await _write_slots(connection, accepted, known)
-    told = [fact for s in accepted for fact in slots.find_told(s, _recent(known.get(s.row.id)))]
+    told = [fact for s in accepted for fact in slots.list_status_facts(s, _recent(known.get(s.row.id)))]
     return told, [*buried, *(s.row.id for s in accepted)]
 
 
@@ -126,7 +126,7 @@ def _recent(known: Row | None) -> list[dict[str, Any]]:
     return known["recent_slots"] if known is not None else []
 
 
-async def _find_namesakes(connection: AsyncConnection, accepted: list[ScheduleFact]) -> list[Row]:
+async def _read_namesakes(connection: AsyncConnection, accepted: list[ScheduleFact]) -> list[Row]:
     """Find live jobs with the name of one that is written: either was deleted unseen."""
     names = [{"namespace": s.row.namespace, "resource_name": s.row.resource_name} for s in accepted]
     found = await read_rows(connection, sql.FIND_NAMESAKES, names=dump(names))
@@ -153,7 +153,7 @@ def _version_of(row: Row) -> Version:
     return Version(row["epoch"], row["resource_version"])
 
 
-def _find_living(accepted: list[ScheduleFact], namesakes: list[Row]) -> set[str]:
+def _select_living(accepted: list[ScheduleFact], namesakes: list[Row]) -> set[str]:
     """Find which ones are not known to be deleted: of a name, the newest."""
     taken = {(row["namespace"], row["resource_name"]): _version_of(row) for row in namesakes}
     newest: dict[Name, ScheduleFact] = {}
@@ -203,11 +203,13 @@ async def _write_slots(
     """Write the slots that started nothing; one that a status tells otherwise by now goes."""
     changed = [s for s in accepted if s.row.recent_slots != _recent(known.get(s.row.id))]
     floors = {job_id: row["history_floor"] for job_id, row in known.items() if row["history_floor"]}
-    rows = {(row.job_id, row.first_slot): row for s in changed for row in slots.read_slots(s)}
+    rows = {(row.job_id, row.first_slot): row for s in changed for row in slots.parse_slots(s)}
     kept = [row for row in rows.values() if not _is_forgotten(row.last_slot, floors.get(row.job_id))]
     told_before = [s for s in changed if s.row.recent_slots and _recent(known.get(s.row.id))]
     if told_before:
-        jobs = [{"job_id": s.row.id, "horizon": slots.find_oldest(s.row.recent_slots)} for s in told_before]
+        jobs = [
+            {"job_id": s.row.id, "horizon": slots.compute_oldest(s.row.recent_slots)} for s in told_before
+        ]
         await connection.execute(sql.FORGET_SLOTS, {"jobs": dump(jobs), "rows": dump(kept)})
     if kept:
         await connection.execute(_UPSERT_SLOTS, {"rows": dump(kept)})
@@ -225,7 +227,7 @@ async def upsert_runs(
 
     Returns the rows that it wrote.
     """
-    facts = await _find_parents(connection, facts)
+    facts = await _read_parents(connection, facts)
     shown = await _read_shown(connection, facts, touched)
     known = {run_id: load(row["sources"], row["attempts"]) for run_id, row in shown.items()}
     executions = dict(known)
@@ -237,7 +239,7 @@ async def upsert_runs(
     rows = []
     for run_id, execution in executions.items():
         job = jobs.get(execution.identity.job_id)
-        row = build_row(execution, read_standing(job))
+        row = build_row(execution, parse_standing(job))
         is_same = execution is known.get(run_id) and _is_shown(row, shown[run_id])
         if not is_same and not (run_id not in shown and _is_history(row, job)):
             rows.append(row)
@@ -275,7 +277,7 @@ def _is_shown(row: ExecutionRow, shown: Row) -> bool:
     return said == tuple(shown[name] for name in ("status", "phase", "reason", "error_message"))
 
 
-def read_standing(job: Row | None) -> ExecutionStanding:
+def parse_standing(job: Row | None) -> ExecutionStanding:
     """Read what the row of a job says of its runs."""
     if job is None:
         return UNKNOWN_STANDING
@@ -283,13 +285,13 @@ def read_standing(job: Row | None) -> ExecutionStanding:
         version=Version(job["epoch"], job["resource_version"]),
         cursor=format_instant(job["cursor"]) if job["cursor"] else None,
         active=frozenset(job["active_runs"]),
-        omitted=read_omitted(job["active_omitted"] or {}),
-        horizon=slots.find_oldest([job["oldest"]]) if job["oldest"] else None,
+        omitted=parse_omitted(job["active_omitted"] or {}),
+        horizon=slots.compute_oldest([job["oldest"]]) if job["oldest"] else None,
         deleted_at=format_instant(job["deleted_at"]) if job["deleted_at"] else None,
     )
 
 
-async def _find_parents(connection: AsyncConnection, facts: list[RunFact]) -> list[RunFact]:
+async def _read_parents(connection: AsyncConnection, facts: list[RunFact]) -> list[RunFact]:
     """Find the jobs of ScheduledJobRuns that the operator has not looked at yet, by name."""
     orphans = {
         (fact.identity.namespace, fact.part.parent_name)
@@ -320,7 +322,7 @@ async def close_gaps(connection: AsyncConnection) -> int:
         missing = job["decided"] - job["covered_slots"] - job["runs"] - job["slots"]
         if missing > 0:
             begin = job["covered_until"] or job["created_at"]
-            end = slots.find_oldest(job["recent_slots"])
+            end = slots.compute_oldest(job["recent_slots"])
             rows.append(slots.build_gap(str(job["id"]), begin, end, int(missing)))
     if rows:
         await connection.execute(_UPSERT_SLOTS, {"rows": dump(rows)})

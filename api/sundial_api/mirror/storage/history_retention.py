@@ -58,10 +58,10 @@ async def delete_batch(connection: AsyncConnection, keep: RetentionPolicy, size:
 
     Rows are looked for first, and deleted in one of the turns that the writers of rows take.
     """
-    executions = await _find_old_executions(connection, keep.after, size)
-    surplus = await _find_surplus(connection, keep.runs, size)
-    slots = await _find_old_slots(connection, keep.after, size)
-    slots += await _find_slots_before(connection, surplus, size)
+    executions = await _read_old_executions(connection, keep.after, size)
+    surplus = await _read_surplus(connection, keep.runs, size)
+    slots = await _read_old_slots(connection, keep.after, size)
+    slots += await _read_slots_before(connection, surplus, size)
     await connection.execute(LOCK_WRITES, {"key": WRITE_LOCK})
     await _raise_floors(connection, [*executions, *surplus, *slots])
     deleted = await _delete_executions(connection, [*executions, *surplus])
@@ -69,14 +69,14 @@ async def delete_batch(connection: AsyncConnection, keep: RetentionPolicy, size:
     return deleted + await _delete_leftovers(connection, keep.after, size)
 
 
-async def _find_old_executions(connection: AsyncConnection, after: datetime, size: int) -> list[_Expired]:
+async def _read_old_executions(connection: AsyncConnection, after: datetime, size: int) -> list[_Expired]:
     table = ScheduledJobExecution
     old = select(table.job_id, table.started_at, table.id).where(table.started_at <= after, ENDED)
     rows = await connection.execute(old.order_by(table.started_at, table.id).limit(size))
     return [_Expired(*row) for row in rows]
 
 
-async def _find_surplus(connection: AsyncConnection, runs: int, size: int) -> list[_Expired]:
+async def _read_surplus(connection: AsyncConnection, runs: int, size: int) -> list[_Expired]:
     """Find what the fullest job has beyond its number."""
     total = func.sum(ExecutionCount.count)
     ended = select(ExecutionCount.job_id).where(ExecutionCount.status.not_in(OPEN))
@@ -90,13 +90,13 @@ async def _find_surplus(connection: AsyncConnection, runs: int, size: int) -> li
     return [_Expired(*row) for row in await connection.execute(newest_first.offset(runs).limit(size))]
 
 
-async def _find_old_slots(connection: AsyncConnection, after: datetime, size: int) -> list[_Expired]:
+async def _read_old_slots(connection: AsyncConnection, after: datetime, size: int) -> list[_Expired]:
     slot = ScheduledJobSlot
     old = select(slot.job_id, slot.last_slot, slot.first_slot).where(slot.last_slot <= after)
     return [_Expired(*row) for row in await connection.execute(old.order_by(slot.last_slot).limit(size))]
 
 
-async def _find_slots_before(
+async def _read_slots_before(
     connection: AsyncConnection, surplus: Sequence[_Expired], size: int
 ) -> list[_Expired]:
     """Find the slots that are older than the surplus of their job."""

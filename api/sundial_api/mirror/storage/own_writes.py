@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sundial_api.mirror.projection.batches import (
     ObjectKind,
     Value,
-    read_deleted,
-    read_object,
+    parse_deleted,
+    parse_object,
     sort_values,
 )
 from sundial_api.mirror.storage import apply
@@ -27,7 +27,7 @@ async def take_answers(
     What the mirror brought meanwhile and is newer stays. A ScheduledJobRun becomes an execution.
     """
     epoch = await _read_epoch(connection)
-    values = [read_object(kind, item, epoch) for kind, item in answers]
+    values = [parse_object(kind, item, epoch) for kind, item in answers]
     await apply.apply_batch(connection, sort_values(values), now)
 
 
@@ -35,7 +35,7 @@ async def take_deletion(
     connection: AsyncConnection, kind: ObjectKind, item: JsonObject, now: datetime
 ) -> None:
     """Write that an object is gone, given its last state, inside the transaction that is open."""
-    value: Value | None = read_deleted(kind, item, await _read_epoch(connection))
+    value: Value | None = parse_deleted(kind, item, await _read_epoch(connection))
     if value is not None:
         await apply.apply_batch(connection, sort_values([value]), now)
 

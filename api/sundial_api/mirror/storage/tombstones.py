@@ -36,7 +36,7 @@ def needs_second_list(missing: Missing) -> bool:
     return len(missing.uids) > FEW and len(missing.uids) > MAX_SHARE * missing.total
 
 
-async def find_missing(connection: AsyncConnection, absence: Absence) -> Missing:
+async def list_missing(connection: AsyncConnection, absence: Absence) -> Missing:
     """Find the objects that are in rows, older than a list, and not in it."""
     if absence.kind in (ObjectKind.TASK_FUNCTION, ObjectKind.SCHEDULED_JOB):
         is_function = absence.kind is ObjectKind.TASK_FUNCTION
@@ -50,7 +50,7 @@ async def find_missing(connection: AsyncConnection, absence: Absence) -> Missing
         return Missing(uids, await connection.scalar(sql.COUNT_LIVE[absence.kind.value]) or 0)
     if absence.kind not in (ObjectKind.JOB, ObjectKind.SCHEDULED_JOB_RUN):
         return Missing(frozenset(), 0)
-    facts = [fact for execution in await _read_open(connection) for fact in _find_present(absence, execution)]
+    facts = [fact for execution in await _read_open(connection) for fact in _list_present(absence, execution)]
     return Missing(
         frozenset(uid for uid, fact in facts if uid not in absence.listed and _is_older(fact, absence)),
         len(facts),
@@ -75,13 +75,13 @@ async def write_tombstones(
         facts = [
             bury_part(fact, absence.version)
             for execution in await _read_open(connection)
-            for uid, fact in _find_present(absence, execution)
+            for uid, fact in _list_present(absence, execution)
             if uid in uids and _is_older(fact, absence)
         ]
         await upsert_runs(connection, facts, [])
 
 
-def _find_present(absence: Absence, execution: Execution) -> Iterable[tuple[str, RunFact]]:
+def _list_present(absence: Absence, execution: Execution) -> Iterable[tuple[str, RunFact]]:
     """Find what objects of the list's kind said last of an open run, if they are not known to be gone."""
     if absence.kind is ObjectKind.SCHEDULED_JOB_RUN:
         asked = execution.asked

@@ -14,7 +14,7 @@ from sundial_core.coordination.fence import (
     build_probe,
     classify_probe,
 )
-from sundial_core.decision.create_refusals import is_fence_refusal
+from sundial_core.decision.create_error_kinds import is_fence_refusal
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS
 from sundial_operator.leading.fence_probe import FenceProbe

@@ -11,7 +11,7 @@ from sundial_core.coordination.heartbeat_lease import (
     ReplicaRecord,
     build_renewal,
     build_replica_lease,
-    find_stale,
+    list_stale,
     observe_replicas,
 )
 
@@ -62,4 +62,4 @@ def test_who_is_stale_after_two_minutes(versions: list[int | None], expected: li
     for minute, version in enumerate(versions):
         items = [lease("a", version)] if version else []
         seen = observe_replicas(seen, items, 60.0 * minute)
-    assert [one.uid for one in find_stale(seen, 120, 120)] == expected
+    assert [one.uid for one in list_stale(seen, 120, 120)] == expected

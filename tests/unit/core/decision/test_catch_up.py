@@ -24,14 +24,14 @@ from sundial_clock.spec import Interval, Schedule
 from sundial_core.decision.catch_up import (
     Due,
     Offered,
-    find_offered,
+    choose_offered,
     given_up_verdicts,
     missed_verdicts,
 )
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import CatchUp
-from sundial_core.status.scheduled_jobs import find_cursor
+from sundial_core.status.scheduled_jobs import compute_cursor
 from sundial_core.status.verdicts import VerdictRecord
 
 
@@ -105,7 +105,7 @@ def describe(decided_slots: Offered) -> tuple[list[float], list[str]]:
 def test_catch_up_decides_about_late_slots(
     rule: CatchUp, until: float, starts: list[float], verdicts: list[str]
 ) -> None:
-    assert describe(find_offered(due(until), rule)) == (starts, verdicts)
+    assert describe(choose_offered(due(until), rule)) == (starts, verdicts)
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ def test_catch_up_decides_about_late_slots(
 def test_known_slots_are_not_judged(
     known: list[float], policy: str, starts: list[float], verdicts: list[str]
 ) -> None:
-    assert describe(find_offered(due(56, known), catch_up(policy, grace=5))) == (starts, verdicts)
+    assert describe(choose_offered(due(56, known), catch_up(policy, grace=5))) == (starts, verdicts)
 
 
 def test_a_known_slot_on_time_makes_late_ones_missed_under_latest() -> None:
-    decided_slots = find_offered(due(52, [50]), catch_up("Latest", grace=5))
+    decided_slots = choose_offered(due(52, [50]), catch_up("Latest", grace=5))
     assert describe(decided_slots) == ([], ["10..40 x4 Missed TooLate"])
 
 
@@ -183,7 +183,7 @@ def missed(first: float, last: float) -> VerdictRecord:
     ],
 )
 def test_cursor(verdicts: Any, started: list[float], creating: list[float], expected: float) -> None:
-    assert find_cursor(at(5), verdicts, map(at, started), map(at, creating)) == at(expected)
+    assert compute_cursor(at(5), verdicts, map(at, started), map(at, creating)) == at(expected)
 
 
 @given(
@@ -199,7 +199,7 @@ def test_cursor(verdicts: Any, started: list[float], creating: list[float], expe
 )
 def test_each_due_slot_gets_one_verdict(known: set[int], rule: CatchUp, period: int) -> None:
     case = due(60, known, period=period)
-    decided_slots = find_offered(case, rule)
+    decided_slots = choose_offered(case, rule)
     open_slots = [slot for slot in range(period, 61, period) if slot not in known]
     judged_slots = [
         slot for slot in open_slots for j in decided_slots.verdicts if j.first <= at(slot) <= j.last
@@ -230,6 +230,6 @@ def test_a_million_slots_are_counted_not_named() -> None:
     schedule = every(1)
     meter = Meter(schedule.source)
     case = Due(replace(schedule, source=meter), at(0), at(1_000_000), frozenset())
-    decided_slots = find_offered(case, catch_up("Latest"))
+    decided_slots = choose_offered(case, catch_up("Latest"))
     assert [j.count for j in decided_slots.verdicts if j.verdict is Verdict.MISSED] == [999_985]
     assert 0 < meter.named < 100

@@ -24,7 +24,7 @@ from testkit.scheduled_jobs import (
 
 from sundial_clock.instants import format_instant
 from sundial_core.decision.decide import Decision, decide
-from sundial_core.decision.installation import InstallationState, Trust, read_hold
+from sundial_core.decision.installation import InstallationState, Trust, parse_hold
 from sundial_core.decision.remembered import Remembered
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.status.urgency import Urgency
@@ -202,7 +202,7 @@ def test_an_object_created_in_the_future_counts_from_now() -> None:
     [(None, False), ("", False), ("false", False), (" False\n", False), ("true", True), ("yes", True)],
 )
 def test_what_holds(value: str | None, expected: bool) -> None:  # noqa: FBT001 - a row of a table
-    assert read_hold(value) is expected
+    assert parse_hold(value) is expected
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from sundial_core.decision.remembered import Remembered
 from sundial_core.resources import names
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import Concurrency
-from sundial_core.runs.early_ends import find_replaced
+from sundial_core.runs.early_ends import list_replaced
 from sundial_core.status.queued import QueueEntry
 from sundial_core.status.urgency import Urgency
 
@@ -324,7 +324,7 @@ def test_of_a_backfill_and_a_run_the_one_that_began_first_gives_its_place() -> N
     retried = build_observed(2, run_id="retried", trigger="backfill", created=9, attempt=1)
     again = build_observed(2, run_id="retried", trigger="backfill", created=17, attempt=2)
     ended = [
-        find_replaced([backfill, ACTIVE, again], [backfill, ACTIVE, retried, again], n) for n in (1, 2, 3)
+        list_replaced([backfill, ACTIVE, again], [backfill, ACTIVE, retried, again], n) for n in (1, 2, 3)
     ]
     assert [[one.job.run_id for one in some][-1] for some in ended] == ["retried", ACTIVE.run_id, "backfill"]
 

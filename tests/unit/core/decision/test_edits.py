@@ -28,7 +28,7 @@ from sundial_clock.instants import format_instant
 from sundial_core.decision.edits import (
     MAX_FIELDS,
     Edits,
-    find_edits,
+    compute_edits,
     read_fields,
     was_written_since_creation,
 )
@@ -69,8 +69,8 @@ class History:
 
     def compare(self, first: int, second: int) -> Edits:
         """Find what has changed between two steps, in which nobody looked."""
-        seen = find_edits(self.views[first], None, at(60 * first)).seen
-        return find_edits(self.views[second], seen, at(LATER))
+        seen = compute_edits(self.views[first], None, at(60 * first)).seen
+        return compute_edits(self.views[second], seen, at(LATER))
 
     def find_change(self, path: str, last: int) -> int:
         """Find the step in which a field got the value, or its absence, that it has after the last one."""
@@ -169,34 +169,34 @@ def test_a_value_that_is_back_is_no_change() -> None:
     ],
 )
 def test_an_entry_that_does_not_tell_when(entry: JsonObject) -> None:
-    seen = find_edits(build_scheduled_job(), None, at(1)).seen
+    seen = compute_edits(build_scheduled_job(), None, at(1)).seen
     item = build_item(build_spec(suspend=True), changed=5)
     item["metadata"]["managedFields"][0] |= entry
-    assert find_edits(parse_scheduled_job(item), seen, at(LATER)).dates == {SUSPEND: at(LATER)}
+    assert compute_edits(parse_scheduled_job(item), seen, at(LATER)).dates == {SUSPEND: at(LATER)}
 
 
 def test_what_no_date_tells_counts_from_now() -> None:
     """A status of an older version lacks what was seen; of a change elsewhere nothing is dated here."""
-    unseen = find_edits(build_scheduled_job(), None, at(1))
+    unseen = compute_edits(build_scheduled_job(), None, at(1))
     assert unseen.may_have_changed(SUSPEND)
-    assert unseen.find_newest(SUSPEND) == at(1)
-    assert find_edits(build_scheduled_job(), {"until": unseen.seen["until"]}, at(1)) == unseen
-    edits = find_edits(build_scheduled_job(build_spec(suspend=True), changed=5), unseen.seen, at(9))
-    assert edits.find_newest(SUSPEND) == at(5)
-    assert edits.find_newest(PAUSED) == at(9)
+    assert unseen.compute_newest(SUSPEND) == at(1)
+    assert compute_edits(build_scheduled_job(), {"until": unseen.seen["until"]}, at(1)) == unseen
+    edits = compute_edits(build_scheduled_job(build_spec(suspend=True), changed=5), unseen.seen, at(9))
+    assert edits.compute_newest(SUSPEND) == at(5)
+    assert edits.compute_newest(PAUSED) == at(9)
 
 
 def test_an_entry_that_holds_what_is_gone_does_not_tell_when_it_went() -> None:
-    seen = find_edits(build_scheduled_job(paused="true"), None, at(1)).seen
+    seen = compute_edits(build_scheduled_job(paused="true"), None, at(1)).seen
     item = build_item(paused="true", changed=5)
     del item["metadata"]["annotations"][names.PAUSED]
-    assert find_edits(parse_scheduled_job(item), seen, at(9)).dates == {PAUSED: at(9)}
+    assert compute_edits(parse_scheduled_job(item), seen, at(9)).dates == {PAUSED: at(9)}
 
 
 def test_without_managed_fields_before_no_time_is_newer() -> None:
-    seen = find_edits(build_scheduled_job(changed=None), None, at(1)).seen
+    seen = compute_edits(build_scheduled_job(changed=None), None, at(1)).seen
     assert "until" not in seen
-    assert find_edits(build_scheduled_job(build_spec(suspend=True), changed=5), seen, at(9)).dates == {
+    assert compute_edits(build_scheduled_job(build_spec(suspend=True), changed=5), seen, at(9)).dates == {
         SUSPEND: at(9)
     }
 
@@ -298,18 +298,18 @@ def test_what_is_kept_is_small_whatever_the_spec() -> None:
     values = {name.alias or "": "x" * 256 for name in ScheduleSpec.model_fields.values()}
     fields = {"cronFields": dict.fromkeys(map(str, range(8)), "x" * 64)}
     job = build_scheduled_job(build_spec(schedule=values | fields, suspend=True), paused="x" * 100_000)
-    assert len(json.dumps(find_edits(job, None, at(1)).seen)) < 1_200
+    assert len(json.dumps(compute_edits(job, None, at(1)).seen)) < 1_200
 
 
 def test_of_a_schedule_with_more_fields_than_there_are_only_a_change_is_told() -> None:
     many = build_scheduled_job(build_spec(schedule=dict.fromkeys(map(str, range(MAX_FIELDS + 1)), 1)))
     more = replace(many, spec=build_spec(schedule=dict.fromkeys(map(str, range(1000)), 1)), generation=2)
     assert list(read_fields(more)) == [SCHEDULE]
-    edits = find_edits(more, find_edits(many, None, at(1)).seen, at(9))
-    assert (edits.dates, edits.find_newest(SCHEDULE)) == ({SCHEDULE: at(9)}, at(9))
+    edits = compute_edits(more, compute_edits(many, None, at(1)).seen, at(9))
+    assert (edits.dates, edits.compute_newest(SCHEDULE)) == ({SCHEDULE: at(9)}, at(9))
 
 
 def test_a_change_that_no_field_explains_counts_from_now() -> None:
     job = build_scheduled_job()
-    edits = find_edits(job, find_edits(job, None, at(1)).seen, at(9))
-    assert (edits.dates, edits.find_newest(SCHEDULE)) == ({}, at(9))
+    edits = compute_edits(job, compute_edits(job, None, at(1)).seen, at(9))
+    assert (edits.dates, edits.compute_newest(SCHEDULE)) == ({}, at(9))

@@ -24,8 +24,8 @@ from sundial_core.decision.job_deletions import (
     Cap,
     Deletions,
     Limits,
+    compute_floors,
     decide_deletions,
-    find_floors,
 )
 from sundial_core.resources import names
 from sundial_core.resources.plans import Plan, Problem, compile_plan
@@ -229,7 +229,7 @@ CREATE_MAY_LAND_SECONDS = 60
 def test_how_long_a_finished_job_keeps_its_name(
     fence: FenceState, chosen: int, expected: tuple[int, int]
 ) -> None:
-    floors = find_floors(fence, chosen)
+    floors = compute_floors(fence, chosen)
     assert tuple(floor.total_seconds() for floor in floors) == expected
     assert chosen or floors[1].total_seconds() > CREATE_MAY_LAND_SECONDS
 
@@ -269,7 +269,7 @@ def test_the_oldest_of_all_are_beyond_the_cap_of_the_installation(most: int, exp
     woken: list[str] = []
     installation = FinishedJobCap(jobs, most, woken.append, lambda _: True)
     installation.sweep()
-    assert installation.find_excess(jobs[next(iter(jobs))].owner_uid) == {j.uid for j in finished(*expected)}
+    assert installation.get_excess(jobs[next(iter(jobs))].owner_uid) == {j.uid for j in finished(*expected)}
     assert len(woken) == (1 if expected else 0)
 
 
@@ -278,7 +278,7 @@ def test_what_is_not_ours_does_not_count_for_the_cap_of_the_installation() -> No
     ours = next(iter(jobs))
     installation = FinishedJobCap(jobs, 1, lambda _: None, lambda job: job.uid == ours)
     installation.sweep()
-    assert installation.find_excess(jobs[ours].owner_uid) == frozenset()
+    assert installation.get_excess(jobs[ours].owner_uid) == frozenset()
 
 
 def test_what_is_no_longer_beyond_the_cap_stays() -> None:
@@ -287,7 +287,7 @@ def test_what_is_no_longer_beyond_the_cap_stays() -> None:
     installation.sweep()
     _, gone = jobs.popitem()
     installation.sweep()
-    assert installation.find_excess(gone.owner_uid) == frozenset()
+    assert installation.get_excess(gone.owner_uid) == frozenset()
 
 
 @pytest.mark.parametrize(

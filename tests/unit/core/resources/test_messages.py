@@ -15,9 +15,9 @@ from testkit.mirror_facts import (
 from testkit.scheduled_job_runs import build_run_marks
 from testkit.scheduled_jobs import at, build_job_item, build_observed
 
-from sundial_api.mirror.projection.batches import ObjectKind, Reject, read_object
-from sundial_api.mirror.projection.run_facts import PodFact, read_pod
-from sundial_api.mirror.projection.slots import SlotRow, read_slots
+from sundial_api.mirror.projection.batches import ObjectKind, Reject, parse_object
+from sundial_api.mirror.projection.run_facts import PodFact, parse_pod_fact
+from sundial_api.mirror.projection.slots import SlotRow, parse_slots
 from sundial_clock.instants import format_instant
 from sundial_core.resources import messages, names
 from sundial_core.resources.messages import (
@@ -27,9 +27,9 @@ from sundial_core.resources.messages import (
     redact,
     trim_message,
 )
-from sundial_core.runs.jobs import read_outcome
+from sundial_core.runs.jobs import parse_outcome
 from sundial_core.runs.pods import parse_pod
-from sundial_core.runs.start_timeouts import find_refusal
+from sundial_core.runs.start_timeouts import explain_refusal
 from sundial_kube.errors import ApiError, ApiUnreachable, parse_error
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl-dGVzdA_x"
@@ -180,19 +180,19 @@ def build_failed_pod() -> dict[str, Any]:
 def read_reject() -> Reject:
     item = build_job_item(10)
     item["metadata"]["labels"][names.RUN] = SAID
-    value = read_object(ObjectKind.JOB, item, 1)
+    value = parse_object(ObjectKind.JOB, item, 1)
     assert isinstance(value, Reject)
     return value
 
 
 def read_slot() -> SlotRow:
     entry = {"slot": format_instant(at(10)), "verdict": "Skipped", "reason": "Rejected", "message": SAID}
-    (row,) = read_slots(build_schedule({"recentSlots": [entry]}))
+    (row,) = parse_slots(build_schedule({"recentSlots": [entry]}))
     return row
 
 
 def read_part() -> PodFact:
-    part = read_pod(build_failed_pod(), 1).part
+    part = parse_pod_fact(build_failed_pod(), 1).part
     assert isinstance(part, PodFact)
     return part
 
@@ -202,8 +202,8 @@ def read_part() -> PodFact:
     [
         pytest.param(lambda: parse_pod(build_waiting_pod()).wait, id="what a Pod waits for"),
         pytest.param(lambda: parse_pod(build_failed_pod()).failure, id="why a container ended"),
-        pytest.param(lambda: find_refusal([{"reason": "FailedCreate", "message": SAID}]), id="an event"),
-        pytest.param(lambda: read_outcome({"conditions": [FAILED]}, at(0)).message, id="a Job's condition"),
+        pytest.param(lambda: explain_refusal([{"reason": "FailedCreate", "message": SAID}]), id="an event"),
+        pytest.param(lambda: parse_outcome({"conditions": [FAILED]}, at(0)).message, id="a Job's condition"),
         pytest.param(
             lambda: build_observed(None, **build_run_marks(marks={names.ENDED_MESSAGE: SAID})).ended_message,
             id="the mark on a Job that was ended",

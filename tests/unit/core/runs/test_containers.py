@@ -8,7 +8,7 @@ import pytest
 from testkit.mirror_facts import build_pod_item
 from testkit.scheduled_jobs import at, build_job_item, build_observed
 
-from sundial_api.mirror.projection.run_facts import PodFact, read_pod
+from sundial_api.mirror.projection.run_facts import PodFact, parse_pod_fact
 from sundial_core.resources.phases import Phase, Trigger
 from sundial_core.runs.manifests import Attempt, Owner, build_environment
 from sundial_core.runs.pods import parse_pod
@@ -136,14 +136,14 @@ def test_the_users_own_container_is_blamed_before_all_others(
 def test_the_exit_code_in_the_history_is_that_of_the_users_own_container(
     phase: str, states: dict[str, Any], shown: tuple[int | None, int]
 ) -> None:
-    part = read_pod(build_mesh_pod(phase, **states), 1).part
+    part = parse_pod_fact(build_mesh_pod(phase, **states), 1).part
     assert isinstance(part, PodFact)
     assert (part.exit_code, part.rank) == shown
 
 
 def test_a_pod_is_shown_as_started_when_the_users_own_container_did() -> None:
     earlier = {"running": {"startedAt": "2026-01-01T00:00:05Z"}}
-    part = read_pod(build_mesh_pod("Running", a_proxy=earlier, main=RUNS), 1).part
+    part = parse_pod_fact(build_mesh_pod("Running", a_proxy=earlier, main=RUNS), 1).part
     assert isinstance(part, PodFact)
     assert part.started_at == "2026-01-01T00:00:11Z"
 
@@ -151,6 +151,6 @@ def test_a_pod_is_shown_as_started_when_the_users_own_container_did() -> None:
 def test_a_pod_has_not_ended_while_one_of_the_users_own_containers_runs() -> None:
     item = build_mesh_pod("Running", a_proxy=ended(0), main=RUNS)
     item["spec"]["containers"][0]["env"] = OURS
-    part = read_pod(item, 1).part
+    part = parse_pod_fact(item, 1).part
     assert isinstance(part, PodFact)
     assert (part.exit_code, part.rank) == (None, 1)

@@ -15,7 +15,7 @@ from testkit.scheduled_jobs import (
 
 from sundial_core.resources import names
 from sundial_core.resources.phases import Phase, Trigger
-from sundial_core.runs.jobs import find_newest_attempts, parse_job, read_outcome
+from sundial_core.runs.jobs import parse_job, parse_outcome, select_newest_attempts
 from sundial_core.runs.pods import ObservedPod, parse_pod
 from sundial_core.runs.start_timeouts import read_run
 from sundial_core.runs.state import MAX_RELEASE_AGE, build_lost_run, build_run
@@ -55,7 +55,7 @@ def conditions(*kinds: str, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_conditions_of_a_job(status: dict[str, Any], phase: Phase, is_released: bool) -> None:  # noqa: FBT001
-    outcome = read_outcome(status, at(0))
+    outcome = parse_outcome(status, at(0))
     assert (outcome.phase, outcome.released_at is not None) == (phase, is_released)
     assert (outcome.result_at is not None) == phase.is_result
 
@@ -73,11 +73,11 @@ def test_a_job_is_read_from_its_marks() -> None:
 
 def test_the_newest_attempt_speaks_for_its_run() -> None:
     jobs = [build_observed(10, attempt=2), build_observed(10, attempt=3), build_observed(10, attempt=1)]
-    assert [job.attempt for job in find_newest_attempts([*jobs, build_observed(20)]).values()] == [3, 1]
+    assert [job.attempt for job in select_newest_attempts([*jobs, build_observed(20)]).values()] == [3, 1]
 
 
 def test_a_condition_without_a_time_counts_from_the_creation() -> None:
-    outcome = read_outcome({"conditions": [{"type": "Failed", "status": "True"}]}, at(3))
+    outcome = parse_outcome({"conditions": [{"type": "Failed", "status": "True"}]}, at(3))
     assert (outcome.result_at, outcome.released_at) == (at(3), at(3))
 
 

@@ -22,9 +22,9 @@ from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import Retry
 from sundial_core.runs.early_ends import Termination, build_termination_patch
 from sundial_core.runs.jobs import parse_job
-from sundial_core.runs.overdue import Overdue, find_stuck, watch
+from sundial_core.runs.overdue import Overdue, list_stuck, watch
 from sundial_core.runs.retries import as_waiting, find_next_attempt
-from sundial_core.runs.state import OVERDUE_AFTER, build_run, find_overdue_at
+from sundial_core.runs.state import OVERDUE_AFTER, build_run, compute_overdue_at
 
 LONG = 100_000
 AT_10 = {"schedule": {"at": "2026-01-01T00:00:10Z"}}
@@ -53,7 +53,7 @@ def build_started(started: float | None, timeout: Any = 300, **marks: str) -> di
 )
 def test_it_counts_from_its_start(item: dict[str, Any], expected: float) -> None:
     assert timedelta(minutes=5) == OVERDUE_AFTER
-    assert find_overdue_at(parse_job(item)) == at(expected)
+    assert compute_overdue_at(parse_job(item)) == at(expected)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_run_between_two_attempts_is_not_overdue() -> None:
 )
 def test_what_is_ended(ended: str, is_read: Any, expected: list[str]) -> None:
     job = build_observed(10, marks={names.ENDED: ended})
-    found = find_stuck([Overdue(build_run(job, (), at(620)), job, at(610), is_read)])
+    found = list_stuck([Overdue(build_run(job, (), at(620)), job, at(610), is_read)])
     assert [ending.reason for ending in found] == expected
 
 

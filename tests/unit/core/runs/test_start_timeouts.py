@@ -27,8 +27,8 @@ from sundial_core.resources import names
 from sundial_core.resources.plans import Plan, Problem
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.pods import ObservedPod, parse_pod
-from sundial_core.runs.start_timeouts import describe_wait, find_refusal, with_start_failure
-from sundial_core.runs.state import build_run, find_start_timeout
+from sundial_core.runs.start_timeouts import describe_wait, explain_refusal, with_start_failure
+from sundial_core.runs.state import build_run, compute_start_timeout
 
 PULL = ("ErrImagePull", "no such image")
 
@@ -78,7 +78,7 @@ def test_a_suspended_job_need_not_start(
     ],
 )
 def test_the_default_is_the_smaller_of_ten_minutes_and_80_percent(timeout: int, expected: int) -> None:
-    assert find_start_timeout(timeout) == expected
+    assert compute_start_timeout(timeout) == expected
 
 
 def test_a_job_known_by_the_answer_to_its_create_only_is_not_late() -> None:
@@ -221,7 +221,7 @@ def event(reason: str, when: str | None, message: str) -> dict[str, Any]:
     ],
 )
 def test_events_say_why_there_is_no_pod(events: list[dict[str, Any]], expected: str) -> None:
-    assert find_refusal(events) == expected
+    assert explain_refusal(events) == expected
 
 
 @pytest.mark.parametrize(("seconds", "is_fine"), [(49, True), (50, False)])

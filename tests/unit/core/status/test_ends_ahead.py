@@ -85,5 +85,5 @@ def test_a_hundred_are_kept_until_the_cursor_passes_them() -> None:
 def test_of_runs_that_nobody_tells_the_newest_are_kept() -> None:
     entries = [{"runId": f"{n}", "trigger": "manual", "startedAt": format_instant(at(n))} for n in range(5)]
     recent = RecentSlots(entries)
-    assert recent.find_newest({"1", "2", "4", "gone"}, 2) == {"2", "4"}
-    assert recent.find_newest({"1"}, -1) == set()
+    assert recent.select_newest({"1", "2", "4", "gone"}, 2) == {"2", "4"}
+    assert recent.select_newest({"1"}, -1) == set()

@@ -95,10 +95,10 @@ def test_namesakes_are_those_with_the_same_name_in_the_api() -> None:
     one, two, three = build_function("a"), build_function("b", name="a"), build_function("c")
     for function in (one, two, three):
         index.note_function(None, function)
-    assert {f.name for f in index.find_namesakes(one)} == {"a", "b"}
+    assert {f.name for f in index.list_namesakes(one)} == {"a", "b"}
     index.touched.clear()
     index.note_function(two, build_function("b", name="b", generation=2))
-    assert (index.find_namesakes(one), index.touched) == ([one], {"uid-a", "uid-b"})
+    assert (index.list_namesakes(one), index.touched) == ([one], {"uid-a", "uid-b"})
 
 
 def test_users_come_and_go() -> None:
@@ -106,12 +106,12 @@ def test_users_come_and_go() -> None:
     index.note_function(None, function)
     index.touched.clear()
     index.note_user(None, user)
-    assert (index.find_users(function), index.touched) == ({user.uid: "tick"}, {function.uid})
+    assert (index.list_users(function), index.touched) == ({user.uid: "tick"}, {function.uid})
     index.touched.clear()
     index.note_user(user, user)
     assert index.touched == set()
     index.note_user(user, build_user(None))
-    assert (index.find_users(function), index.touched) == ({}, {function.uid})
+    assert (index.list_users(function), index.touched) == ({}, {function.uid})
 
 
 @pytest.mark.parametrize(("generation", "is_woken"), [(1, False), (2, True)], ids=["status", "spec"])

@@ -16,7 +16,7 @@ from testkit.scheduled_jobs import (
 
 from sundial_core.resources import names
 from sundial_core.status.event_series import Announcements
-from sundial_core.status.transitions import MAX_NOTE_CHARS, Transition, find_transitions
+from sundial_core.status.transitions import MAX_NOTE_CHARS, Transition, list_transitions
 
 EVERY_TEN = build_spec(concurrency={"policy": "Forbid"})
 
@@ -27,7 +27,7 @@ def build_story(spec: dict[str, Any], *steps: tuple[float, tuple[Any, ...]]) -> 
     found: list[Transition] = []
     for now, jobs in steps:
         status = look(build_scheduled_job(spec, status=stored), now, jobs).status or {}
-        found = find_transitions(stored, status)
+        found = list_transitions(stored, status)
         stored = status
     return found
 
@@ -117,7 +117,7 @@ def test_what_has_changed(spec: dict[str, Any], steps: list[Any], expected: list
 def test_resuming_is_told() -> None:
     stored = look(build_scheduled_job(build_spec(suspend=True)), 1).status
     resumed = look(build_scheduled_job(build_spec(), status=stored, changed=5), 6).status
-    assert tell(find_transitions(stored or {}, resumed or {})) == ["suspended changed Resumed Normal"]
+    assert tell(list_transitions(stored or {}, resumed or {})) == ["suspended changed Resumed Normal"]
 
 
 def test_a_run_that_ended_has_the_same_fields_as_its_start() -> None:
@@ -139,7 +139,7 @@ def test_missed_slots_are_counted_and_named() -> None:
 
 def test_a_note_is_short() -> None:
     entry = {"slot": "2026-01-01T00:00:10Z", "verdict": "Started", "runId": "r", "result": "Failed"}
-    (found,) = find_transitions({}, {"recentSlots": [entry | {"reason": "Error", "message": "x" * 2000}]})
+    (found,) = list_transitions({}, {"recentSlots": [entry | {"reason": "Error", "message": "x" * 2000}]})
     assert len(found.note) == MAX_NOTE_CHARS
 
 

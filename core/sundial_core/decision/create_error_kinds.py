@@ -1,4 +1,7 @@
-"""What an API server's refusal to create a Job means for its slot (docs/semantics.md, "Refused creates")."""
+"""Which kind of refusal is an API server's error answer to a create (docs/semantics.md, "Refused creates")?
+
+What is done about each kind, an existing Job (409) included, is in `job_creation.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,19 @@ from sundial_core.resources.names import POLICY_PREFIX
 
 
 class CreateErrorKind(StrEnum):
-    """What to do about a refused create."""
+    """The kinds of refused creates."""
 
     EXISTS = "exists"  # look at the Job of that name: ours is adopted
     REJECTED = "rejected"  # the object itself is refused: skip the slot
-    NAMESPACE_GONE = "namespace gone"  # nothing will start there any more
-    RETRY = "retry"  # may pass later
+    NAMESPACE_GONE = "namespace gone"  # being deleted: tried again at leisure, until the deadline
+    RETRY = "retry"  # it may work later
 
 
 def classify_create_error(status: int, reason: str, message: str) -> CreateErrorKind:
     """Classify an error answer to a create.
 
-    `status` is the HTTP status, `reason` and `message` are those of the answer's Status object. The
-    authoriser's 403 speaks of "cannot create resource"; an admission plugin's names the object.
+    `status` is the HTTP status, `reason` and `message` are those of the answer's Status object. A 403 of the
+    authoriser contains "cannot create resource"; one from an admission plugin contains the object's name.
     """
     if status == 409 and reason == "AlreadyExists":
         return CreateErrorKind.EXISTS
@@ -38,7 +41,7 @@ def classify_create_error(status: int, reason: str, message: str) -> CreateError
 
 
 def is_permission_missing(status: int, message: str) -> bool:
-    """Tell the authoriser's refusal of a verb from an admission plugin's of an object."""
+    """Tell whether the authoriser (RBAC) refused the verb, not an admission plugin the object."""
     return status == 403 and " cannot " in message and " resource " in message
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sundial_core.decision.create_refusals import CreateErrorKind, classify_create_error
+from sundial_core.decision.create_error_kinds import CreateErrorKind, classify_create_error
 
 FORBIDDEN = 'jobs.batch "tick-x" is forbidden: '
 TERMINATING = FORBIDDEN + "unable to create new content in namespace team because it is being terminated"

@@ -1,6 +1,6 @@
 """Up to where the database has what Jobs and Pods say, by the mirror's Lease; and who has to wait for it.
 
-Clocks are parameters: seconds of the boot clock, as in `leases`.
+Clocks are parameters: seconds of the boot clock, as in `leader_lease.py`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def observe_mirror_lease(
     version = str(item["metadata"]["resourceVersion"])
     if known is not None and known.resource_version == version:
         return known
-    return ObservedMirrorLease(version, _read_mirrored(item), now)
+    return ObservedMirrorLease(version, _parse_mirrored(item), now)
 
 
 def find_mirrored(sighting: ObservedMirrorLease | None, now: float) -> Mirrored | None:
@@ -62,7 +62,7 @@ def find_mirrored(sighting: ObservedMirrorLease | None, now: float) -> Mirrored 
     return sighting.mirrored
 
 
-def _read_mirrored(item: JsonObject) -> Mirrored:
+def _parse_mirrored(item: JsonObject) -> Mirrored:
     text = (item["metadata"].get("annotations") or {}).get(names.MIRRORED_UNTIL, "")
     try:
         said = orjson.loads(text)
