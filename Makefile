@@ -18,7 +18,7 @@ test: setup programs ## Run all tests (first run: up to 45 minutes, it builds Ku
 	$(PY) -m pytest tests/chaos tests/pods
 
 unit: .venv/installed ## Run the tests of seconds that need no cluster
-	$(PY) -m pytest -n 2 tests/unit
+	$(PY) -m pytest -n 2 -p no:schemathesis tests/unit
 
 model: .venv/installed ## Run the searches and simulations, which need no cluster but minutes
 	$(PY) -m pytest -n 2 tests/model
