@@ -21,7 +21,7 @@ from sundial_api.auth.middleware import AuthMiddleware
 from sundial_api.auth.oidc_tokens import Provider, ProviderTokens
 from sundial_api.auth.tokens import Anonymous, Authenticator
 from sundial_api.clock import read_clock
-from sundial_api.db.engine import build_engine
+from sundial_api.db.engine import UnusableUrl, build_engine, parse_url
 from sundial_api.deps import Services
 from sundial_api.events.endpoints import router as changes
 from sundial_api.events.latest import Newest
@@ -138,8 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"sundial-api: {explain_unusable(Settings, error)}")
     configure_logs(settings.log_format)
     try:
+        parse_url(settings.database_url.get_secret_value())
         asyncio.run(load_configuration())
-    except LoginError as error:
+    except (UnusableUrl, LoginError) as error:
         sys.exit(f"sundial-api: {error}")
     uvicorn.run(
         build_application(settings),

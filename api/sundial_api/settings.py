@@ -29,14 +29,6 @@ class DatabaseSettings(BaseSettings):
     )
     lock_seconds: float = Field(5.0, gt=0, le=600, description="How long a statement may wait for a lock.")
 
-    @field_validator("database_url")
-    @classmethod
-    def check_url(cls, url: SecretStr) -> SecretStr:
-        """Check that it is the URL of a Postgres."""
-        if urlsplit(url.get_secret_value()).scheme.split("+")[0] not in ("postgresql", "postgres"):
-            raise ValueError("must be the URL of a Postgres: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
-        return url
-
     migration_seconds: float = Field(
         600.0, gt=0, description="How long one statement of a migration may take."
     )

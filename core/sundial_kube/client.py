@@ -118,8 +118,9 @@ class KubeClient:
 
     async def list_page(self, path: str, query: Mapping[str, str], accept: str = JSON) -> JsonObject:
         """Read one page of a collection; with METADATA_LIST only the metadata of each object."""
-        headers = {"Accept": accept}
-        return await self._request("GET", path, query=query, headers=headers, timeout=LIST_TIMEOUT_SECONDS)
+        headers, timeout = {"Accept": accept}, LIST_TIMEOUT_SECONDS
+        page = await self._request("GET", path, query=query, headers=headers, timeout=timeout)
+        return page | {"items": page.get("items") or []}  # a list of metadata without any has null
 
     async def list_pages(
         self, path: str, query: Mapping[str, str], accept: str = JSON

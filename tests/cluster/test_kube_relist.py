@@ -56,6 +56,13 @@ async def test_what_differs_is_fetched_and_what_is_gone_is_dropped(stale: Stores
     assert await relist.repair(0) == 0
 
 
+async def test_the_last_one_that_is_gone_is_dropped_too(stale: Stores) -> None:
+    relist, store, user = stale
+    user.cluster.kubectl("delete", "sj", "-n", user.ns, "--all")
+    assert await relist.repair(0) == 3
+    assert _describe(store) == {}
+
+
 async def test_a_watch_that_loses_again_and_again_is_told_as_dead(stale: Stores) -> None:
     relist, _, user = stale
     relists = Relists([relist], Metrics())

@@ -82,6 +82,8 @@ class Mirror:
                     log.warning("the mirror begins anew", error=repr(went_back))
                 else:
                     log.exception("the mirror begins anew", error=repr(others))
+            except Exception:
+                log.exception("the mirror begins anew")
             failures = 1 if self.is_synced else failures + 1
             self._session = None
             await asyncio.sleep(with_jitter(BACKOFF.after(failures)))

@@ -34,7 +34,9 @@ def build_environment(settings: dict[str, str]) -> dict[str, str]:
             "https://",
             id="keys in plain text",
         ),
-        pytest.param({"database_url": "mysql://root@127.0.0.1/x"}, "postgresql://USER", id="no Postgres"),
+        pytest.param(
+            {"database_url": "mysql://root@127.0.0.1/x"}, "must begin with postgresql://", id="no Postgres"
+        ),
         pytest.param({"auth": "magic"}, "SUNDIAL_API_AUTH", id="no such mode"),
         pytest.param({"time_zone": "Mars/Olympus"}, "SUNDIAL_API_TIME_ZONE", id="no such zone"),
     ],
