@@ -3,7 +3,8 @@ PYTHON ?= python3
 CLUSTER ?= auto
 BENCH_EXECUTIONS ?= 10000000
 PY := .venv/bin/python
-UV := VIRTUAL_ENV=.venv .venv/bin/uv
+INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell $(PY) -m pip config get global.index-url 2>/dev/null))
+UV = $(if $(INDEX),UV_DEFAULT_INDEX=$(INDEX)) VIRTUAL_ENV=.venv .venv/bin/uv
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit model cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills mutants walk clean
 

@@ -100,7 +100,7 @@ def test_node_cluster_dies_with_its_starter_and_down_leaves_nothing(name: str) -
     state = find_cluster(name).state
     assert what_is_left(state)
     kill(starter)
-    until(lambda: not list(processes_marked(state.folder)))
+    until(lambda: not list(processes_marked(state.folder)), 15)  # killed, not dying by themselves
     stop_cluster(name)
     assert what_is_left(state) == []
 
@@ -119,7 +119,7 @@ def test_cluster_whose_box_was_killed_is_replaced_by_the_next_start(name: str) -
     old = find_cluster(name).state
     assert old.box is not None
     os.kill(old.box.pid, signal.SIGKILL)
-    until(lambda: not list(processes_marked(old.folder)))
+    until(lambda: not list(processes_marked(old.folder)), 15)
     kill(run_starter(name, "detached", "ready"))
     assert find_cluster(name).state.box != old.box
     assert find_cluster(name).is_component_running("kubelet")
