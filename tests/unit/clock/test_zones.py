@@ -2,68 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from importlib import import_module, resources
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from testkit.zone_transitions import find_changes, is_change, naive, read_transitions
 
 from sundial_clock.schedule import ScheduleError
-from sundial_clock.zones import (
-    PROBE,
-    Stretch,
-    load_zone,
-    offset_at,
-    stretches_back,
-    stretches_between,
-    zone_names,
-)
-
-
-def naive(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def transitions(name: str) -> list[tuple[datetime, timedelta]]:
-    """Read where a zone file says that the offset changes since 1900, and to what."""
-    reader = import_module("zoneinfo._zoneinfo").ZoneInfo  # the one in C hides its transitions
-    with resources.files("tzdata.zoneinfo").joinpath(*name.split("/")).open("rb") as data:
-        zone = reader.from_file(data, key=name)
-    instants = [
-        datetime.fromtimestamp(at, UTC).replace(tzinfo=None) for at in zone._trans_utc if at > -2208988800
-    ]
-    offsets = [offset_at(zone, at) for at in instants]
-    before = [offset_at(zone, at - timedelta(seconds=1)) for at in instants]
-    return [(at, new) for at, new, old in zip(instants, offsets, before, strict=True) if new != old]
-
-
-def is_change(stretch: Stretch) -> bool:
-    return stretch.offset != stretch.before and stretch.since == stretch.start
-
-
-def found(name: str, low: datetime, high: datetime) -> list[tuple[datetime, timedelta]]:
-    stretches = stretches_between(load_zone(name), low, high)
-    return [(stretch.since, stretch.offset) for stretch in stretches if is_change(stretch)]
-
-
-def test_no_zone_changes_twice_between_two_probes() -> None:
-    for name in zone_names():
-        instants = [at for at, _ in transitions(name)]
-        assert all(later - earlier > 2 * PROBE for earlier, later in pairwise(instants)), name
-
-
-@pytest.mark.parametrize("initial", sorted({name[0] for name in zone_names()}))
-def test_every_change_in_a_file_is_found(initial: str) -> None:
-    low, high = naive("2021-01-01"), naive("2027-01-01")
-    for name in (name for name in zone_names() if name.startswith(initial)):
-        known = [change for change in transitions(name) if low <= change[0] < high]
-        assert found(name, low, high)[: len(known)] == known, name
+from sundial_clock.zones import load_zone, offset_at, stretches_back, stretches_between
 
 
 @pytest.mark.parametrize("name", ["Africa/Casablanca", "America/Sao_Paulo", "Europe/Dublin", "Pacific/Apia"])
 def test_every_change_in_a_file_since_1900_is_found(name: str) -> None:
-    known = [change for change in transitions(name) if change[0] < naive("2037-01-01")]
-    assert found(name, naive("1900-01-01"), naive("2037-01-01"))[: len(known)] == known
+    known = [change for change in read_transitions(name) if change[0] < naive("2037-01-01")]
+    assert find_changes(name, naive("1900-01-01"), naive("2037-01-01"))[: len(known)] == known
 
 
 @pytest.mark.parametrize(
@@ -81,7 +33,7 @@ def test_changes_that_a_file_leaves_to_a_rule_are_found(name: str) -> None:
     low, step = naive("2031-01-01"), timedelta(minutes=15)
     offsets = [offset_at(load_zone(name), low + step * k) for k in range(-1, 35_040)]
     changed = [low + step * (k - 1) for k in range(1, len(offsets)) if offsets[k] != offsets[k - 1]]
-    assert [at for at, _ in found(name, low, naive("2032-01-01"))] == changed
+    assert [at for at, _ in find_changes(name, low, naive("2032-01-01"))] == changed
     assert len(changed) == 2
 
 
