@@ -91,7 +91,7 @@ class DelayQueue:
                     await self._changed.wait()
 
     def _act_on_due(self) -> float:
-        """Act on what is due; return the seconds until the next look."""
+        """Act on what is due; return the seconds until the next key is due."""
         now = read_clock()
         while self._heap:
             due, _, key = self._heap[0]

@@ -26,7 +26,15 @@ from sundial_kube.login import load_configuration
 from sundial_kube.permissions import list_missing
 from sundial_kube.reflector import Reflector
 from sundial_kube.relist import Relist
-from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS, TASK_FUNCTIONS
+from sundial_kube.resources import (
+    JOBS,
+    PODS,
+    SCHEDULED_JOB_RUNS,
+    SCHEDULED_JOBS,
+    TASK_FUNCTIONS,
+    Resource,
+)
+from sundial_kube.store import Store
 from sundial_operator.clock import read_clock
 from sundial_operator.health import Check, Health, check_loops, check_news, serve_health
 from sundial_operator.inputs.installation_watch import InstallationWatch
@@ -126,7 +134,10 @@ class Replica:
             self._writer,
             metrics,
             Installation(
-                settings, campaign.describe_creator, self._compute_limits, self._installation_state.find
+                settings,
+                campaign.describe_creator,
+                self._compute_limits,
+                self._installation_state.compute_state,
             ),
         )
         self.stores = stores = self._reconciler.observed
@@ -142,14 +153,12 @@ class Replica:
             Reflector(client, SCHEDULED_JOB_RUNS, stores.run_requests, ns=ns),
         ]
         self._followed: list[Reflector] = []
-        self._relists = Relists(
-            [
-                Relist(client, TASK_FUNCTIONS, stores.functions, ns),
-                Relist(client, SCHEDULED_JOBS, stores.schedules, ns),
-                Relist(client, SCHEDULED_JOB_RUNS, stores.run_requests, ns),
-            ],
-            metrics,
-        )
+        listed: list[tuple[Resource, Store[Any]]] = [
+            (TASK_FUNCTIONS, stores.functions),
+            (SCHEDULED_JOBS, stores.schedules),
+            (SCHEDULED_JOB_RUNS, stores.run_requests),
+        ]
+        self._relists = Relists([Relist(client, kind, store, ns) for kind, store in listed], metrics)
         self._leader = Leader(client, settings, self._writer, self._reconciler, self._fence, self._relists)
         self.failed = asyncio.Event()
         self._add_checks()
@@ -245,9 +254,9 @@ class Replica:
         watch("leader", lambda: float(self._campaign.is_elected))
         watch("term", lambda: self._campaign.term)
         watch("clock_skew_seconds", lambda: self._client.clock.skew_seconds)
-        find = self._installation_state.find
-        watch("clock_trusted", lambda: float(find().trust is not Trust.UNTRUSTED))
-        watch("held", lambda: float(bool(find().starts_held_by)))
+        compute_state = self._installation_state.compute_state
+        watch("clock_trusted", lambda: float(compute_state().trust is not Trust.UNTRUSTED))
+        watch("held", lambda: float(bool(compute_state().starts_held_by)))
         watch("queue_depth", lambda: len(self._writer))
         watch("slow_namespaces", lambda: self._writer.slow_namespaces)
         watch("longest_start_wait_seconds", lambda: self._writer.longest_start_wait)

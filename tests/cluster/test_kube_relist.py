@@ -70,6 +70,6 @@ async def test_a_watch_that_loses_again_and_again_is_told_as_dead(stale: Stores)
     for n in (None, 1, 2, None):
         if n:
             user.patch("same", {"description": str(n)})
-        await relists.look(relist, 0)
+        await relists.compare(relist, 0)
         seen.append(relists.check().ok)
     assert seen == [True, True, False, True]

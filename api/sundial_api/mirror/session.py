@@ -119,7 +119,7 @@ class ActiveMirror:
             await self._write(cut)
         self._marks.update(cut.marks)
         for absence in feed.take_lists():
-            await self._judge(absence)
+            await self._apply_list(absence)
         if time.monotonic() - self._beat_at >= BEAT_SECONDS:
             await self._beat()
 
@@ -164,7 +164,7 @@ class ActiveMirror:
         async with self._connection.begin():
             await apply.keep_rejects(self._connection, [reject], self._read_clock())
 
-    async def _judge(self, absence: Absence) -> None:
+    async def _apply_list(self, absence: Absence) -> None:
         """Compare a complete list with the rows; once each kind had one, all that is known is written."""
         async with self._connection.begin():
             missing = await tombstones.list_missing(self._connection, absence)

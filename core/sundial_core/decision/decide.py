@@ -103,13 +103,8 @@ class Decision:
 
 def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
     """Decide about one ScheduledJob at `now`."""
-    if snapshot.job.is_deleting and not snapshot.run_requests:
-        return Decision()
     if snapshot.job.is_deleting:
-        orphans = run_requests_module.decide_orphaned_run_requests(
-            snapshot.run_requests, snapshot.memory.run_request_statuses, snapshot.jobs, now
-        )
-        return Decision(run_requests=orphans, requeue_at=orphans.requeue_at)
+        return _decide_orphans(snapshot, now)
     if snapshot.installation.trust is Trust.UNTRUSTED:
         return _freeze(snapshot, now)
     written, snapshot = snapshot.job.status, clock_skew.with_clock_reset(snapshot, now)
@@ -156,6 +151,16 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
         requeue_at=_compute_requeue(report, [*others, *_list_later(watched, now)], now),
         reset_at=snapshot.memory.reset_at,
     )
+
+
+def _decide_orphans(snapshot: Snapshot, now: datetime) -> Decision:
+    """Decide about the run requests of a ScheduledJob that is being deleted, and about nothing else."""
+    if not snapshot.run_requests:
+        return Decision()
+    orphans = run_requests_module.decide_orphaned_run_requests(
+        snapshot.run_requests, snapshot.memory.run_request_statuses, snapshot.jobs, now
+    )
+    return Decision(run_requests=orphans, requeue_at=orphans.requeue_at)
 
 
 def _decide_urgency(snapshot: Snapshot, written: JsonObject, status: JsonObject | None) -> Urgency:

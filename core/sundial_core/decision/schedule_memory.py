@@ -49,7 +49,7 @@ from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.manifests import Creator, Owner
 from sundial_core.runs.run import Run
 from sundial_core.runs.state import build_lost_run, build_run, compute_overdue_at
-from sundial_core.status.omitted import list_asked
+from sundial_core.status.omitted import list_manual_run_ids
 from sundial_core.status.queued import QueueEntry
 from sundial_core.status.stored import StoredStatus, parse_stored_status
 from sundial_core.status.unstored_verdicts import drop_stored, merge_verdicts
@@ -148,15 +148,15 @@ class ScheduleMemory(StatusWrite):
         self, job: ScheduledJob, jobs: Collection[ObservedJob], requests: Iterable[ScheduledJobRun]
     ) -> Custody:
         """Sort the Jobs; a run that was asked for stays one when its ScheduledJobRun is deleted."""
-        known = self._list_asked().intersection(one.run_id for one in jobs)
-        self.manual_runs = known | list_asked(jobs, job, job.status, requests)
+        known = self._list_manual_run_ids().intersection(one.run_id for one in jobs)
+        self.manual_runs = known | list_manual_run_ids(jobs, job, job.status, requests)
         self.sent -= self.manual_runs
         if self.read_at:
             present = {one.run_id for one in jobs}
             self.read_at = {run_id: at for run_id, at in self.read_at.items() if run_id in present}
         return sort_jobs(jobs, job, self.manual_runs)
 
-    def _list_asked(self) -> frozenset[str]:
+    def _list_manual_run_ids(self) -> frozenset[str]:
         """List the runs that this process knows to be asked for, by their Jobs or by what it has sent."""
         creating = (run_id for run_id, one in self.creates.items() if one.attempt.trigger != Trigger.SCHEDULE)
         return self.manual_runs.union(self.sent, creating)
@@ -271,14 +271,14 @@ class ScheduleMemory(StatusWrite):
         if isinstance(step, Refused) and create.follows is not None:
             self.fail_retry(create.follows.after, step.record, now)
         elif isinstance(step, Refused) and create.is_slot:
-            self._judge([step.record])
+            self._keep_verdicts([step.record])
         elif isinstance(step, Refused):
             self.rejected[run_id] = step.record
         return step
 
     def _remember_verdicts(self, decision: Decision) -> None:
         """Keep verdicts; what was decided instead ends a create."""
-        self._judge(decision.verdicts, {one.slot for one in self.queued})
+        self._keep_verdicts(decision.verdicts, {one.slot for one in self.queued})
         self._follow(decision)
         decided_slots = {record.first for record in decision.verdicts}
         if decided_slots and self.creates:
@@ -292,7 +292,7 @@ class ScheduleMemory(StatusWrite):
             self.decided_until = pass_on(self.decided_until, decision.decided_until)
             self.verdicts = list(drop_future(self.verdicts, self.decided_until, self.plan))
 
-    def _judge(self, verdicts: Iterable[VerdictRecord], apart: Collection[datetime] = ()) -> None:
+    def _keep_verdicts(self, verdicts: Iterable[VerdictRecord], apart: Collection[datetime] = ()) -> None:
         """Keep verdicts with those that are known, merged except for slots that had waited."""
         self.verdicts = merge_verdicts(self.verdicts, verdicts, self.schedule, apart)
 
@@ -305,7 +305,7 @@ class ScheduleMemory(StatusWrite):
     def _settle_withheld(self) -> None:
         """Make verdicts final that would be given anew: by another spec they would be lost."""
         if self.withheld:
-            self._judge(self.withheld)
+            self._keep_verdicts(self.withheld)
             self.decided_until, self.withheld = self.withheld[-1].last, ()
 
     def _build_creates(self, job: ScheduledJob, decision: Decision, now: datetime) -> Iterator[PendingCreate]:
@@ -348,7 +348,9 @@ class ScheduleMemory(StatusWrite):
         """
         if self.parent is None:
             return
-        asked = self._list_asked() | list_asked([job], self.parent, self.stored_status, requests)
+        asked = self._list_manual_run_ids() | list_manual_run_ids(
+            [job], self.parent, self.stored_status, requests
+        )
         if not is_ours(job, self.parent, asked):
             return
         known = self.lost.get(job.run_id)

@@ -120,7 +120,7 @@ def _compute_ranges(slots: list[datetime], others: list[datetime]) -> list[Range
     return ranges
 
 
-def list_asked(
+def list_manual_run_ids(
     jobs: Iterable[ObservedJob], parent: Parent, status: JsonObject, requests: Iterable[ScheduledJobRun]
 ) -> frozenset[str]:
     """List the runs of these Jobs that were asked for, as the status or the ScheduledJobRuns prove.

@@ -101,15 +101,8 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
     asked = {run.run_id for run in ended if not _is_slot(run)}
     named |= asked | ahead | recent.select_newest(report.unsettled - asked, MAX_RESULTS - len(asked))
     upcoming = _list_upcoming(report)
-    standing = ScheduleFacts(
-        created_at=report.job.created_at,
-        effective_from=report.effective_from,
-        cursor=cursor,
-        creating=report.creating,
-        following=report.following[0] if report.following else None,
-        now=now,
-    )
-    conditions = [*_judge(report, standing, len(active)), *_build_past_conditions(recent, tallies)]
+    conditions = _list_conditions(report, _gather_facts(report, cursor, now), len(active))
+    conditions += _build_past_conditions(recent, tallies)
     conditions += [aspect for aspect in (report.clock, report.jobs) if aspect is not None]
     status: JsonObject = {
         "observedGeneration": report.job.generation,
@@ -132,10 +125,22 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
     return {name: value for name, value in status.items() if value not in (None, [], "")}
 
 
-def _judge(report: Report, standing: ScheduleFacts, active: int) -> list[Condition]:
-    """Build the conditions about what is to come and what runs."""
+def _gather_facts(report: Report, cursor: datetime, now: datetime) -> ScheduleFacts:
+    """Gather what the condition Ready tells of a schedule."""
+    return ScheduleFacts(
+        created_at=report.job.created_at,
+        effective_from=report.effective_from,
+        cursor=cursor,
+        creating=report.creating,
+        following=report.following[0] if report.following else None,
+        now=now,
+    )
+
+
+def _list_conditions(report: Report, facts: ScheduleFacts, active: int) -> list[Condition]:
+    """List the conditions about what is to come and what runs."""
     return [
-        ready_condition(report.plan, report.hold, standing),
+        ready_condition(report.plan, report.hold, facts),
         suspended_condition(report.hold),
         progressing_condition(active, report.creating, report.refusals),
     ]

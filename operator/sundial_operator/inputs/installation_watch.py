@@ -22,9 +22,9 @@ from sundial_operator.settings import Settings
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 LOOKS_PER_READ = 5
-"""The ConfigMap is read at every fifth look: a hold is in effect after at most five seconds."""
+"""The ConfigMap is read at every fifth poll: a hold is in effect after at most five seconds."""
 
 
 class InstallationWatch:
@@ -37,8 +37,8 @@ class InstallationWatch:
         self._starts_held_by = "SUNDIAL_HOLD" if settings.hold else ""
         self._known = (Trust.IN_STEP, "")
 
-    def find(self) -> InstallationState:
-        """Find what holds right now."""
+    def compute_state(self) -> InstallationState:
+        """Compute how far the clock is off, and who holds the starts."""
         return InstallationState(timedelta(seconds=self._client.clock.skew_seconds), self._starts_held_by)
 
     async def learn(self) -> None:
@@ -46,20 +46,20 @@ class InstallationWatch:
         while True:
             if await self._read_hold():
                 return self._notice()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Poll for ever."""
         while True:
             for _ in range(LOOKS_PER_READ):
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
                 self._notice()
             await self._read_hold()
             self._notice()
 
     def check_clock(self) -> Check:
         """Tell of the clock; restarting would not mend it, so this never fails."""
-        now = self.find()
+        now = self.compute_state()
         words = "agrees with the API server's" if now.trust is Trust.IN_STEP else describe_skew(now.skew)
         return Check(True, words + (": nothing starts" if now.trust is Trust.UNTRUSTED else ""))
 
@@ -87,7 +87,7 @@ class InstallationWatch:
 
     def _notice(self) -> None:
         """Say once what has changed, and have everything decided again."""
-        now = self.find()
+        now = self.compute_state()
         (trust, starts_held_by), self._known = self._known, (now.trust, now.starts_held_by)
         if now.trust is not trust:
             log.warning("the clock", trust=now.trust.value, skew_seconds=round(now.skew.total_seconds(), 1))

@@ -23,7 +23,7 @@ from sundial_kube.server_clock import read_boot_clock
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 5.0
+POLL_SECONDS = 5.0
 
 
 class MirrorWatch:
@@ -35,7 +35,7 @@ class MirrorWatch:
         self._enqueue = enqueue
         self._sighting: ObservedMirrorLease | None = None
         self._is_known = False
-        self._told: Mirrored | None = NOTHING
+        self._announced: Mirrored | None = NOTHING
         self._waiting: set[str] = set()
 
     @property
@@ -55,12 +55,12 @@ class MirrorWatch:
             self._waiting.discard(uid)
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Poll for ever."""
         while True:
-            await self._look()
-            await asyncio.sleep(LOOK_SECONDS)
+            await self._poll()
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         try:
             lease = await self._client.get(LEASES, self._ns, names.MIRROR_LEASE)
         except ApiUnreachable as error:
@@ -78,8 +78,8 @@ class MirrorWatch:
 
     def _notice(self) -> None:
         mirrored = self.find()
-        if mirrored != self._told:
-            self._told = mirrored
+        if mirrored != self._announced:
+            self._announced = mirrored
             for uid in self._waiting:
                 self._enqueue(uid)
             self._waiting.clear()

@@ -1,4 +1,4 @@
-"""Looks every ten minutes whether the watches of our own kinds have lost something, and repairs it.
+"""Lists our own kinds anew every ten minutes, and repairs what their watches have lost.
 
 The Jobs' and Pods' reflectors tell their silence themselves; of kopf's watches only this tells something.
 """
@@ -22,7 +22,7 @@ SETTLE_SECONDS = 5.0
 """How late a watch may be; in a storm of changes it is."""
 
 LOSSES_IN_A_ROW = 2
-"""A watch may lose something; one that has lost something at two looks in a row does not work."""
+"""A watch may lose something; one that has lost something twice in a row does not work."""
 
 
 class Relists:
@@ -34,13 +34,13 @@ class Relists:
         self._losses: Counter[str] = Counter()
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Compare every kind again and again."""
         while True:
             await asyncio.sleep(RELIST_SECONDS)
             for relist in self._relists:
-                await self.look(relist, SETTLE_SECONDS)
+                await self.compare(relist, SETTLE_SECONDS)
 
-    async def look(self, relist: Relist, settle_seconds: float) -> None:
+    async def compare(self, relist: Relist, settle_seconds: float) -> None:
         """Repair one kind; trouble is left to the next time."""
         try:
             found = await relist.repair(settle_seconds)

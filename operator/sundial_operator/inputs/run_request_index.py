@@ -15,7 +15,7 @@ from sundial_core.resources.objects import ScheduledJobRun
 from sundial_core.status.scheduled_job_runs import is_complete
 
 MAX_DUE = 100
-"""How many whose time is over one look deletes; each that is gone leads to the next look."""
+"""How many are deleted at once when their time to live is over; when one is gone the next is looked for."""
 
 End = tuple[datetime, str]
 """When a ScheduledJobRun is to be deleted, and its UID."""
@@ -36,8 +36,8 @@ class RunRequestIndex:
         """All of them."""
         return tuple(self._all.values())
 
-    def find(self, known: Iterable[str], now: datetime) -> tuple[ScheduledJobRun, ...]:
-        """Find those that are not settled, those of `known` runs, and those whose time to live ends next."""
+    def list_open(self, known: Iterable[str], now: datetime) -> tuple[ScheduledJobRun, ...]:
+        """List those that are not settled, those of `known` runs, and those whose time to live ends next."""
         due = bisect_right(self._ends, now, key=lambda end: end[0])
         ending = self._ends[: min(due, MAX_DUE) + 1]
         uids = self._open.union((uid for uid in known if uid in self._all), (uid for _, uid in ending))

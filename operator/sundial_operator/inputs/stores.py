@@ -82,7 +82,7 @@ class Stores:
     ) -> tuple[ScheduledJobRun, ...]:
         """The ScheduledJobRuns of a ScheduledJob to decide about; `known` are ids of runs with Jobs."""
         index = self._run_requests_of.get((job.ns, job.name))
-        return index.find(known, now) if index else ()
+        return index.list_open(known, now) if index else ()
 
     def settle(self, request: ScheduledJobRun) -> None:
         """Note that a ScheduledJobRun is over and that nothing is left to be said of it."""

@@ -34,9 +34,9 @@ class PatchRefusals:
             self._forget()
         elif is_permission_missing(error.status, error.message):
             self._refused_at = loop.time()
-            self._timer = self._timer or loop.call_later(self._seconds, self._judge, error.message)
+            self._timer = self._timer or loop.call_later(self._seconds, self._end_if_recent, error.message)
 
-    def _judge(self, message: str) -> None:
+    def _end_if_recent(self, message: str) -> None:
         is_recent = asyncio.get_running_loop().time() - self._refused_at <= RETRY_BACKOFF.max_seconds
         self._forget()
         if is_recent:

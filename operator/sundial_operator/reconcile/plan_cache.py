@@ -28,8 +28,8 @@ class PlanCache:
         self._minimum_period = minimum_period
         self._plans: dict[str, tuple[PlanKey, Plan | Problem]] = {}
 
-    def find(self, job: ScheduledJob) -> tuple[PlanKey, Plan | Problem]:
-        """Find the plan of a spec; the key changes with what it was compiled from."""
+    def compile(self, job: ScheduledJob) -> tuple[PlanKey, Plan | Problem]:
+        """Compile the plan of a spec, unless it is known; the key changes with what it was compiled from."""
         function = self._observed.function_of(job)
         key = (job.generation, function.uid if function else "", function.generation if function else 0)
         known = self._plans.get(job.uid)
@@ -45,7 +45,7 @@ class PlanCache:
         """Compile what is listed and find its next slots, while there is nothing to decide yet."""
         for number, job in enumerate(self._observed.schedules):
             try:
-                _, plan = self.find(job)
+                _, plan = self.compile(job)
                 if isinstance(plan, Plan):
                     plan.schedule.slots_after(read_clock(), UPCOMING)
             except Exception:

@@ -194,7 +194,7 @@ class Reconciler:
         self._due_work.set()
 
     def _get_plan(self, memory: ScheduleMemory, job: ScheduledJob) -> Plan | Problem:
-        key, plan = self.plans.find(job)
+        key, plan = self.plans.compile(job)
         if memory.plan_key != key:
             memory.adopt_plan(key, plan)
         return plan

@@ -47,7 +47,7 @@ def build_index(*requests: ScheduledJobRun) -> RunRequestIndex:
 
 
 def find(index: RunRequestIndex, now: float, *known: str) -> list[str]:
-    return sorted(request.uid for request in index.find(known, at(now)))
+    return sorted(request.uid for request in index.list_open(known, at(now)))
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_a_look_takes_as_many_calls_however_many_runs_are_over() -> None:
 
 def test_each_one_is_deleted_at_its_time() -> None:
     index = build_index(*(build_request(TTL, uid=f"r{n}", status=complete(STARTED, 20 + n)) for n in (2, 1)))
-    assert ask(*index.find((), at(30)), now=30).requeue_at == at(81)
-    decision = ask(*index.find((), at(81)), now=81)
+    assert ask(*index.list_open((), at(30)), now=30).requeue_at == at(81)
+    decision = ask(*index.list_open((), at(81)), now=81)
     assert ([one.uid for one in decision.run_requests.deletes], decision.requeue_at) == (["r1"], at(82))  # type: ignore[union-attr]
 
 

@@ -46,8 +46,8 @@ class Execution:
 
     identity: RunIdentity
     attempts: Mapping[int, AttemptState] = field(default_factory=dict)
-    asked: RunRequestFact | None = None
-    told: StatusFact | None = None
+    request_fact: RunRequestFact | None = None
+    status_fact: StatusFact | None = None
 
     @property
     def number(self) -> int:
@@ -86,10 +86,10 @@ def merge(known: Execution | None, fact: RunFact) -> Execution:
     execution = known or Execution(fact.identity)
     part = fact.part
     if isinstance(part, RunRequestFact):
-        is_newer = execution.asked is None or execution.asked.version < part.version
-        return replace(execution, asked=part) if is_newer else execution
+        is_newer = execution.request_fact is None or execution.request_fact.version < part.version
+        return replace(execution, request_fact=part) if is_newer else execution
     if isinstance(part, StatusFact):
-        return _merge_told(execution, part)
+        return _merge_status(execution, part)
     old = execution.attempts.get(fact.number, AttemptState())
     new = _merge_job(old, part) if isinstance(part, JobFact) else _merge_pod(old, part)
     if new is old:
@@ -97,12 +97,12 @@ def merge(known: Execution | None, fact: RunFact) -> Execution:
     return replace(execution, attempts={**execution.attempts, fact.number: new})
 
 
-def _merge_told(execution: Execution, part: StatusFact) -> Execution:
+def _merge_status(execution: Execution, part: StatusFact) -> Execution:
     """Take what the status says; a recorded result never changes, unless the cluster was restored."""
-    old = execution.told
+    old = execution.status_fact
     if old is not None and (old.version >= part.version or not _may_replace(old, part)):
         return execution
-    return replace(execution, told=part)
+    return replace(execution, status_fact=part)
 
 
 def _may_replace(old: StatusFact, new: StatusFact) -> bool:
@@ -138,9 +138,9 @@ class RunOutcome:
 
 def settle(execution: Execution, standing: ExecutionStanding) -> RunOutcome:
     """Settle how a run stands: what the operator recorded goes before what its newest Job says."""
-    for said in (execution.told, execution.asked):
-        if said is not None and said.result:
-            return RunOutcome(Phase(said.result), said.reason, said.message, said.completed_at)
+    for fact in (execution.status_fact, execution.request_fact):
+        if fact is not None and fact.result:
+            return RunOutcome(Phase(fact.result), fact.reason, fact.message, fact.completed_at)
     shown = _parse_attempt(execution.newest)
     has_ended = has_left(execution, standing)
     if shown.phase.is_result and (has_ended or standing.deleted_at is not None):
@@ -148,7 +148,7 @@ def settle(execution: Execution, standing: ExecutionStanding) -> RunOutcome:
     if standing.deleted_at is not None or (not standing.is_known and _is_gone(execution)):
         message = "cancelled: its job was deleted"
         return RunOutcome(Phase.CANCELLED, "", message, standing.deleted_at)
-    if execution.asked is not None and execution.asked.is_gone and _never_started(execution):
+    if execution.request_fact is not None and execution.request_fact.is_gone and _never_started(execution):
         message = "its ScheduledJobRun was deleted before it started"
         return RunOutcome(Phase.CANCELLED, Reason.CANCELLED.value, message)
     if has_ended and _is_gone(execution):
@@ -170,12 +170,12 @@ def has_left(execution: Execution, standing: ExecutionStanding) -> bool:
     if identity.trigger == "schedule" and identity.slot is not None:
         if standing.cursor is None or _instant(standing.cursor) < _instant(identity.slot):
             return False
-    elif execution.asked is not None and not execution.asked.is_gone:
+    elif execution.request_fact is not None and not execution.request_fact.is_gone:
         return False
     begin = identity.slot or compute_start(execution)
     is_past = standing.horizon is not None and _instant(begin) < _instant(standing.horizon)
     is_gone = _is_gone(execution) and standing.version > _compute_version(execution)
-    return execution.told is not None or is_past or is_gone
+    return execution.status_fact is not None or is_past or is_gone
 
 
 def _is_omitted(execution: Execution, standing: ExecutionStanding) -> bool:
@@ -193,20 +193,23 @@ def _is_omitted(execution: Execution, standing: ExecutionStanding) -> bool:
 
 def _compute_version(execution: Execution) -> Version:
     job = execution.newest.job
-    versions = [part.version for part in (job, execution.asked, execution.told) if part is not None]
+    versions = [
+        part.version for part in (job, execution.request_fact, execution.status_fact) if part is not None
+    ]
     return max(versions, default=OLDEST)
 
 
 def _is_gone(execution: Execution) -> bool:
     """Tell whether nothing is left in the cluster from which its outcome could come."""
     job = execution.newest.job
-    is_asked = execution.asked is not None and not execution.asked.is_gone
-    return not is_asked and (job is None or job.is_gone)
+    is_requested = execution.request_fact is not None and not execution.request_fact.is_gone
+    return not is_requested and (job is None or job.is_gone)
 
 
 def _never_started(execution: Execution) -> bool:
-    has_told = execution.told is not None
-    return not execution.attempts and not has_told and not (execution.asked and execution.asked.has_started)
+    request = execution.request_fact
+    has_started = request is not None and request.has_started
+    return not execution.attempts and execution.status_fact is None and not has_started
 
 
 def _parse_attempt(attempt: AttemptState) -> RunOutcome:
@@ -225,15 +228,15 @@ def _parse_attempt(attempt: AttemptState) -> RunOutcome:
 def compute_start(execution: Execution) -> str:
     """Find when a run began: with its first Job, until then when it was asked for."""
     first = execution.attempts.get(1, AttemptState()).job
-    told, asked = execution.told, execution.asked
+    status, request = execution.status_fact, execution.request_fact
     jobs = [attempt.job.created_at for attempt in execution.attempts.values() if attempt.job]
     pods = [a.pod.started_at for a in execution.attempts.values() if a.pod and a.pod.started_at]
     candidates = (
         first.created_at if first else None,
-        told.started_at if told else None,
-        asked.started_at if asked else None,
+        status.started_at if status else None,
+        request.started_at if request else None,
         min(jobs, default=None),
-        asked.created_at if asked else None,
+        request.created_at if request else None,
         execution.identity.slot,
         min(pods, default=None),
     )
@@ -285,7 +288,7 @@ class ExecutionRow:
 def build_row(execution: Execution, standing: ExecutionStanding) -> ExecutionRow:
     """Build the row of a run as it stands."""
     outcome, newest = settle(execution, standing), execution.newest
-    job, pod, asked, told = newest.job, newest.pod, execution.asked, execution.told
+    job, pod, request, status = newest.job, newest.pod, execution.request_fact, execution.status_fact
     has_failed = outcome.phase.is_result and outcome.phase is not Phase.SUCCEEDED
     text = (pod.error if pod and pod.error and has_failed else None) or outcome.message
     identity = execution.identity
@@ -304,11 +307,11 @@ def build_row(execution: Execution, standing: ExecutionStanding) -> ExecutionRow
         result=pod.result if pod and outcome.phase.is_result else None,
         error_message=describe_error(outcome.reason, text) if has_failed else None,
         error_traceback=pod.traceback if pod and has_failed else None,
-        triggered_by=name_trigger(identity.trigger, asked.source if asked else None),
-        triggered_by_user_id=asked.user_id if asked else None,
-        requested_by=asked.requested_by if asked else None,
-        request_reason=asked.request_reason if asked else None,
-        run_name=asked.name if asked else None,
+        triggered_by=name_trigger(identity.trigger, request.source if request else None),
+        triggered_by_user_id=request.user_id if request else None,
+        requested_by=request.requested_by if request else None,
+        request_reason=request.request_reason if request else None,
+        run_name=request.name if request else None,
         scheduler_instance_id=job.instance if job else None,
         attempt=execution.number,
         attempts=[{"attempt": n, **_dump(a)} for n, a in sorted(execution.attempts.items())],
@@ -316,11 +319,11 @@ def build_row(execution: Execution, standing: ExecutionStanding) -> ExecutionRow
         pod_name=pod.name if pod else None,
         node=pod.node if pod else None,
         exit_code=pod.exit_code if pod else None,
-        schedule_resource_version=told.version.number if told else 0,
-        run_resource_version=asked.version.number if asked else 0,
+        schedule_resource_version=status.version.number if status else 0,
+        run_resource_version=request.version.number if request else 0,
         job_resource_version=job.version.number if job else 0,
         pod_resource_version=pod.version.number if pod else 0,
-        epoch=max((p.version.epoch for p in (job, pod, asked, told) if p is not None), default=0),
+        epoch=max((p.version.epoch for p in (job, pod, request, status) if p is not None), default=0),
         sources=_dump_sources(execution),
     )
 
@@ -338,14 +341,14 @@ def _dump_part(part: JobFact | PodFact | RunRequestFact | StatusFact | None) -> 
 def _dump_sources(execution: Execution) -> JsonObject:
     return {
         "identity": {name: getattr(execution.identity, name) for name in RunIdentity.__slots__},
-        "asked": _dump_part(execution.asked),
-        "told": _dump_part(execution.told),
+        "asked": _dump_part(execution.request_fact),
+        "told": _dump_part(execution.status_fact),
     }
 
 
 def load(sources: JsonObject, attempts: list[JsonObject]) -> Execution:
     """Read back what a row was built from."""
-    asked, told = sources["asked"], sources["told"]
+    request, status = sources["asked"], sources["told"]
     return Execution(
         identity=RunIdentity(**sources["identity"]),
         attempts={
@@ -355,8 +358,8 @@ def load(sources: JsonObject, attempts: list[JsonObject]) -> Execution:
             )
             for entry in attempts
         },
-        asked=RunRequestFact(**_versioned(asked)) if asked else None,
-        told=StatusFact(**_versioned(told)) if told else None,
+        request_fact=RunRequestFact(**_versioned(request)) if request else None,
+        status_fact=StatusFact(**_versioned(status)) if status else None,
     )
 
 

@@ -96,7 +96,6 @@ def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
     kind, config = show_schedule_config(spec["schedule"])
     active, concurrency = status.get("active") or (), spec.get("concurrency") or {}
     fields = {name: field.read(spec) for name, field in JOB_FIELDS.items()}
-    started, skipped, missed = _parse_counters(status)
     row = ScheduleRow(
         id=metadata["uid"],
         namespace=metadata["namespace"],
@@ -123,9 +122,7 @@ def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
         consecutive_failures=int(status.get("consecutiveFailures", 0)),
         active_count=int(status.get("activeCount", 0)),
         queued_count=len(status.get("queued") or ()),
-        started_slots=started,
-        skipped_slots=skipped,
-        missed_slots=missed,
+        **_parse_counters(status),
         created_by=parse_uuid(annotations.get(CREATED_BY)),
         updated_by=parse_uuid(annotations.get(UPDATED_BY)) if manager == OWN_MANAGER else None,
         created_at=metadata["creationTimestamp"],
@@ -161,10 +158,15 @@ def _parse_ready(status: JsonObject) -> dict[str, Any]:
     }
 
 
-def _parse_counters(status: JsonObject) -> tuple[int, int, int]:
+def _parse_counters(status: JsonObject) -> dict[str, Any]:
+    """Read how many slots were started, skipped and missed."""
     verdicts = (status.get("counters") or {}).get("verdicts") or {}
     skipped, missed = (sum((verdicts.get(name) or {}).values()) for name in ("skipped", "missed"))
-    return int(verdicts.get("started", 0)), int(skipped), int(missed)
+    return {
+        "started_slots": int(verdicts.get("started", 0)),
+        "skipped_slots": int(skipped),
+        "missed_slots": int(missed),
+    }
 
 
 def find_last_edit(metadata: JsonObject) -> tuple[str | None, str]:

@@ -66,8 +66,10 @@ async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) 
     await connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
     if batch.functions:
         await write_functions(connection, batch.functions, now)
-    told, touched = await _write_schedules(connection, batch.schedules, now) if batch.schedules else ([], [])
-    settled = await upsert_runs(connection, [*told, *batch.facts], touched)
+    status_facts, touched = (
+        await _write_schedules(connection, batch.schedules, now) if batch.schedules else ([], [])
+    )
+    settled = await upsert_runs(connection, [*status_facts, *batch.facts], touched)
     if batch.instances or batch.seats or batch.gone_instances:
         await _write_instances(connection, batch, now)
     if batch.rejects:
@@ -109,8 +111,10 @@ async def _write_schedules(
     tombstones.sort(key=lambda row: row["deleted_at"] is None)
     await connection.execute(_UPSERT_SCHEDULES, {"rows": dump(tombstones)})
     await _write_slots(connection, accepted, known)
-    told = [fact for s in accepted for fact in slots.list_status_facts(s, _recent(known.get(s.row.id)))]
-    return told, [*buried, *(s.row.id for s in accepted)]
+    status_facts = [
+        fact for s in accepted for fact in slots.list_status_facts(s, _recent(known.get(s.row.id)))
+    ]
+    return status_facts, [*buried, *(s.row.id for s in accepted)]
 
 
 async def _read_schedules(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Row]:

@@ -84,9 +84,9 @@ async def write_tombstones(
 def _list_present(absence: Absence, execution: Execution) -> Iterable[tuple[str, RunFact]]:
     """Find what objects of the list's kind said last of an open run, if they are not known to be gone."""
     if absence.kind is ObjectKind.SCHEDULED_JOB_RUN:
-        asked = execution.asked
-        if asked is not None and not asked.is_gone:
-            yield execution.identity.run_id, RunFact(execution.identity, 0, asked)
+        request_fact = execution.request_fact
+        if request_fact is not None and not request_fact.is_gone:
+            yield execution.identity.run_id, RunFact(execution.identity, 0, request_fact)
         return
     for number, attempt in execution.attempts.items():
         if attempt.job is not None and not attempt.job.is_gone:

@@ -46,7 +46,7 @@ from sundial_core.runs.custody import is_for, is_ours
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.manifests import Creator
 from sundial_core.runs.state import build_run
-from sundial_core.status.omitted import list_asked
+from sundial_core.status.omitted import list_manual_run_ids
 
 OTHER = "5b1f6d2e-0000-4000-8000-000000000000"
 PARENT = build_scheduled_job()
@@ -142,7 +142,7 @@ def test_a_run_that_was_asked_for_needs_a_proof(
     requests: list[Any],
     counts: bool,  # noqa: FBT001
 ) -> None:
-    assert is_ours(MANUAL, PARENT, list_asked([MANUAL], PARENT, status, requests)) is counts
+    assert is_ours(MANUAL, PARENT, list_manual_run_ids([MANUAL], PARENT, status, requests)) is counts
 
 
 def test_a_request_in_another_namespace_asks_for_nothing() -> None:
