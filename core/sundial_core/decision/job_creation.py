@@ -1,7 +1,8 @@
 """How the Job of an attempt is created once, whatever becomes of the requests.
 
-No I/O: `begin` says what to ask the API server, `take` what its answer means. The name is deterministic:
-creating again is always safe, and 409 AlreadyExists means to look and adopt.
+No I/O: `begin` says what to ask the API server, `take` what its answer means. The Job's name is
+deterministic, so creating it again is always safe: on 409 AlreadyExists the Job of that name is read, and
+adopted if it is ours.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ NO_ANSWER = "no answer from the API server"
 UNANSWERED_FOR = timedelta(seconds=60)
 """How long a create that got no answer may still land; only then can its slot get another verdict."""
 MIN_WINDOW_SECONDS = 60
-"""For how long at least a leader tries to create a retry, or a run that was asked for."""
+"""For how long at least a leader tries to create a retry or a manual run."""
 FIRST_ROUND = timedelta(seconds=1)
 MIN_TRIES = 2
 """One refusal ends nothing, however late it is: what was decided gets a back-off round."""
@@ -57,7 +58,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Read the Job of that name, uncached; `record` is what is concluded where there is none."""
+    """Read the Job of that name from the API server; where there is none, `record` is the verdict."""
 
     name: str
     purpose: Purpose
@@ -182,10 +183,10 @@ class PendingCreate:
         return due_at
 
     def compute_deadline(self, now: datetime) -> datetime:
-        """Find until when it is tried.
+        """Compute until when the create is tried.
 
-        A slot until its grace has passed, or the catch-up window if that is longer; lateness was decided when
-        it was decided, so for all others the window begins with this leader's first try.
+        For a slot: until its grace, or the catch-up window if that is longer, has passed since it was due.
+        Retries and manual runs cannot be late: their window begins with this leader's first try.
         """
         window = self.catch_up.window_seconds
         if not self.is_slot:
@@ -195,7 +196,7 @@ class PendingCreate:
         return self.due_at + timedelta(seconds=max(self.catch_up.grace_seconds, window))
 
     def _compute_last_turn(self, now: datetime) -> datetime:
-        """Find until when it is sent: to its deadline, or after one refusal for one more back-off round."""
+        """Compute until when requests are sent: the deadline, but after one refusal always once more."""
         is_first_round = self.tries == 1 and self.unanswered_at is None
         return self.compute_deadline(now) + (FIRST_ROUND if is_first_round else timedelta(0))
 
@@ -226,10 +227,11 @@ class PendingCreate:
         return self._postpone()
 
     def _ask(self, creator: Creator) -> Step:
-        """Create the Job, or after a try without an answer look first.
+        """Create the Job; after a request that got no answer, read the Job first.
 
-        A create that is sent after its Job has ended could land after that was deleted, and start it twice:
-        the tombstone floor covers only what was sent before the end.
+        The request may have landed: its Job may have run, ended and been deleted, and a second request would
+        then start the slot twice. The tombstone floor keeps an ended Job, and with it the name, only for as
+        long as requests that were sent before its end can still land.
         """
         self.tries += 1
         self.refusal = None
@@ -283,14 +285,14 @@ class PendingCreate:
         return self._postpone(error.retry_after)
 
     def _decide_found(self, item: JsonObject) -> Step:
-        """Look at the Job of that name: ours with the same run and attempt is the one we wanted."""
+        """Adopt the Job of that name if it is ours, of this run and this attempt."""
         if is_same_attempt(item, self.attempt):
             return Created(item)
         message = f"a Job named {self.attempt.job_name} exists and is not of this run; delete or rename it"
         return Refused(self._build_record(Verdict.SKIPPED, Reason.NAME_TAKEN, message))
 
     def _hold(self, installation: InstallationState, now: datetime) -> Step:
-        """Send nothing. A hold makes a slot Missed; all else waits, and everything waits for the clock."""
+        """Send nothing. A hold makes a slot Missed; all else waits, and everything for a trusted clock."""
         if self.is_slot and installation.trust is not Trust.UNTRUSTED:
             message = f"starts are held by {installation.starts_held_by}"
             return self._give_up(Verdict.MISSED, Reason.HELD, message, now)

@@ -34,9 +34,9 @@ class Remembered:
     creating: frozenset[datetime] = frozenset()
     """Slots whose Jobs are being created."""
     refused: frozenset[datetime] = frozenset()
-    """Slots of creates of which nothing can land."""
+    """Slots whose creates were all refused: none of these requests can still land."""
     refusals: Mapping[datetime, str] = field(default_factory=dict)
-    """What creates of slots were told."""
+    """What the API server said to the creates of slots."""
     yielding: frozenset[datetime] = frozenset()
     """Those of `refused` that a newer slot makes Missed."""
     queued: tuple[QueueEntry, ...] = ()
@@ -62,7 +62,7 @@ class Remembered:
     read_at: Mapping[str, datetime] = field(default_factory=dict)
     """When an overdue attempt was last read uncached, by run id."""
     reset_at: datetime | None = None
-    """To which instant a stored one of the future was set back."""
+    """The instant to which stored instants of the future were set back."""
     refusal: str = ""
     """What the API server said to the newest patch of the status; empty once one succeeds."""
     backlog: Backlog = field(default_factory=Backlog)

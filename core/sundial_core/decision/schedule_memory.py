@@ -122,7 +122,7 @@ class ScheduleMemory(StatusWrite):
     """Nothing may start: too little could be stored."""
     parent: Owner | None = None
     manual_runs: frozenset[str] = frozenset()
-    """The ids of runs that somebody asked for and that have Jobs."""
+    """The ids of manual runs that have Jobs."""
     sent: set[str] = field(default_factory=set)
     """The ids of manual runs whose Job may exist and has not been seen."""
     read_at: dict[str, datetime] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class ScheduleMemory(StatusWrite):
     def _sort(
         self, job: ScheduledJob, jobs: Collection[ObservedJob], requests: Iterable[ScheduledJobRun]
     ) -> Custody:
-        """Sort the Jobs; a run that was asked for stays one when its ScheduledJobRun is deleted."""
+        """Sort the Jobs; a manual run stays one when its ScheduledJobRun is deleted."""
         known = self._list_manual_run_ids().intersection(one.run_id for one in jobs)
         self.manual_runs = known | list_manual_run_ids(jobs, job, job.status, requests)
         self.sent -= self.manual_runs
@@ -157,7 +157,7 @@ class ScheduleMemory(StatusWrite):
         return sort_jobs(jobs, job, self.manual_runs)
 
     def _list_manual_run_ids(self) -> frozenset[str]:
-        """List the runs that this process knows to be asked for, by their Jobs or by what it has sent."""
+        """List the manual runs that this process knows, by their Jobs or by what it has sent."""
         creating = (run_id for run_id, one in self.creates.items() if one.attempt.trigger != Trigger.SCHEDULE)
         return self.manual_runs.union(self.sent, creating)
 

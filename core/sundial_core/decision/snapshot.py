@@ -66,7 +66,7 @@ class Context:
 
 
 def select_newest_jobs(snapshot: Snapshot, stored: StoredStatus) -> dict[str, ObservedJob]:
-    """Map each run id to the Job of its newest attempt; runs are left out of which that Job is not there.
+    """Map each run id to the Job of its newest attempt; a run whose newest Job is not there is left out.
 
     An older attempt's Job says nothing then: the newest was deleted, or has to be read.
     """

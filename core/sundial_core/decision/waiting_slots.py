@@ -36,9 +36,10 @@ def list_waiting(
 def decide_dropped(
     snapshot: Snapshot, context: Context, known: KnownRuns, queue: Iterable[QueueEntry]
 ) -> Iterable[VerdictRecord]:
-    """Decide which slots may not wait any longer; not while their creates are unanswered.
+    """Decide which slots may not wait any longer.
 
-    A suspension drops all of them, another spec or a suspension that has ended those from before it.
+    A suspension or pause drops all of them. A change of the schedule, or a suspension that is over again,
+    drops those that waited before it. A slot whose create may still land is never dropped.
     """
     memory, plan = snapshot.memory, snapshot.plan
     unsure = memory.creating - memory.refused

@@ -104,11 +104,11 @@ def build_job(attempt: Attempt, template: JsonObject, creator: Creator) -> JsonO
 def build_retry_job(
     previous: JsonObject, following: NextAttempt, attempt: Attempt, creator: Creator
 ) -> JsonObject:
-    """Build the Job of the next attempt from that of the one before: an edit applies to later runs only.
+    """Build the Job of the next attempt from the Job before it: an edit applies to later runs only.
 
-    What the API server and the Job controller added to it is left out, and so is what ended it early. Our
-    marks are written anew: somebody may have changed those of the Job before. The installation is the
-    creator's, which may have adopted the run: another one's fence would refuse the Job.
+    What the API server and the Job controller have added is left out, and so is what ended the Job early. Our
+    marks are written anew, because somebody may have changed them. The installation is that of `creator`,
+    which may have adopted the run: the fence would refuse a Job of another installation.
     """
     labels, marks = build_labels(attempt, creator), build_annotations(attempt, creator)
     counts = {names.RETRIES_USED: following.retries_used, names.DISRUPTIONS: following.disruptions}

@@ -35,9 +35,9 @@ FIXED_NAMES = (names.RUN, names.TRIGGER, names.ATTEMPT, names.SCHEDULED_FOR)
 
 
 def list_fixed(item: JsonObject) -> list[Fixed]:
-    """List what tells which attempt a Job is: its Pod template, if that is known and has our marks, and it.
+    """List what tells which attempt a Job is: the marks of its Pod template, if they are there, and its own.
 
-    Of two that differ the Job's name proves one. The template's can be changed while a Job is suspended.
+    Where the two differ the Job's name proves one: a template can be changed while its Job is suspended.
     """
     template = (item.get("spec") or {}).get("template")
     fixed = _parse_fixed(template.get("metadata")) if template else None

@@ -48,8 +48,8 @@ def parse_retry(spec: JsonObject) -> Retry:
 def find_next_attempt(job: ObservedJob, retry: Retry) -> NextAttempt | None:
     """Find what follows the newest attempt of a run; None when that attempt decides the run.
 
-    `retry.count` 0 means one attempt, whatever happens. An attempt that somebody ended is not repeated,
-    one that could not start, or did not end, is.
+    `retry.count` 0 means one attempt, whatever happens. An attempt that somebody ended is not repeated; one
+    that could not start, or ran out of time, is.
     """
     is_failure = job.phase in (Phase.FAILED, Phase.TIMED_OUT)
     if not is_failure or retry.count == 0 or job.ended not in ("", Reason.START_TIMEOUT, Reason.OVERDUE):

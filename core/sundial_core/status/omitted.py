@@ -1,8 +1,8 @@
 """Which active runs a status leaves out: it lists the newest, and says between which slots the others are.
 
-A list that is cut short proves nothing by not naming a run. One whose slot lies in a range of `Omitted` is
-active until its end is stored: the ranges are drawn anew with each status, so that no run of which a Job is
-left and whose end is stored lies in one.
+A run that a shortened list does not name may still be active. It counts as active while its slot lies in a
+range of `Omitted` and its end is not stored. Each status draws the ranges anew, around the runs that have
+ended and still have a Job.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ MAX_LISTED = 200
 """How many active runs a status lists, with an entry of `recentSlots` each."""
 
 MAX_RESULTS = 300
-"""How many runs that were asked for keep their result in a status: those with Jobs, of which history keeps
-at most 200. The result of one more is taken as soon as there is room."""
+"""How many ended manual runs keep their result in a status: those that still have Jobs, of which the history
+keeps at most 200. The result of a further one is taken as soon as there is room."""
 
 MAX_AHEAD = 100
 """How many ended runs past the cursor that have no Job any more are shown: nothing else tells a new leader
@@ -40,7 +40,7 @@ two minutes. Beyond that the oldest active runs are given up: not tried again, n
 class Omitted:
     """How many active runs are not listed, and the ranges of slots in which they are.
 
-    Runs that were asked for are counted only: without a result that is stored they are active anyway.
+    Manual runs are only counted: without a stored result they are active anyway.
     """
 
     count: int = 0
@@ -67,7 +67,7 @@ def choose_listed(active: Sequence[Run], results: frozenset[str]) -> list[Run]:
 
 
 def begin(run: Run) -> tuple[bool, datetime | None, str]:
-    """Order runs by their slots, and those that were asked for by when they started."""
+    """Order runs by their slots, and manual runs by when they started."""
     instant = run.slot if run.trigger is Trigger.SCHEDULE else run.started_at
     return instant is not None, instant, run.run_id
 
@@ -123,7 +123,7 @@ def _compute_ranges(slots: list[datetime], others: list[datetime]) -> list[Range
 def list_manual_run_ids(
     jobs: Iterable[ObservedJob], parent: Parent, status: JsonObject, requests: Iterable[ScheduledJobRun]
 ) -> frozenset[str]:
-    """List the runs of these Jobs that were asked for, as the status or the ScheduledJobRuns prove.
+    """List the manual runs among these Jobs, as far as the status or the ScheduledJobRuns prove them.
 
     A status whose lists are cut short proves nothing by not naming a run: all of them count then.
     """

@@ -210,9 +210,9 @@ def _select_postponed(runs: Iterable[Run], stored: StoredStatus) -> set[str]:
 
 
 def _select_ahead(report: Report, ordered: list[Run], cursor: datetime, shown: set[str]) -> set[str]:
-    """Find the ended runs of slots that the cursor has yet to pass whose Jobs are gone, with those `shown`.
+    """Select the ended runs without a Job whose slots are past the cursor, and keep those that are `shown`.
 
-    One that is shown stays until the cursor passes it: it is counted, and would be counted again.
+    A run that is shown stays until the cursor has passed its slot: otherwise it would be counted again.
     """
     if not report.lost:
         return shown

@@ -1,7 +1,7 @@
 """Verdicts that no status holds yet: merged so that they stay few, cut where a status holds a part of them.
 
-One verdict on several slots is about all slots of the schedule between its first and its last; of another
-schedule's, or where that does not hold, it is kept or dropped as a whole.
+A verdict on several slots is about all slots that the schedule has between its first and its last one. Where
+that is not so, or the schedule is another one by now, the verdict is kept or dropped as a whole.
 """
 
 from __future__ import annotations

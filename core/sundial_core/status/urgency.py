@@ -34,9 +34,9 @@ MAX_LAZY_DELAY = timedelta(seconds=30)
 def decide_urgency(old: JsonObject, new: JsonObject) -> Urgency:
     """Decide how soon a status has to be written: users wait for acceptance, nobody for a phase.
 
-    A run that is being created or has just started waits a moment, so that one write tells that it runs, or
-    even ended: until then its slot has only moved the next runs. What was seen, in a status that does not
-    tell it yet, goes along with the next write: an older CRD would not keep it.
+    A run that is being created or has just started may wait a moment, so that one write tells that it runs,
+    or even that it has ended. A first `seen` goes along with the next write: a CRD of an older version would
+    not keep it, and so it would be written for ever.
     """
     changed = {name for name in {*old, *new} if _read_compared(old, name) != _read_compared(new, name)}
     changed -= set() if "seen" in old else {"seen"}

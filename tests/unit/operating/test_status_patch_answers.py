@@ -57,8 +57,8 @@ class Desk:
     def note(self, before: ScheduledJob, stored: dict[str, Any]) -> None:
         self.noted.append((before.status, stored))
 
-    def tell(self, _before: ScheduledJob, refusal: str) -> None:
-        self.told.append(refusal)
+    def tell(self, before: ScheduledJob, refusal: str) -> None:
+        self.told.append(f"{before.name}: {refusal}")
 
     def enqueue(self, uid: str) -> None:
         assert not self.one.is_patching
@@ -173,7 +173,7 @@ async def test_a_status_that_could_not_be_stored_is_tried_again_after_a_while(
     ("error", "failures", "told"),
     [
         pytest.param(ApiError(422, "Invalid", "no"), 1, [], id="the second time"),
-        pytest.param(ApiError(422, "Invalid", "no"), 2, ["422 Invalid: no"], id="the third time"),
+        pytest.param(ApiError(422, "Invalid", "no"), 2, ["tick: 422 Invalid: no"], id="the third time"),
         pytest.param(ApiError(422, "Invalid", "no"), 3, [], id="once is enough"),
         pytest.param(ApiError(503, "ServiceUnavailable", ""), 2, [], id="the API server is busy"),
         pytest.param(SILENCE, 2, [], id="it is away"),

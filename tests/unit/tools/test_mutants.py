@@ -28,6 +28,8 @@ def test_a_guard_is_where_the_list_says(guard: Guard) -> None:
     assert set(guard.functions) <= list_names(guard.file)
     assert all((ROOT / test).exists() for test in guard.tests)
     assert guard.tests
+    text = (ROOT / guard.file).read_text()
+    assert [listed.line for listed in guard.equivalents if listed.line not in text] == []
 
 
 def test_each_guard_has_a_name_of_its_own() -> None:
