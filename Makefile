@@ -87,7 +87,7 @@ bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
 mirror-kills: setup programs ## Kill the mirror and its Postgres 50 times, then compare rows and cluster (5 minutes)
 	SUNDIAL_KILLS=50 SUNDIAL_OUTAGE_SECONDS=120 $(PY) -m pytest tests/cluster/test_mirror_faults.py
 
-chaos: setup programs ## Kill, freeze, rob and cut off leaders, then check every slot (CHAOS_KILLS=100, CHAOS_SEED=any, CHAOS_LEASE=4; 20 minutes)
+chaos: setup programs ## Kill, freeze, rob and cut off leaders, then check every slot (CHAOS_KILLS=100, CHAOS_SEED=any, CHAOS_LEASE=4, CHAOS_FAULT=one alone; 20 minutes)
 	PYTHONPATH=tests $(PY) -m chaos
 
 mutants: .venv/installed ## Break each guard of tests/mutants/guards.toml in every small way: some test must notice (GUARDS=fence; 10 minutes)

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from chaos.disturbances import HINDRANCES
+from chaos.faults import LEADER_FAULTS
 from chaos.plans import Round, count_kills, make_plan
 from chaos.reports import build_markdown, build_tables, find_failures
 from chaos.runs import STAY_SECONDS, Form, Progress, run_chaos
@@ -25,15 +26,18 @@ MOST_SHOWN = 40
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the command line; CHAOS_KILLS, CHAOS_SEED and CHAOS_LEASE are its defaults."""
+    """Read the command line; CHAOS_KILLS, CHAOS_SEED, CHAOS_LEASE and CHAOS_FAULT are its defaults."""
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     add = parser.add_argument
-    kills, seed, lease = (os.environ.get(f"CHAOS_{name}") for name in ("KILLS", "SEED", "LEASE"))
+    kills, seed, lease, fault = (
+        os.environ.get(f"CHAOS_{name}") for name in ("KILLS", "SEED", "LEASE", "FAULT")
+    )
     add("--kills", type=at_least_one, default=kills or 100, help="how many leaders are killed [%(default)s]")
     add("--seed", type=int, default=seed or None, help="the same seed gives the same faults [any]")
     add(
         "--lease", type=at_least_one, default=lease or 4, metavar="SECONDS", help="of the Lease [%(default)s]"
     )
+    add("--fault", type=known_fault, default=fault or None, help="tries one alone, so many times as --kills")
     add("--operators", type=at_least_one, default=3, help="how many run at once [%(default)s]")
     add("--output", type=Path, default=DOCUMENT, help="where the report goes [%(default)s]")
     return parser.parse_args()
@@ -47,11 +51,25 @@ def at_least_one(text: str) -> int:
     return number
 
 
+def known_fault(text: str) -> str:
+    """Read the name of a fault of an argument."""
+    if text not in LEADER_FAULTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of: {', '.join(LEADER_FAULTS)}")
+    return text
+
+
+def choose_plan(fault: str | None, kills: int, seed: int) -> list[Round]:
+    """Repeat one fault, or mix all of them."""
+    if fault is not None:
+        return [Round(fault, None)] * kills
+    return make_plan(seed, kills, round(kills * OTHERS_A_KILL))
+
+
 def main() -> int:
     """Run the long form; exit status 1 when anything was wrong, 130 after Ctrl-C."""
     arguments, console = parse_arguments(), Console()
     seed = arguments.seed if arguments.seed is not None else random.randrange(1_000_000)
-    plan = make_plan(seed, arguments.kills, round(arguments.kills * OTHERS_A_KILL))
+    plan = choose_plan(arguments.fault, arguments.kills, seed)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     minutes = estimate_minutes(plan, arguments.lease)
@@ -82,9 +100,15 @@ def main() -> int:
             f"Interrupted after round {figures.rounds} of {len(plan)}; {arguments.output} is left as it was."
         )
         return 130
-    arguments.output.write_text(build_markdown(figures, setting))
-    console.print(f"Wrote {arguments.output}.")
+    if arguments.fault is None or arguments.output != DOCUMENT:
+        write_report(arguments.output, build_markdown(figures, setting), console)
     return 1 if failures else 0
+
+
+def write_report(path: Path, text: str, console: Console) -> None:
+    """Write the report, and say where it is."""
+    path.write_text(text)
+    console.print(f"Wrote {path}.")
 
 
 def estimate_minutes(plan: list[Round], lease_seconds: float) -> float:

@@ -24,6 +24,7 @@ from sundial_devcluster.polling import until
 
 TAKEOVER_PATIENCE_SECONDS = 60.0
 THIEF_SECONDS = 2
+TERMS_AHEAD = 5
 AGES = (0, 0, 3, 6)
 """For how many seconds a leader leads before it is killed: half of them have hardly begun."""
 
@@ -179,6 +180,15 @@ def delete_term(scene: Scene) -> None:
     scene.await_start(read_utc_clock(), term)
 
 
+def raise_term(scene: Scene) -> None:
+    """Write a term that nobody leads: the next one must be higher still."""
+    _, term = scene.find_leader()
+    scene.note_end(term)
+    spec = {"term": term + TERMS_AHEAD, "holder": "thief"}
+    _change(scene, "patch", "leaderterm", "sundial", "--type=merge", "-p", json.dumps({"spec": spec}))
+    scene.await_start(read_utc_clock(), term + TERMS_AHEAD)
+
+
 def isolate(scene: Scene) -> None:
     """Let nothing of the leader pass and answer it nothing, until another one leads."""
     member, term = scene.find_leader()
@@ -226,6 +236,7 @@ OTHER_FAULTS: dict[str, Callable[[Scene], None]] = {
     "steal the Lease": steal_lease,
     "delete the Lease": delete_lease,
     "delete the LeaderTerm": delete_term,
+    "raise the LeaderTerm": raise_term,
     "isolate the leader": isolate,
     "restart kube-apiserver": restart_apiserver,
     "restart etcd": restart_etcd,
