@@ -29,8 +29,12 @@ class Permission:
 async def list_missing(client: KubeClient, needed: Iterable[Permission]) -> list[Permission]:
     """Ask the API server about each permission; raises ApiError, ApiUnreachable."""
     needed = list(needed)
-    answers = await asyncio.gather(*(client.review(SELF_ACCESS_REVIEWS, _build_spec(one)) for one in needed))
-    return [one for one, answer in zip(needed, answers, strict=True) if not answer.get("allowed")]
+    answers = await asyncio.gather(
+        *(client.review(SELF_ACCESS_REVIEWS, _build_spec(permission)) for permission in needed)
+    )
+    return [
+        permission for permission, answer in zip(needed, answers, strict=True) if not answer.get("allowed")
+    ]
 
 
 def _build_spec(permission: Permission) -> JsonObject:

@@ -22,5 +22,5 @@ def describe_settings(settings: type[BaseSettings], only: Sequence[str] | None =
 def explain_unusable(settings: type[BaseSettings], error: ValidationError) -> str:
     """Say in one line which environment variables are unusable, and why; no value is repeated."""
     prefix = settings.model_config["env_prefix"]
-    said = [(one["loc"], one["msg"].removeprefix("Value error, ")) for one in error.errors()]
+    said = [(problem["loc"], problem["msg"].removeprefix("Value error, ")) for problem in error.errors()]
     return "; ".join(f"{prefix}{str(loc[0]).upper()}: {words}" if loc else words for loc, words in said)

@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "chaos.md"
 SECONDS_A_ROUND = 3.5
-OTHERS_A_KILL = 0.24
+OTHERS_A_KILL = 0.27
 MOST_SHOWN = 40
 
 

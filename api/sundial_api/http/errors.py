@@ -80,7 +80,7 @@ class Invalids(HTTPProblem):
     """Values that cannot be used: 422 with a place, a message and a type for each."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__(422, "; ".join(str(one["msg"]) for one in errors))
+        super().__init__(422, "; ".join(str(problem["msg"]) for problem in errors))
         self.errors = errors
 
 
@@ -112,9 +112,9 @@ async def _answer_problem(_: Request, error: Exception) -> JSONResponse:
 async def _answer_invalid(_: Request, error: Exception) -> JSONResponse:
     """Name each place and what is wrong there; the value itself is not repeated."""
     assert isinstance(error, RequestValidationError)
-    if any(one["type"] == "json_invalid" for one in error.errors()):
+    if any(problem["type"] == "json_invalid" for problem in error.errors()):
         return JSONResponse({"detail": "the body is not JSON"}, 400)
-    shown = [{name: one[name] for name in ("loc", "msg", "type")} for one in error.errors()]
+    shown = [{name: problem[name] for name in ("loc", "msg", "type")} for problem in error.errors()]
     return JSONResponse({"detail": jsonable_encoder(shown)}, 422)
 
 

@@ -77,5 +77,5 @@ async def describe_job(connection: AsyncConnection, row: RowMapping, default_ns:
         **dict(row),
         task_function=describe_function(function, default_ns),
         job_type=SchedulerJobTypeRead.model_validate(kind),
-        recent_executions=[ScheduledJobExecutionRead.model_validate(one) for one in newest],
+        recent_executions=[ScheduledJobExecutionRead.model_validate(row) for row in newest],
     )

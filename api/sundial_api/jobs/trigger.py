@@ -50,7 +50,7 @@ class RunStarter:
         async with self.services.engine.begin() as connection:
             row = await service.find_job(connection, job_id)
             wanted = [ExecutionFilter(job_id, status) for status in OPEN_STATUSES]
-            active = sum([await executions.count_executions(connection, one) for one in wanted])
+            active = sum([await executions.count_executions(connection, query) for query in wanted])
         ns: str = row["namespace"]
         await self.caller.require("create", SCHEDULED_JOB_RUNS, ns)
         job = await self._read_job(row)

@@ -29,7 +29,7 @@ async def get_status(
     since = services.read_clock() - timedelta(seconds=services.settings.instance_seconds)
     found = await repository.list_instances(connection, since)
     instances = [SchedulerInstanceRead.model_validate(row) for row in found]
-    leader = next((one for one in instances if one.is_leader), None)
+    leader = next((instance for instance in instances if instance.is_leader), None)
     counts = await jobs.count_jobs(connection, query.namespace)
     following = await jobs.find_next(connection, query.namespace)
     return SchedulerStatusResponse(

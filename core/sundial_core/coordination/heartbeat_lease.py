@@ -93,4 +93,4 @@ def observe_replicas(
 
 def list_stale(seen: Mapping[str, ObservedReplica], seconds: float, now: float) -> Iterator[ObservedReplica]:
     """Find the member Leases that have not changed for so long."""
-    return (one for one in seen.values() if now - one.since >= seconds)
+    return (sighting for sighting in seen.values() if now - sighting.since >= seconds)

@@ -62,7 +62,7 @@ def choose_offered(due: Due, catch_up: CatchUp) -> Offered:
 
 def missed_verdicts(due: Due, reason: Reason, message: str = "") -> tuple[VerdictRecord, ...]:
     """Give all that is due the verdict Missed, for one reason."""
-    return tuple(replace(one, message=message) for one in _miss_between(due, due.known, reason))
+    return tuple(replace(record, message=message) for record in _miss_between(due, due.known, reason))
 
 
 NO_REFUSALS: Mapping[datetime, str] = MappingProxyType({})

@@ -41,9 +41,11 @@ def with_clock_reset(snapshot: Snapshot, now: datetime) -> Snapshot:
     date = (now - snapshot.installation.skew).replace(microsecond=0)
     stored = [_instant(job.status, name) for name in ("cursor", "effectiveFrom")]
     written = [job.created_at, memory.decided_until, *stored]
-    if memory.reset_at is None and not any(one is not None and is_future(one, date) for one in written):
+    if memory.reset_at is None and not any(
+        instant is not None and is_future(instant, date) for instant in written
+    ):
         return snapshot
-    is_ahead = any(one is not None and is_future(one, date) for one in stored)
+    is_ahead = any(instant is not None and is_future(instant, date) for instant in stored)
     reset_at = (memory.reset_at or date) if is_ahead else None
     if is_future(job.created_at, date):
         job = replace(job, created_at=reset_at or min(filter(None, stored), default=date))
@@ -135,8 +137,8 @@ def drop_future(
 ) -> tuple[VerdictRecord, ...]:
     """Drop verdicts on slots that are more than a minute ahead."""
     schedule, until = plan.schedule if isinstance(plan, Plan) else None, date + MAX_SKEW
-    cut = (cut_verdict(one, NEVER, until, schedule) for one in verdicts)
-    return tuple(one for one in cut if one is not None)
+    cut = (cut_verdict(record, NEVER, until, schedule) for record in verdicts)
+    return tuple(record for record in cut if record is not None)
 
 
 def _set_back_memory(

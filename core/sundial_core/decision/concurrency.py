@@ -100,16 +100,16 @@ def place_slots(
     queue, served = _serve(tuple(sorted((*waiting, *waiting_requests.waiting), key=by_slot)), places)
     starts, skipped = list(served), []
     new = [QueueEntry(slot, now, Reason.ALREADY_ACTIVE) for slot in offered]
-    for one in sorted((*new, *waiting_requests.new), key=by_slot):
+    for entry in sorted((*new, *waiting_requests.new), key=by_slot):
         taken = replace(places, active=places.active + len(starts))
         turn = decide_admission(taken.rule, taken.active, len(queue))
         if turn is Admission.START:
-            starts.append(one)
+            starts.append(entry)
         elif turn is Admission.WAIT:
-            queue, replaced = _take_line(replace(one, since=now), queue, taken.rule)
+            queue, replaced = _take_line(replace(entry, since=now), queue, taken.rule)
             skipped += replaced
         else:
-            skipped.append((one, _skip_without_place(one, queue, taken)))
+            skipped.append((entry, _skip_without_place(entry, queue, taken)))
     return _build_placed(starts, served, queue, skipped)
 
 
@@ -121,14 +121,14 @@ def _build_placed(
 ) -> Placement:
     """Separate the slots from the ScheduledJobRuns."""
     return Placement(
-        starts=tuple(one.slot for one in starts if not one.run_id),
-        served=frozenset(one.slot for one in served if not one.run_id),
-        waiting=tuple(one for one in queue if not one.run_id),
-        verdicts=tuple(record for one, record in skipped if not one.run_id),
+        starts=tuple(entry.slot for entry in starts if not entry.run_id),
+        served=frozenset(entry.slot for entry in served if not entry.run_id),
+        waiting=tuple(entry for entry in queue if not entry.run_id),
+        verdicts=tuple(record for entry, record in skipped if not entry.run_id),
         requests=RequestPlacement(
-            starts=frozenset(one.run_id for one in starts if one.run_id),
-            waiting={one.run_id: one.reason for one in queue if one.run_id},
-            skipped={one.run_id: record for one, record in skipped if one.run_id},
+            starts=frozenset(entry.run_id for entry in starts if entry.run_id),
+            waiting={entry.run_id: entry.reason for entry in queue if entry.run_id},
+            skipped={entry.run_id: record for entry, record in skipped if entry.run_id},
         ),
     )
 
@@ -141,25 +141,25 @@ def _serve(
 
 
 def _take_line(
-    one: QueueEntry, queue: tuple[QueueEntry, ...], rule: Concurrency
+    entry: QueueEntry, queue: tuple[QueueEntry, ...], rule: Concurrency
 ) -> tuple[tuple[QueueEntry, ...], list[tuple[QueueEntry, VerdictRecord]]]:
     """Add one entry to the end of the queue; under Replace a full queue loses its oldest entry first."""
     if rule.policy is not ConcurrencyPolicy.REPLACE:
-        return (*queue, one), []
-    one = replace(one, reason=Reason.REPLACING)
+        return (*queue, entry), []
+    entry = replace(entry, reason=Reason.REPLACING)
     if len(queue) < rule.max_instances:
-        return (*queue, one), []
-    replaced = build_skip(queue[0].slot, Reason.REPLACED, f"replaced by {format_instant(one.slot)}")
-    return (*queue[1:], one), [(queue[0], replaced)]
+        return (*queue, entry), []
+    replaced = build_skip(queue[0].slot, Reason.REPLACED, f"replaced by {format_instant(entry.slot)}")
+    return (*queue[1:], entry), [(queue[0], replaced)]
 
 
-def _skip_without_place(one: QueueEntry, queue: tuple[QueueEntry, ...], places: Capacity) -> VerdictRecord:
+def _skip_without_place(entry: QueueEntry, queue: tuple[QueueEntry, ...], places: Capacity) -> VerdictRecord:
     rule = places.rule
     if rule.policy is ConcurrencyPolicy.QUEUE:
         message = f"{len(queue)} waiting; concurrency.maxQueued is {rule.max_queued or 1}"
-        return build_skip(one.slot, Reason.QUEUE_FULL, message)
+        return build_skip(entry.slot, Reason.QUEUE_FULL, message)
     message = f"{places.active} active or being created; concurrency.maxInstances is {rule.max_instances}"
-    return build_skip(one.slot, Reason.ALREADY_ACTIVE, message)
+    return build_skip(entry.slot, Reason.ALREADY_ACTIVE, message)
 
 
 def build_skip(slot: datetime, reason: Reason, message: str) -> VerdictRecord:

@@ -132,13 +132,15 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
         starts=tuple(_build_attempts(snapshot, placement.starts)),
         served=placement.served,
         retries=tuple(
-            one for one in open_ends if one.after.uid not in ended and _is_due(one, snapshot, context)
+            open_end
+            for open_end in open_ends
+            if open_end.after.uid not in ended and _is_due(open_end, snapshot, context)
         ),
         endings=ends,
         verdicts=placement.verdicts,
         queued=placement.waiting,
         decided_until=_compute_decided_until(snapshot, context),
-        between=frozenset(one.after.run_id for one in open_ends),
+        between=frozenset(open_end.after.run_id for open_end in open_ends),
         backlog=unstored_limit.track_unstored(snapshot.memory, stored, placement.starts, now),
         withheld=placement.withheld,
         is_stopped=context.is_stopped,
@@ -190,7 +192,7 @@ def _is_told_later(snapshot: Snapshot, context: Context, placement: Placement) -
 
 def _compute_decided_until(snapshot: Snapshot, context: Context) -> datetime | None:
     """Compute up to when all slots are decided for good; None if this decision does not move that."""
-    is_deciding = isinstance(snapshot.plan, Plan) and context.hold is None and not context.is_stopped
+    is_deciding = isinstance(snapshot.plan, Plan) and context.suspension is None and not context.is_stopped
     return context.now if is_deciding else None
 
 
@@ -210,13 +212,13 @@ def _build_report(
     return Report(
         job=snapshot.job,
         plan=snapshot.plan,
-        hold=context.hold,
+        suspension=context.suspension,
         effective_from=context.effective_from,
         runs=known,
         verdicts=_list_unstored(snapshot, placement, known),
         creating=(snapshot.memory.creating - given_up) | frozenset(placement.starts),
         queued=placement.waiting,
-        following=list_upcoming(snapshot.plan, context.hold, low, 1 if is_told_later else UPCOMING),
+        following=list_upcoming(snapshot.plan, context.suspension, low, 1 if is_told_later else UPCOMING),
         seen=context.seen,
         clock=clock_skew.decide_clock_condition(snapshot.installation, stored, snapshot, now),
         refusals={slot: words for slot, words in snapshot.memory.refusals.items() if slot not in given_up},
@@ -257,12 +259,12 @@ def _observe_runs(snapshot: Snapshot, context: Context, open_ends: Iterable[Next
     )
     known |= {run_id: state.parse_recorded_run(entry) for run_id, entry in context.stored.active.items()}
     known |= snapshot.memory.lost
-    following = {one.after.run_id: one for one in open_ends}
+    following = {open_end.after.run_id: open_end for open_end in open_ends}
     for run_id, job in context.newest.items():
         run = start_timeouts.read_run(job, snapshot.pods.get(job.uid, ()), context.now)
         if run_id not in following:
             known[run_id] = run
-        elif are_retries_stopped(job, context.hold) and run_id not in snapshot.memory.landing:
+        elif are_retries_stopped(job, context.suspension) and run_id not in snapshot.memory.landing:
             known[run_id] = early_ends.without_retries(run)
         else:
             known[run_id] = as_waiting(run, following[run_id])
@@ -280,7 +282,7 @@ def _list_open_ends(snapshot: Snapshot, context: Context) -> list[NextAttempt]:
         and not is_stored_as_ended(job, context.stored)
     ]
     retry = parse_retry(snapshot.job.spec) if failed else Retry()
-    return [one for job in failed if (one := find_next_attempt(job, retry)) is not None]
+    return [following for job in failed if (following := find_next_attempt(job, retry)) is not None]
 
 
 def _is_due(following: NextAttempt, snapshot: Snapshot, context: Context) -> bool:
@@ -288,7 +290,9 @@ def _is_due(following: NextAttempt, snapshot: Snapshot, context: Context) -> boo
     is_open = run_id not in snapshot.memory.retrying and run_id not in snapshot.memory.failed
     is_open = is_open and snapshot.installation.may_start
     return (
-        is_open and following.due_at <= context.now and not are_retries_stopped(following.after, context.hold)
+        is_open
+        and following.due_at <= context.now
+        and not are_retries_stopped(following.after, context.suspension)
     )
 
 
@@ -333,18 +337,18 @@ def _build_attempts(snapshot: Snapshot, starts: Iterable[datetime]) -> Iterable[
 def _list_missing(known: Iterable[Run], watched: Iterable[Overdue], now: datetime) -> Iterator[Run]:
     """Find the runs whose Job is to be read: it is not known, or what is known of it may be wrong."""
     yield from (run for run in known if run.phase is Phase.UNKNOWN)
-    yield from (one.run for one in watched if one.at <= now)
+    yield from (attempt.run for attempt in watched if attempt.at <= now)
 
 
 def _list_later(watched: Iterable[Overdue], now: datetime) -> list[datetime]:
-    return [one.at for one in watched if one.at > now]
+    return [attempt.at for attempt in watched if attempt.at > now]
 
 
 def _compute_requeue(report: Report, others: Iterable[datetime | None], now: datetime) -> datetime | None:
     """Compute when to decide again if nothing happens: a slot, the end of a pause, a Job that may go."""
     times = [*others]
-    if report.hold is not None:
-        times.append(report.hold.until)
+    if report.suspension is not None:
+        times.append(report.suspension.until)
     else:
         times += report.following[:1] or [_find_search(report.plan, now)]
     for run in report.runs.values():

@@ -1,4 +1,4 @@
-"""What users have changed of a schedule and its holds since slots were decided last, and when.
+"""What users have changed of a schedule and its suspensions since slots were decided last, and when.
 
 The API server moves a time in managedFields only for what is added or changed. A removal leaves no trace, or
 takes the entry away, so that its time is never known: it counts from when it is first seen.

@@ -89,11 +89,11 @@ def decide_deletions(
     capped = _choose_capped(ended, finished, limits)
     unmirrored = {_id(run) for run in ended if not _is_mirrored(run, limits, pods)}
     going = list(_list_deletions(ended, {_id(run) for run in surplus} - unmirrored, capped, limits, now))
-    due = [one for one in going if one.at <= now]
+    due = [departure for departure in going if departure.at <= now]
     return Deletions(
-        jobs=tuple(job for one in due for job in one.run if not job.is_deleting),
-        next_at=min((one.at for one in going if one.at > now), default=None),
-        capped={job.uid: one.cap for one in due if one.cap for job in one.run},
+        jobs=tuple(job for departure in due for job in departure.run if not job.is_deleting),
+        next_at=min((departure.at for departure in going if departure.at > now), default=None),
+        capped={job.uid: departure.cap for departure in due if departure.cap for job in departure.run},
         awaits_mirror=any(_id(run) in unmirrored for run in surplus),
     )
 

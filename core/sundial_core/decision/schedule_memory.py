@@ -148,30 +148,36 @@ class ScheduleMemory(StatusWrite):
         self, job: ScheduledJob, jobs: Collection[ObservedJob], requests: Iterable[ScheduledJobRun]
     ) -> Custody:
         """Sort the Jobs; a manual run stays one when its ScheduledJobRun is deleted."""
-        known = self._list_manual_run_ids().intersection(one.run_id for one in jobs)
+        known = self._list_manual_run_ids().intersection(observed.run_id for observed in jobs)
         self.manual_runs = known | list_manual_run_ids(jobs, job, job.status, requests)
         self.sent -= self.manual_runs
         if self.read_at:
-            present = {one.run_id for one in jobs}
+            present = {observed.run_id for observed in jobs}
             self.read_at = {run_id: at for run_id, at in self.read_at.items() if run_id in present}
         return sort_jobs(jobs, job, self.manual_runs)
 
     def _list_manual_run_ids(self) -> frozenset[str]:
         """List the manual runs that this process knows, by their Jobs or by what it has sent."""
-        creating = (run_id for run_id, one in self.creates.items() if one.attempt.trigger != Trigger.SCHEDULE)
+        creating = (
+            run_id for run_id, create in self.creates.items() if create.attempt.trigger != Trigger.SCHEDULE
+        )
         return self.manual_runs.union(self.sent, creating)
 
     def recall(self) -> Remembered:
         """Show what is remembered, for a decision."""
-        slots = {one.attempt.slot: one for one in self.creates.values() if one.is_slot and one.attempt.slot}
-        others = {run_id: one for run_id, one in self.creates.items() if not one.is_slot}
+        slots = {
+            create.attempt.slot: create
+            for create in self.creates.values()
+            if create.is_slot and create.attempt.slot
+        }
+        others = {run_id: create for run_id, create in self.creates.items() if not create.is_slot}
         return Remembered(
             decided_until=self.decided_until,
             verdicts=tuple(self.verdicts),
             creating=frozenset(slots),
             refused=frozenset(slot for slot, create in slots.items() if create.is_refused),
             queued=self.queued,
-            refusals={slot: one.last_refusal for slot, one in slots.items() if one.last_refusal},
+            refusals={slot: create.last_refusal for slot, create in slots.items() if create.last_refusal},
             yielding=frozenset(slot for slot, create in slots.items() if create.may_yield),
             retrying=frozenset(others),
             landing=frozenset(run_id for run_id, create in others.items() if not create.is_refused),
@@ -179,7 +185,9 @@ class ScheduleMemory(StatusWrite):
             failed=dict(self.failed),
             lost=dict(self.lost),
             rejected=dict(self.rejected),
-            postponed={run_id: one.refusal for run_id, one in others.items() if one.refusal is not None},
+            postponed={
+                run_id: create.refusal for run_id, create in others.items() if create.refusal is not None
+            },
             decided=self.wanted_status or {},
             read_at=dict(self.read_at),
             reset_at=self.reset_at,
@@ -198,7 +206,7 @@ class ScheduleMemory(StatusWrite):
         self._settle_withheld()
         if self.plan is not None and self.plan.schedule_hash != plan.schedule_hash:
             decided_slots = [record.last for record in self.verdicts]
-            self.decided_until = max([*decided_slots, *(one.slot for one in self.queued)], default=None)
+            self.decided_until = max([*decided_slots, *(entry.slot for entry in self.queued)], default=None)
         self.plan_key, self.plan = key, plan
 
     def remember(self, job: ScheduledJob, decision: Decision, now: datetime) -> Orders:
@@ -207,12 +215,12 @@ class ScheduleMemory(StatusWrite):
         self.queued = decision.queued
         if not decision.is_told_later:
             self.want(job, decision.status, decision.urgency)
-        endings = [one for one in decision.endings if one.job.uid not in self.ending]
-        deletes = [one for one in decision.deletes.jobs if one.uid not in self.deleting]
+        endings = [ending for ending in decision.endings if ending.job.uid not in self.ending]
+        deletes = [job for job in decision.deletes.jobs if job.uid not in self.deleting]
         reads = self._choose_reads(decision.missing)
         for ending in endings:
             self._begin_ending(ending)
-        self.deleting.update(one.uid for one in deletes)
+        self.deleting.update(job.uid for job in deletes)
         self.reading.update(run.run_id for run in reads)
         creates = {create.attempt.run_id: create for create in self._build_creates(job, decision, now)}
         self.creates |= creates
@@ -278,7 +286,7 @@ class ScheduleMemory(StatusWrite):
 
     def _remember_verdicts(self, decision: Decision) -> None:
         """Keep verdicts; what was decided instead ends a create."""
-        self._keep_verdicts(decision.verdicts, {one.slot for one in self.queued})
+        self._keep_verdicts(decision.verdicts, {entry.slot for entry in self.queued})
         self._follow(decision)
         decided_slots = {record.first for record in decision.verdicts}
         if decided_slots and self.creates:

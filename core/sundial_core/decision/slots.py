@@ -27,20 +27,20 @@ def decide_slots(snapshot: Snapshot, context: Context, known: KnownRuns) -> Plac
     """Decide about the slots that wait, and those that are due and not decided yet."""
     memory = snapshot.memory
     started = known.started_slots
-    waiting = (one.slot for one in (*context.stored.queued, *memory.queued))
+    waiting = (entry.slot for entry in (*context.stored.queued, *memory.queued))
     done = started | list_decided_slots(waiting, memory.verdicts)
     queue = waiting_slots.list_waiting(context.stored.queued, memory.queued, context.stored.cursor, done)
     unsure = memory.creating - memory.refused
     unwanted = waiting_slots.cancelled_verdicts(
-        one for one in queue if one.slot in snapshot.job.cancelled - unsure
+        entry for entry in queue if entry.slot in snapshot.job.cancelled - unsure
     )
-    rest = [one for one in queue if one.slot not in snapshot.job.cancelled]
+    rest = [entry for entry in queue if entry.slot not in snapshot.job.cancelled]
     dropped = (*unwanted, *waiting_slots.decide_dropped(snapshot, context, known, rest))
     gone = {record.first for record in dropped}
-    left = tuple(one for one in queue if one.slot not in gone)
-    refused = memory.refused - started - {one.slot for one in queue}
+    left = tuple(entry for entry in queue if entry.slot not in gone)
+    refused = memory.refused - started - {entry.slot for entry in queue}
     missed: Sequence[VerdictRecord] = ()
-    if context.hold is not None:
+    if context.suspension is not None:
         missed = catch_up.refused_verdicts(refused, "runs were held back", snapshot.memory.refusals)
     placement = _decide_new(snapshot, context, known, left)
     if placement.requests is None and isinstance(snapshot.plan, Plan):
@@ -54,18 +54,18 @@ def _decide_new(
     """Decide about the slots that are due and not decided yet; the slots in `queue` go first."""
     if isinstance(snapshot.plan, Problem):
         return Placement(waiting=queue)
-    until = context.now if context.hold is None else context.held_since
+    until = context.now if context.suspension is None else context.suspended_since
     if until is None:
         return Placement(waiting=queue)
     low = max(filter(None, (context.effective_from, context.stored.cursor, snapshot.memory.decided_until)))
     started = known.started_slots | clock_skew.list_started_ahead(context.stored)
-    waiting = {one.slot for one in queue}
+    waiting = {entry.slot for entry in queue}
     due = Due(snapshot.plan.schedule, low, until, started | snapshot.memory.creating | waiting)
-    if context.hold is None and context.is_stopped:
+    if context.suspension is None and context.is_stopped:
         return Placement(waiting=queue, withheld=unstored_limit.miss_all_due(due, snapshot.memory))
-    if context.hold is None and snapshot.installation.starts_held_by:
+    if context.suspension is None and snapshot.installation.starts_held_by:
         return Placement(waiting=queue, verdicts=catch_up.missed_verdicts(due, Reason.HELD))
-    if context.hold is None:
+    if context.suspension is None:
         return _decide_due(snapshot, context, due, known, queue)
     if until <= low:
         return Placement(waiting=queue)
@@ -97,7 +97,7 @@ def _decide_due(
     creating = memory.creating - {record.first for record in given_up}
     offered = catch_up.choose_offered(due, spec.catch_up)
     places = Capacity(spec.concurrency, concurrency.count_active(known, creating, memory.retrying))
-    waiting = [one for one in queue if one.slot not in creating]
+    waiting = [entry for entry in queue if entry.slot not in creating]
     placement = concurrency.place_slots(offered.slots, waiting, places, due.until, context.waiting_requests)
     dropped = (
         waiting_slots.dropped_verdicts(placement.waiting, "endsAt has passed")
@@ -106,5 +106,5 @@ def _decide_due(
     )
     verdicts = (*given_up, *offered.verdicts, *placement.verdicts, *dropped)
     decided_slots = {record.first for record in verdicts}
-    left = {one.slot: one for one in (*queue, *placement.waiting) if one.slot not in decided_slots}
+    left = {entry.slot: entry for entry in (*queue, *placement.waiting) if entry.slot not in decided_slots}
     return replace(placement, waiting=tuple(left.values()), verdicts=verdicts)

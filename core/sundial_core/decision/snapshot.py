@@ -9,14 +9,13 @@ from datetime import datetime
 from sundial_core.decision import unstored_limit
 from sundial_core.decision.concurrency import WaitingRequests
 from sundial_core.decision.edits import compute_edits
-from sundial_core.decision.effective_from import decide_effective_from, find_break, find_held_since
+from sundial_core.decision.effective_from import decide_effective_from, find_break, find_suspended_since
 from sundial_core.decision.installation import InstallationState
 from sundial_core.decision.remembered import Remembered
-from sundial_core.resources import suspension
 from sundial_core.resources.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.resources.plans import Plan, Problem
 from sundial_core.resources.raw import JsonObject
-from sundial_core.resources.suspension import Suspension
+from sundial_core.resources.suspension import Suspension, find_suspension
 from sundial_core.runs.jobs import ObservedJob, select_newest_attempts
 from sundial_core.runs.pods import ObservedPod
 from sundial_core.status.stored import StoredStatus, parse_stored_status
@@ -48,10 +47,10 @@ class Context:
     stored: StoredStatus
     decided: StoredStatus
     """The newest status that was decided, stored or not."""
-    hold: Suspension | None
+    suspension: Suspension | None
     effective_from: datetime
     """Slots count after it."""
-    held_since: datetime | None
+    suspended_since: datetime | None
     """When a suspension began that was not decided about yet."""
     seen: JsonObject
     """What users have written by now, for the status."""
@@ -80,20 +79,20 @@ def select_newest_jobs(snapshot: Snapshot, stored: StoredStatus) -> dict[str, Ob
 def build_context(snapshot: Snapshot, stored: StoredStatus, now: datetime) -> Context:
     """Find what holds now, from what was decided last: a change that is not stored yet has happened too."""
     decided = parse_stored_status(snapshot.memory.decided) if snapshot.memory.decided else stored
-    hold = suspension.find_suspension(snapshot.job, now)
+    suspension = find_suspension(snapshot.job, now)
     edits = compute_edits(snapshot.job, decided.seen, now)
-    effective_from = decide_effective_from(snapshot.job, snapshot.plan, hold, decided, edits)
+    effective_from = decide_effective_from(snapshot.job, snapshot.plan, suspension, decided, edits)
     if stored.effective_from is not None:
         effective_from = max(effective_from, stored.effective_from)
     return Context(
         now,
         stored,
         decided,
-        hold,
+        suspension,
         effective_from,
-        held_since=find_held_since(snapshot.job, hold, decided, edits),
+        suspended_since=find_suspended_since(snapshot.job, suspension, decided, edits),
         seen=edits.seen,
-        broken_at=find_break(snapshot.job, snapshot.plan, hold, decided, edits),
+        broken_at=find_break(snapshot.job, snapshot.plan, suspension, decided, edits),
         newest=select_newest_jobs(snapshot, stored),
         is_stopped=unstored_limit.is_limit_reached(snapshot.memory, now),
     )

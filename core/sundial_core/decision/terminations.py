@@ -31,9 +31,9 @@ def list_terminations(
     active = [job for job in context.newest.values() if not known[job.run_id].phase.is_result]
     asked = early_ends.list_cancelled(snapshot.jobs, active)
     stopped = [
-        Termination(one.after, Reason.RETRIES_STOPPED)
-        for one in open_ends
-        if are_retries_stopped(one.after, context.hold)
+        Termination(open_end.after, Reason.RETRIES_STOPPED)
+        for open_end in open_ends
+        if are_retries_stopped(open_end.after, context.suspension)
     ]
     late = start_timeouts.list_late_starts(known, active, snapshot.pods, context.now)
     stuck = overdue.list_stuck(watched)
@@ -41,7 +41,7 @@ def list_terminations(
     excess = _count_excess(snapshot, context, known, placement) - len(asked)
     if excess > 0:
         rest = [job for job in active if job.uid not in ended]
-        ended |= {one.job.uid: one for one in early_ends.list_replaced(rest, snapshot.jobs, excess)}
+        ended |= {ending.job.uid: ending for ending in early_ends.list_replaced(rest, snapshot.jobs, excess)}
     return tuple(ending for ending in ended.values() if ending.job.run_id not in snapshot.memory.landing)
 
 
@@ -52,9 +52,9 @@ def _count_excess(snapshot: Snapshot, context: Context, known: KnownRuns, placem
     """
     rule = snapshot.plan.spec.concurrency if isinstance(snapshot.plan, Plan) else None
     creating = snapshot.memory.creating | set(placement.starts)
-    stored = {one.slot for one in context.stored.queued} - creating
+    stored = {entry.slot for entry in context.stored.queued} - creating
     turns = placement.requests or RequestPlacement()
-    replacing = [one for one in placement.waiting if one.slot in stored]
+    replacing = [entry for entry in placement.waiting if entry.slot in stored]
     replacing_runs = [reason for reason in turns.waiting.values() if reason is Reason.REPLACING]
     if rule is None or rule.policy is not ConcurrencyPolicy.REPLACE:
         return 0
@@ -71,6 +71,6 @@ def _count_excess(snapshot: Snapshot, context: Context, known: KnownRuns, placem
     return active + wanted - rule.max_instances - len(going)
 
 
-def are_retries_stopped(job: ObservedJob, hold: Suspension | None) -> bool:
+def are_retries_stopped(job: ObservedJob, suspension: Suspension | None) -> bool:
     """Tell whether a run's further attempts are stopped: those of manual runs go on, a person asked."""
-    return hold is not None and job.trigger is Trigger.SCHEDULE
+    return suspension is not None and job.trigger is Trigger.SCHEDULE

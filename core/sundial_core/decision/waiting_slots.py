@@ -28,8 +28,8 @@ def list_waiting(
 
     `done` have a Job or a verdict, stored or not.
     """
-    unstored = (one for one in remembered if cursor is None or one.slot > cursor)
-    every = {one.slot: one for one in (*stored, *unstored) if one.slot not in done}
+    unstored = (entry for entry in remembered if cursor is None or entry.slot > cursor)
+    every = {entry.slot: entry for entry in (*stored, *unstored) if entry.slot not in done}
     return tuple(sorted(every.values(), key=by_slot))
 
 
@@ -43,12 +43,12 @@ def decide_dropped(
     """
     memory, plan = snapshot.memory, snapshot.plan
     unsure = memory.creating - memory.refused
-    waiting = [one for one in queue if one.slot not in unsure]
-    if context.hold is not None:
-        return dropped_verdicts(waiting, f"held back: {context.hold.message}")
-    old = [one for one in waiting if context.broken_at is not None and one.slot <= context.broken_at]
+    waiting = [entry for entry in queue if entry.slot not in unsure]
+    if context.suspension is not None:
+        return dropped_verdicts(waiting, f"held back: {context.suspension.message}")
+    old = [entry for entry in waiting if context.broken_at is not None and entry.slot <= context.broken_at]
     dropped = dropped_verdicts(old, "the schedule was changed or held back while it waited")
-    rest = [one for one in waiting if one not in old]
+    rest = [entry for entry in waiting if entry not in old]
     if isinstance(plan, Problem):
         return dropped
     if has_ended(plan, context.now):
@@ -75,13 +75,13 @@ def has_ended(plan: Plan, now: datetime) -> bool:
 
 def dropped_verdicts(waiting: Iterable[QueueEntry], message: str) -> tuple[VerdictRecord, ...]:
     """Build the verdicts on waiting slots that are dropped."""
-    return tuple(build_skip(one.slot, Reason.QUEUE_DROPPED, message) for one in waiting)
+    return tuple(build_skip(entry.slot, Reason.QUEUE_DROPPED, message) for entry in waiting)
 
 
 def cancelled_verdicts(waiting: Iterable[QueueEntry]) -> tuple[VerdictRecord, ...]:
     """Build the verdicts on waiting slots that somebody has cancelled."""
     message = "ended by a person while it waited"
-    return tuple(build_skip(one.slot, Reason.CANCELLED, message) for one in waiting)
+    return tuple(build_skip(entry.slot, Reason.CANCELLED, message) for entry in waiting)
 
 
 def list_overdue(
@@ -93,4 +93,4 @@ def list_overdue(
     """
     last = max(free_since, default=None)
     limit = timedelta(seconds=max(catch_up.window_seconds, catch_up.grace_seconds))
-    return [one for one in waiting if now - max(one.since, last or one.since) > limit]
+    return [entry for entry in waiting if now - max(entry.since, last or entry.since) > limit]

@@ -88,7 +88,7 @@ def _keep_possible(status: JsonObject, created_at: datetime) -> JsonObject:
     """Leave out slots of lists that cannot be: they would have to be counted, or to be started."""
     kept: JsonObject = {}
     if status.get("queued"):
-        kept["queued"] = [one for one in status["queued"] if parse_instant(one["slot"]) >= created_at]
+        kept["queued"] = [entry for entry in status["queued"] if parse_instant(entry["slot"]) >= created_at]
     if status.get("recentSlots"):
         kept["recentSlots"] = _keep_possible_ranges(status["recentSlots"], created_at, status.get("cursor"))
     return kept
@@ -151,7 +151,7 @@ def is_condition(entry: JsonObject) -> bool:
 
 def _keep_entries(status: JsonObject, checks: Mapping[str, Check]) -> JsonObject:
     lists = {
-        name: [one for one in status[name][: MAX_ENTRIES.get(name)] if is_good(one)]
+        name: [entry for entry in status[name][: MAX_ENTRIES.get(name)] if is_good(entry)]
         for name, is_good in checks.items()
         if name in status
     }

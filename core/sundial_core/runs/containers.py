@@ -16,13 +16,17 @@ from sundial_core.resources.raw import JsonObject
 def list_own(pod: JsonObject) -> list[JsonObject]:
     """List the states of the user's own containers; all but init containers where none has our variables."""
     states = (pod.get("status") or {}).get("containerStatuses") or ()
-    own = {one["name"] for one in (pod.get("spec") or {}).get("containers") or () if _is_ours(one)}
+    own = {
+        container["name"]
+        for container in (pod.get("spec") or {}).get("containers") or ()
+        if _is_ours(container)
+    }
     return [state for state in states if not own or state["name"] in own]
 
 
 def has_started(pod: JsonObject) -> bool:
     """Tell whether one of the user's own containers runs or has ended."""
-    return any({"running", "terminated"} & set(one.get("state") or ()) for one in list_own(pod))
+    return any({"running", "terminated"} & set(container.get("state") or ()) for container in list_own(pod))
 
 
 def list_all(pod: JsonObject) -> list[JsonObject]:
@@ -39,7 +43,9 @@ def list_failures(pod: JsonObject) -> list[JsonObject]:
     """
     has_failed = (pod.get("status") or {}).get("phase") == "Failed"
     return [
-        one for one in (list_all if has_failed else list_own)(pod) if read_end(one).get("exitCode", 0) != 0
+        container
+        for container in (list_all if has_failed else list_own)(pod)
+        if read_end(container).get("exitCode", 0) != 0
     ]
 
 

@@ -47,4 +47,8 @@ def watch(
 
 def list_stuck(watched: Iterable[Overdue]) -> list[Termination]:
     """Find the attempts to be ended: the API server has just said that they go on. Then Failed is awaited."""
-    return [Termination(one.job, Reason.OVERDUE) for one in watched if one.is_read and not one.job.ended]
+    return [
+        Termination(attempt.job, Reason.OVERDUE)
+        for attempt in watched
+        if attempt.is_read and not attempt.job.ended
+    ]

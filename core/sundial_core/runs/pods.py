@@ -55,7 +55,7 @@ def parse_pod(item: JsonObject) -> ObservedPod:
 
 def _find_wait(status: Mapping[str, Any], states: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:
     """Find why no container has started: what one waits for, else why the Pod has no node."""
-    waits = [(one.get("state") or {}).get("waiting") or {} for one in states]
+    waits = [(container.get("state") or {}).get("waiting") or {} for container in states]
     telling = [wait for wait in waits if wait.get("reason") not in (None, *USUAL_WAITS)]
     unscheduled = [
         condition

@@ -44,17 +44,19 @@ class ScheduleFacts:
     now: datetime
 
 
-def ready_condition(plan: Plan | Problem, hold: Suspension | None, standing: ScheduleFacts) -> Condition:
+def ready_condition(
+    plan: Plan | Problem, suspension: Suspension | None, standing: ScheduleFacts
+) -> Condition:
     """Tell whether the spec is accepted and has slots to come; never how the last run ended."""
     if isinstance(plan, Problem):
         return _ready(plan.reason, plan.message)
     if standing.following is not None:
         return _ready(Reason.SCHEDULED, "the schedule is accepted")
-    if _had_slot(plan, hold, standing):
+    if _had_slot(plan, suspension, standing):
         return _ready(Reason.COMPLETED, "the last slot of the schedule has passed")
     at = plan.spec.schedule.at
     if at is not None and at <= standing.now and plan.schedule.is_slot(at):
-        return _past_instant_condition(at, hold, standing)
+        return _past_instant_condition(at, suspension, standing)
     return _ready(
         Reason.NEVER_FIRES,
         "spec.schedule names no instant in the ten years after "
@@ -62,11 +64,11 @@ def ready_condition(plan: Plan | Problem, hold: Suspension | None, standing: Sch
     )
 
 
-def suspended_condition(hold: Suspension | None) -> Condition:
+def suspended_condition(suspension: Suspension | None) -> Condition:
     """Tell whether new runs are held back."""
-    if hold is None:
+    if suspension is None:
         return Condition(ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, "new runs start")
-    return Condition(ConditionType.SUSPENDED, True, hold.reason, hold.message)
+    return Condition(ConditionType.SUSPENDED, True, suspension.reason, suspension.message)
 
 
 def progressing_condition(
@@ -156,19 +158,21 @@ def _build_condition(
     }
 
 
-def _had_slot(plan: Plan, hold: Suspension | None, standing: ScheduleFacts) -> bool:
+def _had_slot(plan: Plan, suspension: Suspension | None, standing: ScheduleFacts) -> bool:
     """Tell whether a slot of this schedule was decided, is being created, or counts and is due."""
     if standing.creating or (
         standing.cursor > standing.created_at and plan.schedule.is_slot(standing.cursor)
     ):
         return True
-    is_missed_by_hold = hold is not None and plan.spec.schedule.at is not None
-    return not is_missed_by_hold and plan.schedule.next_slot(standing.effective_from) is not None
+    is_missed_by_suspension = suspension is not None and plan.spec.schedule.at is not None
+    return not is_missed_by_suspension and plan.schedule.next_slot(standing.effective_from) is not None
 
 
-def _past_instant_condition(at: datetime, hold: Suspension | None, standing: ScheduleFacts) -> Condition:
-    if hold is not None:
-        cause = f"the job was held back then ({hold.message})"
+def _past_instant_condition(
+    at: datetime, suspension: Suspension | None, standing: ScheduleFacts
+) -> Condition:
+    if suspension is not None:
+        cause = f"the job was held back then ({suspension.message})"
     else:
         cause = f"slots count only after {format_instant(standing.effective_from)}"
         cause += ", when the job was created, changed or resumed"

@@ -40,9 +40,9 @@ def except_started(
     verdicts = tuple(verdicts)
     slots = sorted(started) if verdicts else []
     left: list[VerdictRecord] = []
-    for one in verdicts:
-        inside = slots[bisect_left(slots, one.first) : bisect_right(slots, one.last)]
-        left += _except(one, inside, schedule) if inside else [one]
+    for record in verdicts:
+        inside = slots[bisect_left(slots, record.first) : bisect_right(slots, record.last)]
+        left += _except(record, inside, schedule) if inside else [record]
     return tuple(left)
 
 

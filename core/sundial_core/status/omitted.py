@@ -87,7 +87,9 @@ def compute_omitted(left_out: Iterable[Run], others: Iterable[Run], cursor: date
 
 def parse_omitted(entry: JsonObject) -> Omitted:
     """Read what a status says of the active runs that it leaves out."""
-    ranges = ((parse_instant(one["from"]), parse_instant(one["to"])) for one in entry.get("ranges") or ())
+    ranges = (
+        (parse_instant(bounds["from"]), parse_instant(bounds["to"])) for bounds in entry.get("ranges") or ()
+    )
     return Omitted(int(entry.get("count", 0)), build_ranges(ranges))
 
 
@@ -134,4 +136,4 @@ def list_manual_run_ids(
     stored = {entry["runId"] for entry in entries if entry.get("trigger") not in (None, Trigger.SCHEDULE)}
     if "activeOmitted" in status or len(stored) >= MAX_RESULTS:
         return claimed
-    return claimed & (stored | {one.uid for one in requests if is_for(one, parent)})
+    return claimed & (stored | {request.uid for request in requests if is_for(request, parent)})

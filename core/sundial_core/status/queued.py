@@ -35,11 +35,11 @@ def build_queue(waiting: Iterable[QueueEntry]) -> list[JsonObject]:
     """Build the status's list of slots that wait, oldest first."""
     return [
         {
-            "slot": format_instant(one.slot),
-            "since": format_instant(one.since),
-            "reason": one.reason.value,
+            "slot": format_instant(entry.slot),
+            "since": format_instant(entry.since),
+            "reason": entry.reason.value,
         }
-        for one in sorted(waiting, key=by_slot)
+        for entry in sorted(waiting, key=by_slot)
     ]
 
 

@@ -200,8 +200,8 @@ def _first(record: VerdictRecord) -> datetime:
     return record.first
 
 
-def _get_later(one: Item | None, other: Item) -> Item:
-    return other if one is None or other.time >= one.time else one
+def _get_later(item: Item | None, other: Item) -> Item:
+    return other if item is None or other.time >= item.time else item
 
 
 def _parse_item(entry: JsonObject) -> Item:

@@ -51,7 +51,7 @@ class Report:
 
     job: ScheduledJob
     plan: Plan | Problem
-    hold: Suspension | None
+    suspension: Suspension | None
     effective_from: datetime
     runs: KnownRuns
     verdicts: tuple[VerdictRecord, ...]
@@ -89,8 +89,8 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
     due = [run for run in ordered if run.run_id in ahead or _is_due(run, cursor, stored, named)]
     shown = [run for run in due if run.counts_as_active or run.run_id not in postponed]
     tallies = Tallies(stored.status)
-    queued = [one for one in report.queued if one.slot <= cursor]
-    recent.part(one.slot for one in queued)
+    queued = [entry for entry in report.queued if entry.slot <= cursor]
+    recent.part(entry.slot for entry in queued)
     schedule = report.plan.schedule if isinstance(report.plan, Plan) else None
     _correct(recent, tallies, [run for run in shown if is_contradicted(run, stored)], schedule)
     counted = [run for run in shown if run.run_id in named or not run.counts_as_active]
@@ -118,7 +118,7 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
         "activeOmitted": build_omitted(_compute_omitted(report, active, named, cursor)),
         "queued": build_queue(queued),
         "recentSlots": recent.build(named),
-        "paused": _build_paused(report.hold),
+        "paused": _build_paused(report.suspension),
         "seen": report.seen,
         **tallies.build(),
     }
@@ -140,8 +140,8 @@ def _gather_facts(report: Report, cursor: datetime, now: datetime) -> ScheduleFa
 def _list_conditions(report: Report, facts: ScheduleFacts, active: int) -> list[Condition]:
     """List the conditions about what is to come and what runs."""
     return [
-        ready_condition(report.plan, report.hold, facts),
-        suspended_condition(report.hold),
+        ready_condition(report.plan, report.suspension, facts),
+        suspended_condition(report.suspension),
         progressing_condition(active, report.creating, report.refusals),
     ]
 
@@ -195,7 +195,7 @@ def _compute_cursor(report: Report, stored: StoredStatus, now: datetime) -> date
     """Compute the cursor; a Job of a slot still to come (from another clock) does not move it."""
     started = {slot for slot in report.runs.started_slots if slot <= now}
     low = stored.cursor or report.job.created_at
-    waiting = {one.slot for one in report.queued}
+    waiting = {entry.slot for entry in report.queued}
     creating = report.creating - waiting - started
     return compute_cursor(low, report.verdicts, [*started, *waiting], creating)
 
@@ -255,19 +255,19 @@ def _list_new_verdicts(report: Report, stored: StoredStatus, cursor: datetime) -
 
 
 def list_upcoming(
-    plan: Plan | Problem, hold: Suspension | None, after: datetime, limit: int = UPCOMING
+    plan: Plan | Problem, suspension: Suspension | None, after: datetime, limit: int = UPCOMING
 ) -> tuple[datetime, ...]:
     """Find the next slots after an instant, and after the end of a timed pause."""
     if isinstance(plan, Problem):
         return ()
-    if hold is not None and hold.until is not None:
-        after = max(after, hold.until)
+    if suspension is not None and suspension.until is not None:
+        after = max(after, suspension.until)
     return tuple(plan.schedule.slots_after(after, limit))
 
 
 def _list_upcoming(report: Report) -> list[str]:
     """List the next slots that will start if nothing changes; none while suspended without an end."""
-    if report.hold is not None and report.hold.until is None:
+    if report.suspension is not None and report.suspension.until is None:
         return []
     return [format_instant(slot) for slot in report.following]
 
@@ -286,12 +286,12 @@ def _build_active(run: Run) -> JsonObject:
     return {name: value for name, value in entry.items() if value is not None}
 
 
-def _build_paused(hold: Suspension | None) -> JsonObject | None:
+def _build_paused(suspension: Suspension | None) -> JsonObject | None:
     """Show the pause in effect; an open-ended one that nobody signed is an empty object."""
-    if hold is None or hold.pause is None:
+    if suspension is None or suspension.pause is None:
         return None
-    until = format_instant(hold.until) if hold.until else ""
-    words = {"until": until, "by": hold.pause.by, "reason": hold.pause.reason}
+    until = format_instant(suspension.until) if suspension.until else ""
+    words = {"until": until, "by": suspension.pause.by, "reason": suspension.pause.reason}
     return {name: text for name, text in words.items() if text}
 
 

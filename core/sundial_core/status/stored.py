@@ -30,7 +30,7 @@ class StoredStatus:
     effective_from: datetime | None
     cursor: datetime | None
     was_valid: bool
-    hold: str | None
+    suspended_reason: str | None
     """The reason of Suspended=True."""
     paused_until: datetime | None
     """The end of a timed pause."""
@@ -82,7 +82,7 @@ def parse_stored_status(status: JsonObject) -> StoredStatus:
         effective_from=_instant(status, "effectiveFrom"),
         cursor=_instant(status, "cursor"),
         was_valid=_was_valid(conditions.get(ConditionType.READY)),
-        hold=suspended.get("reason") if suspended.get("status") == "True" else None,
+        suspended_reason=suspended.get("reason") if suspended.get("status") == "True" else None,
         paused_until=_instant(status.get("paused") or {}, "until"),
         seen=status.get("seen"),
         active={entry["runId"]: entry for entry in status.get("active") or ()},
@@ -91,7 +91,7 @@ def parse_stored_status(status: JsonObject) -> StoredStatus:
         results=frozenset(entry["runId"] for entry in entries if "result" in entry),
         without_run=build_ranges(_parse_span(entry) for entry in entries if "runId" not in entry),
         queued=queued,
-        queued_slots=frozenset(one.slot for one in queued),
+        queued_slots=frozenset(entry.slot for entry in queued),
         conditions=conditions,
         status=status,
     )

@@ -194,7 +194,7 @@ def _describe_condition(kind: ConditionType, before: JsonObject, after: JsonObje
 
 
 def _get_condition(status: JsonObject, kind: ConditionType) -> JsonObject:
-    return next((one for one in status.get("conditions", ()) if one["type"] == kind), {})
+    return next((condition for condition in status.get("conditions", ()) if condition["type"] == kind), {})
 
 
 def _count_verdicts(status: JsonObject) -> dict[tuple[Verdict, str], int]:

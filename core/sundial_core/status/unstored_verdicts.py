@@ -36,12 +36,12 @@ def merge_verdicts(
     rows = _merge_rows(fresh, schedule, apart)
     firsts, lasts = {row.first for row in rows}, {row.last for row in rows}
     merged: list[VerdictRecord] = []
-    for one in sorted([*known, *rows], key=_first):
-        is_fresh = bool(merged) and (one.first in firsts or merged[-1].last in lasts)
-        if is_fresh and one.first not in apart and merged[-1].first not in apart:
-            merged[-1:] = _merge_pair(merged[-1], one, schedule)
+    for record in sorted([*known, *rows], key=_first):
+        is_fresh = bool(merged) and (record.first in firsts or merged[-1].last in lasts)
+        if is_fresh and record.first not in apart and merged[-1].first not in apart:
+            merged[-1:] = _merge_pair(merged[-1], record, schedule)
         else:
-            merged.append(one)
+            merged.append(record)
     return merged
 
 
@@ -50,32 +50,32 @@ def drop_stored(
 ) -> list[VerdictRecord]:
     """Drop the verdicts that the stored status now holds: its cursor has passed them, and none waits."""
     assert stored.cursor is not None
-    cut = ((one, cut_verdict(one, stored.cursor, EVER, schedule)) for one in verdicts)
-    left = (one if stored.is_queued(one.first) else rest for one, rest in cut)
-    return [one for one in left if one is not None]
+    cut = ((record, cut_verdict(record, stored.cursor, EVER, schedule)) for record in verdicts)
+    left = (record if stored.is_queued(record.first) else rest for record, rest in cut)
+    return [record for record in left if record is not None]
 
 
 def cut_verdict(
-    one: VerdictRecord, after: datetime, until: datetime, schedule: CompiledSchedule | None
+    record: VerdictRecord, after: datetime, until: datetime, schedule: CompiledSchedule | None
 ) -> VerdictRecord | None:
     """Keep the part of a verdict that is about slots in (after, until], if there is one."""
-    if one.last <= after or one.first > until:
+    if record.last <= after or record.first > until:
         return None
-    if one.first > after and one.last <= until:
-        return one
-    if schedule is None or schedule.count_slots(one.first - RESOLUTION, one.last) != one.count:
-        return one if one.last <= until else None
-    low, high = max(after, one.first - RESOLUTION), min(until, one.last)
+    if record.first > after and record.last <= until:
+        return record
+    if schedule is None or schedule.count_slots(record.first - RESOLUTION, record.last) != record.count:
+        return record if record.last <= until else None
+    low, high = max(after, record.first - RESOLUTION), min(until, record.last)
     first, last = schedule.next_slot(low), schedule.latest_slots(low, high, 1)
     if first is None or not last:
         return None
-    return replace(one, first=first, last=last[0], count=schedule.count_slots(low, high))
+    return replace(record, first=first, last=last[0], count=schedule.count_slots(low, high))
 
 
 def list_decided_slots(slots: Iterable[datetime], verdicts: Iterable[VerdictRecord]) -> set[datetime]:
     """List which of some slots have a verdict."""
     known = sorted(verdicts, key=_first)
-    firsts = [one.first for one in known]
+    firsts = [record.first for record in known]
     places = ((slot, bisect_right(firsts, slot) - 1) for slot in slots)
     return {slot for slot, place in places if place >= 0 and slot <= known[place].last}
 
@@ -85,24 +85,26 @@ def _merge_rows(
 ) -> list[VerdictRecord]:
     """Merge new verdicts, oldest first, where their number proves that they are a row."""
     rows: list[VerdictRecord] = []
-    for _, alike in groupby(fresh, key=lambda one: (one.verdict, one.reason, one.first in apart)):
+    for _, alike in groupby(fresh, key=lambda record: (record.verdict, record.reason, record.first in apart)):
         group = list(alike)
-        first, last, count = group[0], group[-1], sum(one.count for one in group)
+        first, last, count = group[0], group[-1], sum(record.count for record in group)
         is_apart = first.first in apart
         is_row = not is_apart and schedule.count_slots(first.first - RESOLUTION, last.last) == count
         rows += [_join(first, last, count)] if is_row else group
     return rows
 
 
-def _merge_pair(one: VerdictRecord, other: VerdictRecord, schedule: CompiledSchedule) -> list[VerdictRecord]:
-    is_alike = (one.verdict, one.reason) == (other.verdict, other.reason)
-    if is_alike and schedule.next_slot(one.last) == other.first:
-        return [_join(one, other, one.count + other.count)]
-    return [one, other]
+def _merge_pair(
+    record: VerdictRecord, other: VerdictRecord, schedule: CompiledSchedule
+) -> list[VerdictRecord]:
+    is_alike = (record.verdict, record.reason) == (other.verdict, other.reason)
+    if is_alike and schedule.next_slot(record.last) == other.first:
+        return [_join(record, other, record.count + other.count)]
+    return [record, other]
 
 
-def _join(one: VerdictRecord, other: VerdictRecord, count: int) -> VerdictRecord:
-    return replace(one, last=other.last, count=count, message=other.message or one.message)
+def _join(record: VerdictRecord, other: VerdictRecord, count: int) -> VerdictRecord:
+    return replace(record, last=other.last, count=count, message=other.message or record.message)
 
 
 def _first(record: VerdictRecord) -> datetime:

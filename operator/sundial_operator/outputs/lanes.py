@@ -96,7 +96,7 @@ class Lanes(Generic[T]):
         self._most = most
         self._lanes: dict[str, Lane[T]] = {}
         self._rings: list[dict[LaneStanding, Ring[T]]] = [
-            {one: {} for one in LaneStanding} for _ in range(ranks)
+            {standing: {} for standing in LaneStanding} for _ in range(ranks)
         ]
         self._under_way: dict[LaneTurn[T], None] = {}
         self._hanging = 0

@@ -53,7 +53,7 @@ class RunStatusWriter:
     def recall(self, requests: Iterable[ScheduledJobRun]) -> dict[str, JsonObject]:
         """Show the statuses that were decided and are not stored yet, by UID."""
         known = {request.uid: self._writes.get(request.uid) for request in requests}
-        return {uid: one.wanted_status for uid, one in known.items() if one and one.wanted_status}
+        return {uid: write.wanted_status for uid, write in known.items() if write and write.wanted_status}
 
     def apply(self, requests: Iterable[ScheduledJobRun], answers: RunRequestDecision | None) -> None:
         """Submit what was decided; a request without a new status has its status stored."""

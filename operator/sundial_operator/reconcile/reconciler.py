@@ -101,8 +101,8 @@ class Reconciler:
 
     def enqueue_all(self) -> None:
         """Have everything reconciled soon: something about the installation has changed."""
-        for one in (*self.observed.schedules, *self.observed.run_requests):
-            self.enqueue(one.uid)
+        for item in (*self.observed.schedules, *self.observed.run_requests):
+            self.enqueue(item.uid)
 
     @property
     def doubtful(self) -> int:
@@ -138,7 +138,7 @@ class Reconciler:
         memory = self._memories.setdefault(uid, ScheduleMemory(uid))
         jobs = self.observed.jobs_of(uid)
         now = read_clock()
-        run_ids = {*memory.lost, *(one.run_id for one in jobs)}
+        run_ids = {*memory.lost, *(job.run_id for job in jobs)}
         requests = self.observed.run_requests_of(job, run_ids, now)
         custody = memory.observe(job, jobs, requests)
         self._doubts.note(job, custody)

@@ -37,7 +37,7 @@ def is_past_over(before: dict[str, Any], after: dict[str, Any]) -> bool:
     fields = read_written(after).items()
     written = {path for path, _ in fields ^ read_written(before).items()}
     known = {path for path, _ in fields ^ stored.seen["fields"].items()}
-    is_resumed = stored.hold is not None and not written.isdisjoint({SUSPEND, PAUSED} & known)
+    is_resumed = stored.suspended_reason is not None and not written.isdisjoint({SUSPEND, PAUSED} & known)
     return is_resumed or any(path.startswith(SCHEDULE) for path in written & known)
 
 

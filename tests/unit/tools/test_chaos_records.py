@@ -69,8 +69,8 @@ def test_a_job_that_only_a_list_knows_is_taken_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_plan_follows_from_its_seed_and_has_all_faults(seed: int) -> None:
-    plan = make_plan(seed, 100, 24)
-    assert plan == make_plan(seed, 100, 24)
+    plan = make_plan(seed, 100, 27)
+    assert plan == make_plan(seed, 100, 27)
     assert count_kills(plan) == 100
     faults = Counter(one.fault for one in plan)
     assert {faults[name] for name in OTHER_FAULTS} == {3}

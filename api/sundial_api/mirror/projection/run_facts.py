@@ -238,7 +238,9 @@ def _get_end(pod: JsonObject) -> JsonObject:
 
 
 def _find_start(pod: JsonObject) -> str | None:
-    states = [state for one in containers.list_own(pod) for state in (one.get("state") or {}).values()]
+    states = [
+        state for container in containers.list_own(pod) for state in (container.get("state") or {}).values()
+    ]
     return min((state["startedAt"] for state in states if state.get("startedAt")), default=None)
 
 
