@@ -61,6 +61,8 @@ class Store(Generic[V]):
 
     def put(self, item: JsonObject) -> None:
         """Take an object from a watch, a list, or the answer of an own write."""
+        if self._is_known(item):
+            return
         value = self._parsed(item)
         if value is None or value.resource_version <= self._deleted.get(value.uid, -1):
             return
@@ -93,6 +95,14 @@ class Store(Generic[V]):
         value = self._values.get(uid)
         if value is not None:
             self._drop(uid, value.resource_version, value)
+
+    def _is_known(self, item: JsonObject) -> bool:
+        """Tell whether this state or a newer one is held: a leader lists what it has listed as a standby."""
+        try:
+            known = self._values.get(item["metadata"]["uid"])
+            return known is not None and int(item["metadata"]["resourceVersion"]) <= known.resource_version
+        except (KeyError, TypeError, ValueError):
+            return False
 
     def _drop(self, uid: str, resource_version: int, last: V | None) -> None:
         self._deleted.pop(uid, None)

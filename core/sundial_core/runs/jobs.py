@@ -148,9 +148,10 @@ def _parse_identity(fixed: Iterable[marks.Fixed], job_name: str, owner_uid: str)
 
     The id of a slot's run proves its trigger too.
     """
-    found = [_parse_marks(marks, job_name, owner_uid) for marks in fixed]
-    proved = [marks for marks in found if marks.named_for]
-    return next((marks for marks in proved if marks.trigger is Trigger.SCHEDULE), (proved or found)[0])
+    found = [_parse_marks(source, job_name, owner_uid) for source in fixed]
+    proved = [identity for identity in found if identity.named_for]
+    of_slot = (identity for identity in proved if identity.trigger is Trigger.SCHEDULE)
+    return next(of_slot, (proved or found)[0])
 
 
 def _parse_marks(fixed: marks.Fixed, job_name: str, owner_uid: str) -> JobIdentity:

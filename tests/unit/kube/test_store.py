@@ -162,3 +162,26 @@ def test_a_store_may_change_while_it_is_read() -> None:
 @given(st.permutations([("put", 1), ("put", 2), ("put", 3), ("put", 4), ("remove", 5)]))
 def test_any_order_ends_deleted(events: list[tuple[str, int]]) -> None:
     assert Witness().do(*[(action, ("a", version)) for action, version in events]) == []
+
+
+def test_what_is_known_is_not_read_again() -> None:
+    read: list[str] = []
+
+    def note(found: dict[str, Any]) -> Value:
+        read.append(found["text"])
+        return parse(found)
+
+    store: Store[Value] = Store(note, lambda *_: None, lambda *_: None)
+    for version in (2, 2, 1, 3, 3):
+        store.put(item("a", version))
+    assert read == ["a2", "a3"]
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, [], {}, {"uid": []}, {"uid": "a"}, {"uid": "a", "resourceVersion": {}}]
+)
+def test_metadata_that_cannot_be_read_is_rejected(metadata: Any) -> None:
+    witness = Witness()
+    witness.do(("put", ("a", 1)))
+    witness.store.put({"metadata": metadata, "text": "odd"})
+    assert (len(witness.rejected), len(witness.store)) == (1, 1)
