@@ -360,7 +360,7 @@ def _compute_requeue(report: Report, others: Iterable[datetime | None], now: dat
     ]
     if report.queued and isinstance(report.plan, Plan) and not has_ended(report.plan, now):
         ends_at = report.plan.spec.schedule.ends_at
-        times.append(ends_at + instants.RESOLUTION if ends_at else None)
+        times.append(min(ends_at, instants.LATEST) + instants.RESOLUTION if ends_at else None)
     return min((time for time in times if time is not None), default=None)
 
 

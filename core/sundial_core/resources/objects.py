@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sundial_clock.instants import parse_instant
+from sundial_clock.instants import LATEST, parse_instant
 from sundial_core.resources import gitops, names
 from sundial_core.resources.managed_fields import Writing, parse_writings
 from sundial_core.resources.raw import JsonObject
@@ -179,15 +179,19 @@ def read_pause(annotations: Mapping[str, str]) -> Pause | None:
 
 
 def parse_pause(text: str | None) -> Pause | None:
-    """Read the pause annotation: "true", "false" or an RFC 3339 instant; anything else pauses too."""
+    """Read the pause annotation: "true", "false" or an RFC 3339 instant; anything else pauses too.
+
+    An instant at the end of the calendar means for ever: nothing can be counted from it.
+    """
     if text is None or text == "false":
         return None
     if text == "true":
         return Pause()
     try:
-        return Pause(until=parse_instant(text))
+        until = parse_instant(text)
     except ValueError:
         return Pause(unreadable=text[:100])
+    return Pause(until=until if until <= LATEST else None)
 
 
 def parse_cancelled(text: str) -> frozenset[datetime]:

@@ -67,7 +67,7 @@ def ready_condition(
 def suspended_condition(suspension: Suspension | None) -> Condition:
     """Tell whether new runs are held back."""
     if suspension is None:
-        return Condition(ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, "new runs start")
+        return Condition(ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, "neither suspended nor paused")
     return Condition(ConditionType.SUSPENDED, True, suspension.reason, suspension.message)
 
 

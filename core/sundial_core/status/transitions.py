@@ -100,6 +100,7 @@ def _describe_verdict(status: JsonObject, verdict: Verdict, reason: str, count: 
         reason=f"Slot{verdict}",
         note=f"{slots} {slot}, {verdict.lower()} as {reason}{said}"[:MAX_NOTE_CHARS],
         notice=Notice.NORMAL if is_expected else Notice.WARNING,
+        series=reason,
         fields=fields,
     )
 

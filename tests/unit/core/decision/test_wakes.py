@@ -23,6 +23,12 @@ FAR = {"cron": "0 0 0 1 1 * 2037,2057"}
 """Slots of which each is more than ten years after what comes before it."""
 
 MONTH = 30 * 86400
+END_OF_TIME = "9999-12-31T23:59:59.999999Z"
+RUNNING = build_observed(10)
+ENDLESS_QUEUE = {
+    "schedule": {"interval": {"seconds": 10}, "endsAt": END_OF_TIME},
+    "concurrency": {"policy": "Queue"},
+}
 
 
 def compute_requeue(now: float, *jobs: Any, paused: str | None = None, **fields: Any) -> float | None:
@@ -49,6 +55,8 @@ def compute_requeue(now: float, *jobs: Any, paused: str | None = None, **fields:
         pytest.param(3, (), {"schedule": {"at": "2037-01-01T00:00:00Z"}}, 3 + MONTH, id="one instant, later"),
         pytest.param(3, (), {"schedule": FAR, "suspend": True}, None, id="later, suspended"),
         pytest.param(3, (), {"schedule": FAR | {"endsAt": "2026-01-01T00:00:03Z"}}, None, id="past its end"),
+        pytest.param(3, (), {"paused": END_OF_TIME}, None, id="paused to the end of the calendar"),
+        pytest.param(21, (RUNNING,), ENDLESS_QUEUE, 30, id="a slot waits, to the end of the calendar"),
     ],
 )
 def test_time_alone_wakes(

@@ -25,6 +25,7 @@ from sundial_core.resources.objects import (
         pytest.param(None, None, id="absent"),
         pytest.param("false", None, id="false"),
         pytest.param("true", Pause(), id="true"),
+        pytest.param("9999-12-31T23:59:59Z", Pause(), id="for ever"),
         pytest.param("2026-01-01T00:00:30Z", Pause(until=at(30)), id="an instant"),
         pytest.param("2026-01-01T02:00:30+02:00", Pause(until=at(30)), id="an instant with an offset"),
         pytest.param("True", Pause(unreadable="True"), id="True"),

@@ -137,6 +137,12 @@ def test_missed_slots_are_counted_and_named() -> None:
     assert missed.note.startswith("97 slots, the newest 2026-01-01T00:16:10Z, missed as TooLate")
 
 
+def test_slots_that_were_skipped_for_different_reasons_are_counted_apart() -> None:
+    skipped = {"AlreadyActive": 1, "QueueFull": 2}
+    found = list_transitions({}, {"counters": {"verdicts": {"skipped": skipped}}})
+    assert [one.series_key for one in found] == ["SlotSkipped AlreadyActive", "SlotSkipped QueueFull"]
+
+
 def test_a_note_is_short() -> None:
     entry = {"slot": "2026-01-01T00:00:10Z", "verdict": "Started", "runId": "r", "result": "Failed"}
     (found,) = list_transitions({}, {"recentSlots": [entry | {"reason": "Error", "message": "x" * 2000}]})
