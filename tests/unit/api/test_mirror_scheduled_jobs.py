@@ -47,6 +47,12 @@ def test_last_status(status: dict[str, Any], word: str | None) -> None:
     assert build_schedule(status).row.last_status == word
 
 
+def test_counters_that_somebody_wrote_fit_into_their_columns() -> None:
+    forged = {"started": 2**63 - 1, "missed": {"A": 2**63 - 1, "B": 1}, "skipped": {"A": -5}}
+    row = build_schedule({"counters": {"verdicts": forged}}).row
+    assert (row.started_slots, row.missed_slots, row.skipped_slots) == (2**53, 2**53, 0)
+
+
 def test_the_defaults_of_a_row() -> None:
     row = build_schedule(spec={"schedule": {"cron": "@daily"}, "template": TEMPLATE}).row
     assert (row.name, row.resource_name, row.time_zone) == ("tick", "tick", "UTC")

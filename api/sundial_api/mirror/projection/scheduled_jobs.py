@@ -17,6 +17,7 @@ from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources.names import CREATED_BY
 from sundial_core.resources.objects import read_pause
 from sundial_core.resources.raw import JsonObject
+from sundial_core.status.counters import limit_count
 
 UPDATED_BY = "sundial.dev/updated-by"
 OWN_MANAGER = "sundial-api"
@@ -163,9 +164,9 @@ def _parse_counters(status: JsonObject) -> dict[str, Any]:
     verdicts = (status.get("counters") or {}).get("verdicts") or {}
     skipped, missed = (sum((verdicts.get(name) or {}).values()) for name in ("skipped", "missed"))
     return {
-        "started_slots": int(verdicts.get("started", 0)),
-        "skipped_slots": int(skipped),
-        "missed_slots": int(missed),
+        "started_slots": limit_count(verdicts.get("started", 0)),
+        "skipped_slots": limit_count(skipped),
+        "missed_slots": limit_count(missed),
     }
 
 

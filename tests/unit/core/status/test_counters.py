@@ -10,7 +10,7 @@ from testkit.scheduled_jobs import at, build_observed, read_seconds
 from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.runs.state import build_lost_run, build_run
-from sundial_core.status.counters import MAX_COUNT, Tallies
+from sundial_core.status.counters import MAX_COUNT, MAX_REASONS, Tallies
 from sundial_core.status.verdicts import VerdictRecord
 
 
@@ -39,6 +39,15 @@ def test_a_count_that_somebody_wrote_stays_storable() -> None:
     built = tallies.build()
     assert built["consecutiveFailures"] == MAX_COUNT
     assert built["counters"]["verdicts"] == {"started": MAX_COUNT, "skipped": {"AlreadyActive": MAX_COUNT}}
+
+
+def test_counts_that_no_release_writes_are_left_out() -> None:
+    forged = {f"Reason{n}": 1 for n in range(20_000)} | {"x" * 65: 1, "Negative": -1, "TooLate": 2**62}
+    missed = Tallies({"counters": {"verdicts": {"missed": forged}}}).build()["counters"]["verdicts"]["missed"]
+    assert missed["TooLate"] == MAX_COUNT
+    assert len(missed) == MAX_REASONS
+    assert max(map(len, missed)) < 65
+    assert min(missed.values()) > 0
 
 
 @pytest.mark.parametrize(
