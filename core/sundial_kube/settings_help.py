@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
+
+
+WANTED = {
+    "bool_parsing": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+}
+"""What is said of a value of another type, by pydantic's name for that."""
 
 
 def describe_settings(settings: type[BaseSettings], only: Sequence[str] | None = None) -> str:
@@ -20,7 +29,13 @@ def describe_settings(settings: type[BaseSettings], only: Sequence[str] | None =
 
 
 def explain_unusable(settings: type[BaseSettings], error: ValidationError) -> str:
-    """Say in one line which environment variables are unusable, and why; no value is repeated."""
+    """Say in one line which environment variables are unusable, and what to write; no value is repeated."""
     prefix = settings.model_config["env_prefix"]
-    said = [(problem["loc"], problem["msg"].removeprefix("Value error, ")) for problem in error.errors()]
+    said = [(problem["loc"], _explain(settings, problem)) for problem in error.errors()]
     return "; ".join(f"{prefix}{str(loc[0]).upper()}: {words}" if loc else words for loc, words in said)
+
+
+def _explain(settings: type[BaseSettings], problem: ErrorDetails) -> str:
+    if problem["type"] == "missing":
+        return f"is needed; write {settings.model_fields[str(problem['loc'][0])].description}"
+    return WANTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
