@@ -16,7 +16,7 @@ import structlog
 from kubernetes.aio.client import Configuration
 
 from sundial_clock.instants import format_instant, format_micro_time
-from sundial_core.coordination.leader_lease import (
+from sundial_core.coordination.leader_record import (
     Lease,
     LeaseAction,
     ObservedLease,

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
-
 WANTED = {
     "bool_parsing": "must be true or false",
     "int_parsing": "must be a whole number",

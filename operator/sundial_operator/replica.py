@@ -16,7 +16,7 @@ import structlog
 from kubernetes.aio.client import Configuration
 
 from sundial_core.coordination.fence import FenceState
-from sundial_core.coordination.heartbeat_lease import ReplicaRecord
+from sundial_core.coordination.replica_record import ReplicaRecord
 from sundial_core.decision.installation import Trust
 from sundial_core.decision.job_deletions import Limits, compute_floors
 from sundial_core.resources import names
@@ -42,7 +42,7 @@ from sundial_operator.inputs.relists import Relists
 from sundial_operator.leader import Leader
 from sundial_operator.leading.campaign import Campaign, end_process
 from sundial_operator.leading.fence_probe import FenceProbe
-from sundial_operator.leading.heartbeat import HeartbeatLease
+from sundial_operator.leading.heartbeat_lease import HeartbeatLease
 from sundial_operator.leading.patch_refusals import PatchRefusals
 from sundial_operator.metrics import Metrics
 from sundial_operator.outputs.write_queue import WriteQueue
@@ -83,14 +83,14 @@ async def open_replica(settings: Settings) -> AsyncIterator[Replica]:
             observe_call=metrics.count_call,
             observe_status_patch=PatchRefusals(settings.forbidden_seconds, end_process).observe,
         )
-        membership = build_membership(settings, configuration, campaign.instance)
+        heartbeat = build_heartbeat(settings, configuration, campaign.instance)
         await exits.enter_async_context(client)
-        replica = Replica(settings, client, campaign, membership, metrics, health)
+        replica = Replica(settings, client, campaign, heartbeat, metrics, health)
         exits.push_async_callback(replica.stop)
         yield replica
 
 
-def build_membership(settings: Settings, configuration: Configuration, instance: str) -> HeartbeatLease:
+def build_heartbeat(settings: Settings, configuration: Configuration, instance: str) -> HeartbeatLease:
     """Build the Lease by which this replica is known."""
     record = ReplicaRecord(
         instance=instance,
@@ -115,14 +115,14 @@ class Replica:
         settings: Settings,
         client: KubeClient,
         campaign: Campaign,
-        membership: HeartbeatLease,
+        heartbeat: HeartbeatLease,
         metrics: Metrics,
         health: Health,
     ) -> None:
         self._settings = settings
         self._client = client
         self._campaign = campaign
-        self._membership = membership
+        self._heartbeat = heartbeat
         self._metrics = metrics
         self._health = health
         self._tasks: list[asyncio.Task[None]] = []
@@ -186,7 +186,7 @@ class Replica:
     async def _run_campaign(self) -> None:
         """Campaign once all is permitted; once elected, list again, then lead."""
         await self._await_permissions()
-        self._spawn(self._membership.run())
+        self._spawn(self._heartbeat.run())
         await self._installation_state.learn()
         self._spawn(self._installation_state.run())
         self._health.stage = Check(True, "standing by")

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sundial_core.coordination.leader_lease import Timing
+from sundial_core.coordination.leader_record import Timing
 from sundial_core.resources.names import build_installation
 from sundial_kube.logs import LogFormat
 

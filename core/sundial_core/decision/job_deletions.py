@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from sundial_core.coordination.fence import FenceState
-from sundial_core.coordination.progress_lease import Mirrored
+from sundial_core.coordination.mirror_progress import Mirrored
 from sundial_core.resources.phases import Phase, Trigger
 from sundial_core.resources.plans import Plan, Problem
 from sundial_core.resources.specs import History

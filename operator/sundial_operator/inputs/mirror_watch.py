@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from sundial_core.coordination.progress_lease import (
+from sundial_core.coordination.mirror_progress import (
     NOTHING,
     Mirrored,
     ObservedMirrorLease,

@@ -6,11 +6,7 @@ import asyncio
 
 import structlog
 
-from sundial_core.coordination.heartbeat_lease import (
-    ObservedReplica,
-    list_stale,
-    observe_replicas,
-)
+from sundial_core.coordination.replica_record import ObservedReplica, list_stale, observe_replicas
 from sundial_core.resources import names
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading

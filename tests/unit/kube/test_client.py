@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
-from sundial_core.coordination.leader_lease import Timing
+from sundial_core.coordination.leader_record import Timing
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiUnreachable
 from sundial_kube.leader_election import Elector, LeaseLock

@@ -11,7 +11,7 @@ import pytest
 from kubernetes.aio.client import Configuration
 
 from sundial_clock.instants import parse_instant
-from sundial_core.coordination.leader_lease import Lease, Timing
+from sundial_core.coordination.leader_record import Lease, Timing
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.leader_election import Elector, Leadership, LeaseLock

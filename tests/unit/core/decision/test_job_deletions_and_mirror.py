@@ -19,7 +19,7 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_clock.instants import format_instant
-from sundial_core.coordination.progress_lease import (
+from sundial_core.coordination.mirror_progress import (
     MAX_TRUST_SECONDS,
     NOTHING,
     Mirrored,

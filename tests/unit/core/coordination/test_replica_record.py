@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from testkit.scheduled_jobs import at
 
-from sundial_core.coordination.heartbeat_lease import (
+from sundial_core.coordination.replica_record import (
     ReplicaRecord,
     build_renewal,
     build_replica_lease,

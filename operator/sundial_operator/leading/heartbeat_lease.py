@@ -10,11 +10,7 @@ import asyncio
 import structlog
 from kubernetes.aio.client import Configuration
 
-from sundial_core.coordination.heartbeat_lease import (
-    ReplicaRecord,
-    build_renewal,
-    build_replica_lease,
-)
+from sundial_core.coordination.replica_record import ReplicaRecord, build_renewal, build_replica_lease
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.resources import LEASES
@@ -32,11 +28,11 @@ class HeartbeatLease:
     It has a connection of its own, without the gate that only a leader passes.
     """
 
-    def __init__(self, configuration: Configuration, member: ReplicaRecord, ns: str, seconds: float) -> None:
+    def __init__(self, configuration: Configuration, record: ReplicaRecord, ns: str, seconds: float) -> None:
         self._client = KubeClient(
             configuration, user_agent="sundial-member", request_seconds=max(1.0, seconds / BEATS)
         )
-        self._member = member
+        self._record = record
         self._ns = ns
         self._seconds = seconds
         self._uid = ""
@@ -60,20 +56,20 @@ class HeartbeatLease:
 
     async def _join(self) -> None:
         """Make the Lease; one that is there already was made by a request whose answer was lost."""
-        manifest = build_replica_lease(self._member, self._seconds, read_clock())
+        manifest = build_replica_lease(self._record, self._seconds, read_clock())
         try:
             lease = await self._client.create(LEASES, self._ns, manifest)
         except ApiError as error:
             if error.status != 409:
                 raise
-            lease = await self._client.get(LEASES, self._ns, self._member.lease_name)
+            lease = await self._client.get(LEASES, self._ns, self._record.lease_name)
         self._uid = lease["metadata"]["uid"]
 
     async def _renew(self) -> bool:
         """Renew the Lease; False when it is gone."""
         try:
             patch = build_renewal(read_clock())
-            await self._client.patch(LEASES, self._ns, self._member.lease_name, patch)
+            await self._client.patch(LEASES, self._ns, self._record.lease_name, patch)
         except ApiError as error:
             if error.status != 404:
                 raise
@@ -84,6 +80,6 @@ class HeartbeatLease:
         if not self._uid:
             return
         try:
-            await self._client.delete(LEASES, self._ns, self._member.lease_name, self._uid)
+            await self._client.delete(LEASES, self._ns, self._record.lease_name, self._uid)
         except (ApiError, ApiUnreachable) as error:
             log.warning("removing the member Lease failed", error=str(error))

@@ -1,6 +1,6 @@
 """Up to where the database has what Jobs and Pods say, by the mirror's Lease; and who has to wait for it.
 
-Clocks are parameters: seconds of the boot clock, as in `leader_lease.py`.
+Clocks are parameters: seconds of the boot clock, as in `leader_record.py`.
 """
 
 from __future__ import annotations

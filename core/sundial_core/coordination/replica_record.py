@@ -1,4 +1,4 @@
-"""The Lease by which each replica of an installation shows that it lives, and which of them are stale."""
+"""What the Lease of a replica says, by which it shows that it lives, and which of these Leases are stale."""
 
 from __future__ import annotations
 

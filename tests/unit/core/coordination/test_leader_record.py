@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sundial_clock.instants import format_micro_time
-from sundial_core.coordination.leader_lease import (
+from sundial_core.coordination.leader_record import (
     Lease,
     LeaseAction,
     ObservedLease,
