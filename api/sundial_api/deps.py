@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sundial_api.auth.access import Access, Action
 from sundial_api.auth.tokens import Authenticator, Caller
 from sundial_api.clock import Clock
-from sundial_api.settings import Settings
+from sundial_api.settings import ApiSettings
 from sundial_kube.client import KubeClient
 from sundial_kube.resources import Resource
 
 
-class MirrorState(Protocol):
+class MirrorHealth(Protocol):
     """What the API asks the mirror in its process."""
 
     @property
@@ -45,12 +45,12 @@ class LatestChange(Protocol):
 class Services:
     """What a running API consists of; made when it starts."""
 
-    settings: Settings
+    settings: ApiSettings
     engine: AsyncEngine
     client: KubeClient
     authenticator: Authenticator
     access: Access
-    mirror: MirrorState
+    mirror: MirrorHealth
     newest: LatestChange
     registry: CollectorRegistry
     read_clock: Clock

@@ -35,7 +35,7 @@ from sundial_api.jobs.endpoints import router as jobs
 from sundial_api.mirror.mirror import Mirror
 from sundial_api.mirror.settings import MirrorSettings
 from sundial_api.permissions import list_needed, report_missing
-from sundial_api.settings import AuthMode, Settings
+from sundial_api.settings import ApiSettings, AuthMode
 from sundial_api.status.endpoints import router as status
 from sundial_api.task_functions.endpoints import router as task_functions
 from sundial_kube.client import KubeClient
@@ -50,7 +50,7 @@ STOP_SECONDS = 5
 """How long a stop waits for requests: those that stream events do not end by themselves."""
 
 
-def build_application(settings: Settings) -> FastAPI:
+def build_application(settings: ApiSettings) -> FastAPI:
     """Build the ASGI application; it connects when it starts."""
 
     registry = CollectorRegistry()
@@ -85,7 +85,7 @@ def build_application(settings: Settings) -> FastAPI:
     return application
 
 
-async def _assemble(settings: Settings, registry: CollectorRegistry, exits: AsyncExitStack) -> Services:
+async def _assemble(settings: ApiSettings, registry: CollectorRegistry, exits: AsyncExitStack) -> Services:
     """Connect, and begin to mirror; everything ends in the opposite order."""
     engine = build_engine(settings)
     exits.push_async_callback(engine.dispose)
@@ -110,7 +110,7 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 async def _build_authenticator(
-    settings: Settings, client: KubeClient, exits: AsyncExitStack
+    settings: ApiSettings, client: KubeClient, exits: AsyncExitStack
 ) -> Authenticator:
     if settings.auth is AuthMode.NONE:
         return Anonymous()
@@ -128,14 +128,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="sundial-api",
         description="Serve the scheduler's REST API. Logs in by KUBECONFIG, else as its Pod.",
-        epilog=describe_settings(Settings),
+        epilog=describe_settings(ApiSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.parse_args(arguments)
     try:
-        settings = Settings()
+        settings = ApiSettings()
     except ValidationError as error:
-        sys.exit(f"sundial-api: {explain_unusable(Settings, error)}")
+        sys.exit(f"sundial-api: {explain_unusable(ApiSettings, error)}")
     configure_logs(settings.log_format)
     try:
         parse_url(settings.database_url.get_secret_value())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sundial_api.http.openapi import write_document
 from sundial_api.main import build_application
-from sundial_api.settings import AuthMode, Settings
+from sundial_api.settings import ApiSettings, AuthMode
 
 PLACE = Path("docs/openapi.json")
 
@@ -17,7 +17,7 @@ def main() -> None:
     """Write the file, or check it."""
     parser = argparse.ArgumentParser(prog="python -m sundial_api.openapi_file", description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail if the file is not current")
-    settings = Settings(database_url="postgresql://nowhere/sundial", auth=AuthMode.NONE)
+    settings = ApiSettings(database_url="postgresql://nowhere/sundial", auth=AuthMode.NONE)
     document = write_document(build_application(settings))
     if not parser.parse_args().check:
         PLACE.write_bytes(document)

@@ -50,7 +50,7 @@ class AuthMode(StrEnum):
     KUBERNETES = "kubernetes"
 
 
-class Settings(DatabaseSettings):
+class ApiSettings(DatabaseSettings):
     """What an installation of the API sets; the same for all its replicas."""
 
     host: str = Field("127.0.0.1", description="Where the API listens.")

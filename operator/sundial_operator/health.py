@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from sundial_operator.metrics import Metrics
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
 
@@ -135,7 +135,7 @@ class HealthServer:
 
 
 @asynccontextmanager
-async def serve_health(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[None]:
+async def serve_health(settings: OperatorSettings, metrics: Metrics, health: Health) -> AsyncIterator[None]:
     """Serve health, and measure the event loop, within the block; raises OSError where the port is taken."""
     server = HealthServer(metrics, health)
     lag = asyncio.create_task(health.lag.run())

@@ -11,7 +11,7 @@ from sundial_operator.leading.replica_sweep import ReplicaSweep
 from sundial_operator.outputs.function_statuses import FunctionReports
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.reconciler import Reconciler
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 
 class Leader:
@@ -20,7 +20,7 @@ class Leader:
     def __init__(
         self,
         client: KubeClient,
-        settings: Settings,
+        settings: OperatorSettings,
         writer: WriteQueue,
         reconciler: Reconciler,
         fence: FenceProbe,

@@ -21,7 +21,7 @@ from sundial_kube.nested_json import allow_deep_json
 from sundial_kube.settings_help import describe_settings, explain_unusable
 from sundial_operator.inputs.kopf_handlers import register_handlers
 from sundial_operator.replica import Replica, StartError, open_replica
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ YOUNG_OBJECTS = 50_000
 """How many objects are made before Python looks for cycles: what is listed is many, and has none."""
 
 
-async def run_operator(settings: Settings) -> int:
+async def run_operator(settings: OperatorSettings) -> int:
     """Run until a signal or a failure; returns the exit status."""
     stop = asyncio.Event()
     _take_signals(stop)
@@ -50,7 +50,7 @@ async def run_operator(settings: Settings) -> int:
     return 0 if stop.is_set() else 1
 
 
-async def _operate(settings: Settings, stop: asyncio.Event, has_started: asyncio.Event) -> None:
+async def _operate(settings: OperatorSettings, stop: asyncio.Event, has_started: asyncio.Event) -> None:
     """Run a replica and kopf's watch until `stop` or a failure; raises what keeps it from starting."""
     is_watching = asyncio.Event()
     beside: list[asyncio.Task[Any]] = []
@@ -70,7 +70,7 @@ async def _operate(settings: Settings, stop: asyncio.Event, has_started: asyncio
     log.info("stopped")
 
 
-async def _watch_own_kinds(settings: Settings, replica: Replica, is_watching: asyncio.Event) -> None:
+async def _watch_own_kinds(settings: OperatorSettings, replica: Replica, is_watching: asyncio.Event) -> None:
     """Run kopf; it ends with an error when the API server stays away for longer than its retries."""
     registry = kopf.OperatorRegistry()
     register_handlers(registry, replica.stores)
@@ -118,14 +118,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="sundial-operator",
         description="Run ScheduledJobs as Kubernetes Jobs. Logs in by KUBECONFIG, else as its Pod.",
-        epilog=describe_settings(Settings),
+        epilog=describe_settings(OperatorSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.parse_args(arguments)
     try:
-        settings = Settings()
+        settings = OperatorSettings()
     except ValidationError as error:
-        sys.exit(f"sundial-operator: {explain_unusable(Settings, error)}")
+        sys.exit(f"sundial-operator: {explain_unusable(OperatorSettings, error)}")
     configure_logs(settings.log_format)
     gc.set_threshold(YOUNG_OBJECTS)
     allow_deep_json()

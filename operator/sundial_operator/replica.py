@@ -48,7 +48,7 @@ from sundial_operator.metrics import Metrics
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.permissions import list_needed
 from sundial_operator.reconcile.reconciler import Installation, Reconciler
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
 
@@ -63,7 +63,7 @@ class StartError(Exception):
 
 
 @asynccontextmanager
-async def open_replica(settings: Settings) -> AsyncIterator[Replica]:
+async def open_replica(settings: OperatorSettings) -> AsyncIterator[Replica]:
     """Serve health, log in, and give everything back at the end; raises StartError, LoginError."""
     metrics, health = Metrics(), Health()
     async with AsyncExitStack() as exits:
@@ -90,7 +90,9 @@ async def open_replica(settings: Settings) -> AsyncIterator[Replica]:
         yield replica
 
 
-def build_heartbeat(settings: Settings, configuration: Configuration, instance: str) -> HeartbeatLease:
+def build_heartbeat(
+    settings: OperatorSettings, configuration: Configuration, instance: str
+) -> HeartbeatLease:
     """Build the Lease by which this replica is known."""
     record = ReplicaRecord(
         instance=instance,
@@ -112,7 +114,7 @@ class Replica:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: OperatorSettings,
         client: KubeClient,
         campaign: Campaign,
         heartbeat: HeartbeatLease,

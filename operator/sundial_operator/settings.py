@@ -12,7 +12,7 @@ from sundial_core.resources.names import build_installation
 from sundial_kube.logs import LogFormat
 
 
-class Settings(BaseSettings):
+class OperatorSettings(BaseSettings):
     """What an installation sets; the same for all its replicas."""
 
     model_config = SettingsConfigDict(env_prefix="SUNDIAL_", frozen=True)

@@ -18,7 +18,7 @@ from sundial_api.db.engine import build_engine
 from sundial_api.deps import Services
 from sundial_api.events.latest import Newest
 from sundial_api.main import PREFIX, build_application
-from sundial_api.settings import Settings
+from sundial_api.settings import ApiSettings
 from sundial_devcluster.cluster import Cluster
 from sundial_kube.client import KubeClient
 
@@ -33,7 +33,7 @@ class NoMirror:
 @asynccontextmanager
 async def build_services(database: str, **how: Any) -> AsyncIterator[FastAPI]:
     """Give an application that needs no start; `how` replaces parts of it, such as the authenticator."""
-    settings = Settings(database_url=database, auth="none", time_zone="Africa/Cairo")
+    settings = ApiSettings(database_url=database, auth="none", time_zone="Africa/Cairo")
     application = build_application(settings)
     engine = build_engine(settings)
     newest = Newest(engine)

@@ -146,11 +146,11 @@ def find_walk(walks: list[Entered], idle: Entered) -> list[str]:
 async def trace(cluster: Cluster, console: Console) -> list[str]:
     """Run an operator and follow five slots of one schedule."""
     from sundial_operator.main import run_operator
-    from sundial_operator.settings import Settings
+    from sundial_operator.settings import OperatorSettings
 
     tracer = Tracer()
     sys.setprofile(tracer.note)
-    operator = asyncio.create_task(run_operator(Settings(health_port=0)))
+    operator = asyncio.create_task(run_operator(OperatorSettings(health_port=0)))
     try:
         await asyncio.sleep(START_SECONDS)
         tracer.take()

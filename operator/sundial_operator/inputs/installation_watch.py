@@ -18,7 +18,7 @@ from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.resources import CONFIG_MAPS
 from sundial_operator.health import Check
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ LOOKS_PER_READ = 5
 class InstallationWatch:
     """Knows the state of the installation; `on_change` is called when trust or hold have changed."""
 
-    def __init__(self, client: KubeClient, settings: Settings, on_change: Callable[[], None]) -> None:
+    def __init__(self, client: KubeClient, settings: OperatorSettings, on_change: Callable[[], None]) -> None:
         self._client = client
         self._settings = settings
         self._on_change = on_change

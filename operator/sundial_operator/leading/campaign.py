@@ -12,7 +12,7 @@ from kubernetes.aio.client import Configuration
 
 from sundial_core.runs.manifests import Creator
 from sundial_kube.leader_election import Elector, LeaseLock
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ SETTLE_SECONDS = 1.0
 class Campaign:
     """Wants to lead from `start` on; made inside the event loop that is told of the election."""
 
-    def __init__(self, settings: Settings, configuration: Configuration) -> None:
+    def __init__(self, settings: OperatorSettings, configuration: Configuration) -> None:
         loop = asyncio.get_running_loop()
         self.instance = str(uuid.uuid4())
         self._installation = settings.installation

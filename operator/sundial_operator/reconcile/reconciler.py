@@ -34,7 +34,7 @@ from sundial_operator.outputs.run_statuses import RunStatusWriter
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.doubts import Doubts
 from sundial_operator.reconcile.plan_cache import PlanCache
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ BREAK_SECONDS = 0.05
 class Installation:
     """What the reconciler has to know of its installation; terms and limits change while it runs."""
 
-    settings: Settings
+    settings: OperatorSettings
     describe_creator: Callable[[], Creator]
     find_limits: Callable[[], Limits]
     read_state: Callable[[], InstallationState]

@@ -33,7 +33,7 @@ from sundial_operator.inputs.run_request_index import MAX_DUE, RunRequestIndex
 from sundial_operator.metrics import Metrics
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.reconciler import Installation, Reconciler
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 OVER = complete(STARTED, 20)
 TTL = {"ttlSecondsAfterFinished": 60}
@@ -90,7 +90,7 @@ def build_reconciler() -> Reconciler:
     """Build one that sends nothing: its writer has no place for anything."""
     nobody: Any = None
     installation = Installation(
-        Settings(), lambda: Creator("team.x", "one", 1), lambda: LIMITS, InstallationState
+        OperatorSettings(), lambda: Creator("team.x", "one", 1), lambda: LIMITS, InstallationState
     )
     reconciler = Reconciler(nobody, WriteQueue(limit=0), Metrics(), installation)
     reconciler.observed.schedules.put(build_item(build_spec(schedule={"interval": {"hours": 1}})))

@@ -32,7 +32,7 @@ from sundial_operator.outputs.run_statuses import RunStatusWriter
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.doubts import Doubts
 from sundial_operator.reconcile.reconciler import Installation, Reconciler
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 OTHER = "5b1f6d2e-0000-4000-8000-000000000000"
 NOT_FOUND = ApiError(404, "NotFound", "not found")
@@ -218,7 +218,9 @@ def test_a_status_that_cannot_be_read_is_logged_once() -> None:
 
 async def test_the_cap_does_not_count_what_nobody_deletes() -> None:
     nobody: Any = None
-    one = Installation(Settings(), lambda: Creator("team.x", "one", 1), lambda: LIMITS, InstallationState)
+    one = Installation(
+        OperatorSettings(), lambda: Creator("team.x", "one", 1), lambda: LIMITS, InstallationState
+    )
     reconciler = Reconciler(nobody, WriteQueue(limit=0), Metrics(), one)
     reconciler.observed.schedules.put(build_item())
     forged = build_job_item(None, "Complete", run_id="forged", trigger="manual", created=1)

@@ -11,7 +11,7 @@ import pytest
 from sundial_kube.client import CONNECTIONS
 from sundial_operator.outputs.lanes import Reply
 from sundial_operator.outputs.write_queue import MAX_TIMES, Priority, WriteQueue
-from sundial_operator.settings import Settings
+from sundial_operator.settings import OperatorSettings
 
 LIMIT = 16
 
@@ -177,7 +177,7 @@ async def test_all_that_is_under_way_is_bounded(desk: Desk) -> None:
 
 
 def test_there_are_more_connections_than_writes_under_way() -> None:
-    setting = Settings.model_json_schema()["properties"]["concurrent_writes"]
+    setting = OperatorSettings.model_json_schema()["properties"]["concurrent_writes"]
     assert (2 * MAX_TIMES + 1) * setting["maximum"] < CONNECTIONS
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def test_no_test_folder_is_a_package() -> None:
 def test_the_standard_librarys_operator_is_not_shadowed() -> None:
     assert operator.__file__ is not None
     assert ROOT not in Path(operator.__file__).parents or ".venv" in operator.__file__
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    files = [path for root in ("core", "operator", "api") for path in (ROOT / root).rglob("*.py")]
+    nodes = (node for path in files for node in ast.walk(ast.parse(path.read_text())))
+    names = Counter(node.name for node in nodes if isinstance(node, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_every_package_of_a_source_root_is_shipped_and_checked() -> None:
