@@ -10,6 +10,7 @@ import pytest
 from testkit.processes.job_copies import copy_job
 from testkit.processes.operators import (
     JsonObject,
+    Starter,
     Sundial,
     build_scheduled_job,
     build_template,
@@ -114,6 +115,19 @@ def change(sundial: Sundial, name: str, spec: JsonObject) -> None:
     """Change the spec of a Job."""
     patch = json.dumps({"spec": spec})
     sundial.cluster.kubectl("patch", "job", name, "-n", sundial.ns, "--type=merge", "-p", patch)
+
+
+def test_a_job_that_lost_its_label_while_nobody_led_holds_no_place(start_operator: Starter) -> None:
+    sundial = start_operator()
+    job = apply(sundial, "hidden", "1h", timeoutSeconds=3600)
+    until(lambda: sundial.status("hidden").get("activeCount") == 1)
+    sundial.end()
+    label = "sundial.dev/scheduled-job-uid-"
+    sundial.cluster.kubectl("label", "-n", sundial.ns, "job", job["metadata"]["name"], label)
+    sundial.start()
+    until(lambda: len(sundial.jobs("hidden")) >= 2)
+    ended = [one for one in sundial.status("hidden")["recentSlots"] if one.get("result")]
+    assert [(one["result"], one["reason"]) for one in ended] == [("Cancelled", "JobDeleted")]
 
 
 def test_a_copy_of_a_job_holds_no_place_and_is_left_alone(sundial: Sundial) -> None:

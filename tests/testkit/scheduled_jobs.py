@@ -113,7 +113,11 @@ def build_job_item(
             "namespace": "team",
             "name": name,
             "creationTimestamp": format_instant(at(created)),
-            "labels": {names.RUN: run_id, names.TRIGGER: how.get("trigger", "schedule")},
+            "labels": {
+                names.SCHEDULED_JOB_UID: UID,
+                names.RUN: run_id,
+                names.TRIGGER: how.get("trigger", "schedule"),
+            },
             "annotations": annotations,
             "ownerReferences": [{"controller": True, "uid": UID}],
         },

@@ -40,6 +40,7 @@ from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.specs import CatchUp
 from sundial_core.runs.custody import (
     Custody,
+    is_in_sight,
     is_job_of,
     is_ours,
     sort_jobs,
@@ -245,8 +246,11 @@ class ScheduleMemory(StatusWrite):
         return self._settle(create, step, now)
 
     def take_read(self, run: Run, answer: Answer, now: datetime) -> Finding:
-        """Learn whether the Job of an active run is there: it is not where its name is another's."""
-        if isinstance(answer, Answered) and self._is_job_of(answer.item, run):
+        """Learn whether the Job of an active run is there.
+
+        It is not where its name is another's, nor where somebody has taken off the label that watches need.
+        """
+        if isinstance(answer, Answered) and self._is_job_of(answer.item, run) and is_in_sight(answer.item):
             if now >= compute_overdue_at(parse_job(answer.item)):
                 self.read_at[run.run_id] = now
             return Finding.THERE

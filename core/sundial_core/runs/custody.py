@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from sundial_core.resources import names
 from sundial_core.resources.objects import ScheduledJobRun
 from sundial_core.resources.phases import Trigger
 from sundial_core.resources.raw import JsonObject
@@ -57,6 +58,11 @@ def is_job_of(item: JsonObject, parent: Parent, run_id: str, name: str) -> bool:
     except (KeyError, TypeError, ValueError):
         return False
     return (job.run_id, job.name) == (run_id, name) and is_ours(job, parent, (run_id,))
+
+
+def is_in_sight(item: JsonObject) -> bool:
+    """Tell whether a Job has the label by which watches and lists find it: of another they tell nothing."""
+    return names.SCHEDULED_JOB_UID in (item["metadata"].get("labels") or {})
 
 
 def sort_jobs(jobs: Iterable[ObservedJob], parent: Parent, asked: Container[str]) -> Custody:

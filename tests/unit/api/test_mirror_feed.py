@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from testkit.mirror_facts import build_schedule_item
 from testkit.scheduled_jobs import build_job_item
 
 from sundial_api.mirror.feed import MAX_BATCH, Feed, WatchScope
-from sundial_api.mirror.projection.batches import ObjectKind, Reject
+from sundial_api.mirror.projection.batches import ObjectKind, Reject, reject_value
 from sundial_api.mirror.projection.run_facts import JobFact, RunFact
+from sundial_api.mirror.projection.scheduled_jobs import read_schedule
+from sundial_api.mirror.storage.json_rows import dump
 from sundial_kube.client import KubeClient
 
 
@@ -95,3 +98,10 @@ def test_which_leases_are_taken(feed: Feed, name: str, labels: dict[str, str], t
         {"metadata": {"uid": "1", "resourceVersion": "1", "name": name, "labels": labels}},
     )
     assert len(feed) == taken
+
+
+def test_a_value_that_no_column_holds_can_be_kept_as_a_reject() -> None:
+    fact = read_schedule(build_schedule_item(), 1)
+    huge = replace(fact, row=replace(fact.row, started_slots=2**70))
+    reject = reject_value((ObjectKind.SCHEDULED_JOB, fact.row.id), huge, TypeError("too large"))
+    assert str(2**70) in dump([reject])

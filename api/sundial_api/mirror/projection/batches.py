@@ -156,7 +156,10 @@ def build_reject(kind: ObjectKind, item: JsonObject, epoch: int, error: Exceptio
 
 def reject_value(key: tuple[ObjectKind, str], value: Value, error: Exception) -> Reject:
     """Build what is kept of an object whose values the database refuses."""
-    document = redact_json(orjson.loads(orjson.dumps(value, default=list)))
+    try:
+        document = redact_json(orjson.loads(orjson.dumps(value, default=list)))
+    except TypeError:  # a number of more than 64 bits
+        document = {"value": redact(repr(value))}
     kind, uid = key
     return Reject(
         kind=kind.value,

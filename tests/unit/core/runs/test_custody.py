@@ -262,6 +262,12 @@ def build_memory() -> ScheduleMemory:
     return memory
 
 
+def hide(item: dict[str, Any]) -> dict[str, Any]:
+    """Take off the label by which watches find a Job."""
+    del item["metadata"]["labels"][names.SCHEDULED_JOB_UID]
+    return item
+
+
 def gone(job: ObservedJob) -> list[str]:
     """Tell which runs are taken for lost when a Job goes."""
     memory = build_memory()
@@ -280,6 +286,7 @@ def test_a_strange_job_that_goes_ends_no_run(item: dict[str, Any]) -> None:
     [
         pytest.param(Answered(build_job_item(10)), Finding.THERE, id="it is there"),
         pytest.param(NOT_FOUND, Finding.GONE, id="it is not there"),
+        pytest.param(Answered(hide(build_job_item(10))), Finding.GONE, id="no watch tells of it"),
         pytest.param(Denied(429, "TooManyRequests", ""), Finding.UNKNOWN, id="not now"),
         pytest.param(Unanswered(), Finding.UNKNOWN, id="no answer"),
         pytest.param(Answered({"metadata": {}}), Finding.GONE, id="nothing of it can be read"),
