@@ -222,8 +222,10 @@ class Replica:
             if not missing:
                 return
             said = ", ".join(map(str, missing))
-            self._health.stage = Check(False, f"not permitted: {said}")
-            log.error("not permitted, so not campaigning", missing=said)
+            stage = Check(False, f"not permitted: {said}")
+            if stage != self._health.stage:
+                log.error("not permitted, so not campaigning", missing=said)
+            self._health.stage = stage
             await asyncio.sleep(PERMISSION_SECONDS)
 
     def _enqueue_all(self) -> None:

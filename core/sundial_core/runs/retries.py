@@ -48,10 +48,10 @@ def parse_retry(spec: JsonObject) -> Retry:
 def find_next_attempt(job: ObservedJob, retry: Retry) -> NextAttempt | None:
     """Find what follows the newest attempt of a run; None when that attempt decides the run.
 
-    `retry.count` 0 means one attempt, whatever happens. An attempt that somebody ended is not repeated; one
-    that could not start, or ran out of time, is.
+    `retry.count` 0 means one attempt, whatever happens. An attempt that somebody ended or deleted is not
+    repeated, though a finalizer may keep its Job; one that could not start, or ran out of time, is.
     """
-    is_failure = job.phase in (Phase.FAILED, Phase.TIMED_OUT)
+    is_failure = job.phase in (Phase.FAILED, Phase.TIMED_OUT) and not job.is_deleting
     if not is_failure or retry.count == 0 or job.ended not in ("", Reason.START_TIMEOUT, Reason.OVERDUE):
         return None
     if job.reason == DISRUPTED and job.disruptions < MAX_DISRUPTIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,12 @@ def test_what_follows_an_attempt(
     following = find_next_attempt(job, Retry(count=count))
     found = following and (following.number, following.retries_used, following.disruptions)
     assert found == expected
+
+
+def test_an_attempt_that_was_deleted_is_not_tried_again_though_a_finalizer_keeps_its_job() -> None:
+    job = build_observed(10, "Failed", reason="DeadlineExceeded")
+    assert find_next_attempt(job, Retry(count=2)) is not None
+    assert find_next_attempt(replace(job, is_deleting=True), Retry(count=2)) is None
 
 
 @pytest.mark.parametrize(
