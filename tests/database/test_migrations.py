@@ -191,7 +191,7 @@ def test_what_is_wrong_is_said_without_the_url(url: str, said: str, migrate: Com
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUNDIAL_API_DATABASE_URL", raising=False)
-    with pytest.raises(SystemExit, match="SUNDIAL_API_DATABASE_URL: Field required"):
+    with pytest.raises(SystemExit, match="SUNDIAL_API_DATABASE_URL: is needed; write postgresql"):
         main(["current"])
 
 
