@@ -3,8 +3,7 @@ PYTHON ?= python3
 CLUSTER ?= auto
 BENCH_EXECUTIONS ?= 10000000
 PY := .venv/bin/python
-INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell $(PY) -m pip config get global.index-url 2>/dev/null))
-UV = $(if $(INDEX),UV_DEFAULT_INDEX=$(INDEX)) VIRTUAL_ENV=.venv .venv/bin/uv
+UV := VIRTUAL_ENV=.venv .venv/bin/uv
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit model cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills mutants walk clean
 
@@ -27,7 +26,7 @@ model: .venv/installed ## Run the searches and simulations, which need no cluste
 cluster-tests: setup programs ## Run the tests that need a control plane
 	$(PY) -m pytest -n 3 --dist loadfile tests/cluster
 
-database-tests: setup ## Run the tests that need a Postgres (the system's, else the one from PyPI)
+database-tests: setup ## Run the tests that need a Postgres (the system's, else that of a wheel)
 	$(PY) -m pytest -n 2 --dist loadfile tests/database
 
 pod-tests: setup programs ## Run the tests that need a real node
@@ -107,7 +106,7 @@ programs: .venv/installed ## Build Kubernetes' programs, once
 	test -x $(PY) || $(PYTHON) -m venv .venv || { rm -rf .venv && apt-get update && apt-get install -y --no-install-recommends python3-venv && $(PYTHON) -m venv .venv; }
 	sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' requirements.lock > .venv/uv.lock
 	$(PY) -m pip install --disable-pip-version-check --require-hashes -r .venv/uv.lock
-	$(UV) pip install --require-hashes -r requirements.lock
+	$(UV) pip install --require-hashes -r requirements.lock || $(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	$(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 

@@ -26,19 +26,12 @@ from sundial_kube.login import load_configuration
 from sundial_kube.permissions import list_missing
 from sundial_kube.reflector import Reflector
 from sundial_kube.relist import Relist
-from sundial_kube.resources import (
-    JOBS,
-    PODS,
-    SCHEDULED_JOB_RUNS,
-    SCHEDULED_JOBS,
-    TASK_FUNCTIONS,
-    Resource,
-)
-from sundial_kube.store import Store
+from sundial_kube.resources import JOBS, PODS, SCHEDULED_JOB_RUNS, SCHEDULED_JOBS, TASK_FUNCTIONS
 from sundial_operator.clock import read_clock
 from sundial_operator.health import Check, Health, check_loops, check_news, serve_health
 from sundial_operator.inputs.installation_watch import InstallationWatch
 from sundial_operator.inputs.relists import Relists
+from sundial_operator.inputs.stores import Stores
 from sundial_operator.leader import Leader
 from sundial_operator.leading.campaign import Campaign, end_process
 from sundial_operator.leading.fence_probe import FenceProbe
@@ -155,12 +148,7 @@ class Replica:
             Reflector(client, SCHEDULED_JOB_RUNS, stores.run_requests, ns=ns),
         ]
         self._followed: list[Reflector] = []
-        listed: list[tuple[Resource, Store[Any]]] = [
-            (TASK_FUNCTIONS, stores.functions),
-            (SCHEDULED_JOBS, stores.schedules),
-            (SCHEDULED_JOB_RUNS, stores.run_requests),
-        ]
-        self._relists = Relists([Relist(client, kind, store, ns) for kind, store in listed], metrics)
+        self._relists = _build_relists(client, stores, ns, metrics)
         self._leader = Leader(client, settings, self._writer, self._reconciler, self._fence, self._relists)
         self.failed = asyncio.Event()
         self._add_checks()
@@ -283,6 +271,16 @@ class Replica:
         if not task.cancelled():
             log.error("a part of the operator ended", error=repr(task.exception()))
             self.failed.set()
+
+
+def _build_relists(client: KubeClient, stores: Stores, ns: str | None, metrics: Metrics) -> Relists:
+    """List again what comes by few events: nothing else shows that a watch has lost one."""
+    relists = [
+        Relist(client, TASK_FUNCTIONS, stores.functions, ns),
+        Relist(client, SCHEDULED_JOBS, stores.schedules, ns),
+        Relist(client, SCHEDULED_JOB_RUNS, stores.run_requests, ns),
+    ]
+    return Relists(relists, metrics)
 
 
 async def try_list(reflector: Reflector) -> bool:

@@ -6,7 +6,7 @@ state and time give the same decision, on every replica and after every restart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -131,11 +131,7 @@ def decide(snapshot: Snapshot, now: datetime, limits: Limits) -> Decision:
     return Decision(
         starts=tuple(_build_attempts(snapshot, placement.starts)),
         served=placement.served,
-        retries=tuple(
-            open_end
-            for open_end in open_ends
-            if open_end.after.uid not in ended and _is_due(open_end, snapshot, context)
-        ),
+        retries=_select_retries(open_ends, snapshot, context, ended),
         endings=ends,
         verdicts=placement.verdicts,
         queued=placement.waiting,
@@ -283,6 +279,17 @@ def _list_open_ends(snapshot: Snapshot, context: Context) -> list[NextAttempt]:
     ]
     retry = parse_retry(snapshot.job.spec) if failed else Retry()
     return [following for job in failed if (following := find_next_attempt(job, retry)) is not None]
+
+
+def _select_retries(
+    open_ends: Iterable[NextAttempt], snapshot: Snapshot, context: Context, ended: Collection[str]
+) -> tuple[NextAttempt, ...]:
+    """Select the next attempts that are due, but for those after a Job that is being ended."""
+    return tuple(
+        following
+        for following in open_ends
+        if following.after.uid not in ended and _is_due(following, snapshot, context)
+    )
 
 
 def _is_due(following: NextAttempt, snapshot: Snapshot, context: Context) -> bool:

@@ -38,13 +38,7 @@ from sundial_core.resources.phases import Phase, Trigger
 from sundial_core.resources.plans import Plan, Problem
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.specs import CatchUp
-from sundial_core.runs.custody import (
-    Custody,
-    is_in_sight,
-    is_job_of,
-    is_ours,
-    sort_jobs,
-)
+from sundial_core.runs.custody import Custody, is_in_sight, is_job_of, is_ours, sort_jobs
 from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.manifests import Creator, Owner

@@ -102,8 +102,7 @@ def build_status(report: Report, stored: StoredStatus, now: datetime) -> JsonObj
     named |= asked | ahead | recent.select_newest(report.unsettled - asked, MAX_RESULTS - len(asked))
     upcoming = _list_upcoming(report)
     conditions = _list_conditions(report, _gather_facts(report, cursor, now), len(active))
-    conditions += _build_past_conditions(recent, tallies)
-    conditions += [aspect for aspect in (report.clock, report.jobs) if aspect is not None]
+    conditions += [*_build_past_conditions(recent, tallies), *_list_doubts(report)]
     status: JsonObject = {
         "observedGeneration": report.job.generation,
         "conditions": build_conditions(conditions, stored.conditions, report.job.generation, now),
@@ -144,6 +143,11 @@ def _list_conditions(report: Report, facts: ScheduleFacts, active: int) -> list[
         suspended_condition(report.suspension),
         progressing_condition(active, report.creating, report.refusals),
     ]
+
+
+def _list_doubts(report: Report) -> list[Condition]:
+    """List the conditions that are there only while something is doubted: the clock, or Jobs."""
+    return [condition for condition in (report.clock, report.jobs) if condition is not None]
 
 
 def _build_past_conditions(recent: RecentSlots, tallies: Tallies) -> list[Condition]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from testkit.schedule_memory import RETRY
 from testkit.scheduled_jobs import (
     TEMPLATE,
     at,
@@ -34,10 +35,10 @@ from sundial_core.decision.job_creation import (
     Unsent,
     build_retry_attempt,
 )
-from sundial_core.resources.phases import Trigger, Verdict
+from sundial_core.resources.phases import Verdict
 from sundial_core.resources.reasons import Reason
 from sundial_core.resources.specs import CatchUp
-from sundial_core.runs.manifests import Attempt, Creator, Owner, build_job, build_retry_job
+from sundial_core.runs.manifests import Creator, build_job, build_retry_job
 from sundial_core.runs.retries import NextAttempt
 from sundial_core.status.verdicts import VerdictRecord
 
@@ -237,14 +238,4 @@ def test_under_a_hold_a_retry_waits_five_seconds_and_its_time_does_not_run() -> 
 
 
 def test_a_retry_is_named_by_its_run_and_takes_all_else_from_the_job_before() -> None:
-    job, after = build_scheduled_job(), FOLLOWING.after
-    assert build_retry_attempt(job, FOLLOWING) == Attempt(
-        owner=Owner(job.ns, job.name, job.uid, job.generation),
-        run_id=after.run_id,
-        trigger=Trigger.SCHEDULE,
-        slot=at(10),
-        previous_slot=None,
-        attempt=2,
-        args=None,
-        timeout_seconds=0,
-    )
+    assert build_retry_attempt(build_scheduled_job(), FOLLOWING) == RETRY
