@@ -100,6 +100,26 @@ def test_rows_of_a_cluster_that_is_suddenly_empty_go_after_a_second_list(
     assert "another is asked for" in stopped_mirror.log.read_text()
 
 
+def test_forged_counters_stop_neither_their_row_nor_the_mirror(
+    start_operator: Starter, mirror: MirrorProcess, rows: Rows
+) -> None:
+    sundial = start_operator()
+    sundial.apply(build_scheduled_job("bomb", {"cron": "@yearly"}))
+    until(lambda: sundial.ready("bomb"))
+    forged = {"counters": {"verdicts": {"missed": {"A": 2**63 - 1, "B": 2**63 - 1, "C": 9}}}}
+    patch = json.dumps({"status": forged})
+    sundial.cluster.kubectl(
+        "patch", "-n", sundial.ns, "sj", "bomb", "--subresource=status", "--type=merge", "-p", patch
+    )
+    sundial.apply(build_scheduled_job("other", {"cron": "@yearly"}))
+    until(lambda: sorted(rows.read("SELECT name FROM scheduled_jobs")) == ["bomb", "other"])
+    until(lambda: sundial.status("bomb")["counters"]["verdicts"]["missed"]["A"] == 2**53)
+    sundial.patch("bomb", {"description": "changed"})
+    until(lambda: rows.read("SELECT description FROM scheduled_jobs WHERE name = 'bomb'") == ["changed"])
+    assert rows.read("SELECT missed_slots FROM scheduled_jobs WHERE name = 'bomb'") == [2**53]
+    assert rows.read("SELECT key FROM scheduler_quarantine") == []
+
+
 def test_finished_jobs_stay_until_they_are_mirrored(
     cluster: Cluster, namespace: str, start_operator: Starter
 ) -> None:

@@ -13,6 +13,7 @@ from sundial_api.mirror.settings import MirrorSettings
 from sundial_api.settings import DatabaseSettings
 from sundial_kube.client import KubeClient
 from sundial_kube.login import load_configuration
+from sundial_kube.logs import LogFormat, configure_logs
 
 
 async def run() -> None:
@@ -31,4 +32,5 @@ async def run() -> None:
 
 
 if __name__ == "__main__":
+    configure_logs(LogFormat.AUTO)
     asyncio.run(run())
