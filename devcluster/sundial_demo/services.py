@@ -55,7 +55,7 @@ class Api:
     service: Service
     url: str
 
-    def find_function(self) -> int:
+    def get_function_id(self) -> int:
         """Return the number of the demo's TaskFunction."""
         with urllib.request.urlopen(f"{self.url}/task-functions", timeout=ASK_SECONDS) as answer:
             functions = json.load(answer)["taskFunctions"]

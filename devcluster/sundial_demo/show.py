@@ -125,7 +125,7 @@ def build_requests(api: Api) -> list[str]:
     """Return requests to copy; the ID of a job is in the answer to the first."""
     return [
         f"export API={api.url}",
-        f"""curl $API/jobs --json '{{"name": "Tidy up", "taskFunctionId": {api.find_function()},""",
+        f"""curl $API/jobs --json '{{"name": "Tidy up", "taskFunctionId": {api.get_function_id()},""",
         """  "taskArgs": {"days": 30}, "jobTypeId": 1, "scheduleConfig": {"minutes": 1}}'""",
         "curl $API/jobs",
         "curl -X POST $API/jobs/ID/trigger",

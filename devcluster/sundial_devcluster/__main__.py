@@ -12,7 +12,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from sundial_devcluster.builds import drop_build_cache, ensure_programs
-from sundial_devcluster.cluster import choose_nodes, find_cluster, start_cluster, stop_cluster
+from sundial_devcluster.cluster import choose_nodes, get_cluster, start_cluster, stop_cluster
 from sundial_devcluster.config import ClusterConfig, Lifetime, Nodes
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.folders import cache_root
@@ -128,11 +128,11 @@ def _down(arguments: argparse.Namespace) -> None:
 
 
 def _kubeconfig(arguments: argparse.Namespace) -> None:
-    print(find_cluster(arguments.name).kubeconfig)
+    print(get_cluster(arguments.name).kubeconfig)
 
 
 def _status(arguments: argparse.Namespace) -> None:
-    status = describe_cluster(find_cluster(arguments.name).state)
+    status = describe_cluster(get_cluster(arguments.name).state)
     if arguments.output == "json":
         print(json.dumps(status.as_json(), indent=2))
     else:

@@ -61,12 +61,12 @@ def _build_all(programs: list[Program], console: Console) -> None:
     minutes = sum(program.seconds for program in programs) / 60
     names = ", ".join(program.name for program in programs)
     console.print(f"Building from source, once: {names}; about {max(1, round(minutes))} min on 2 cores.")
-    go = find_go(console)
+    go = get_go(console)
     for program in programs:
         build_program(go, program, console)
 
 
-def find_go(console: Console) -> Path:
+def get_go(console: Console) -> Path:
     """Return a Go that is new enough: the machine's, the one fetched before, or one fetched now."""
     found = shutil.which("go")
     if found and go_version(Path(found)) >= MIN_GO:

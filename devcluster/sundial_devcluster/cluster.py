@@ -43,8 +43,8 @@ __all__ = [
     "Lifetime",
     "Nodes",
     "choose_nodes",
-    "find_cluster",
     "find_obstacle",
+    "get_cluster",
     "start_cluster",
     "stop_cluster",
 ]
@@ -74,7 +74,7 @@ def start_cluster(config: ClusterConfig, report: Report = lambda _: None) -> Clu
     return cluster
 
 
-def find_cluster(name: str) -> Cluster:
+def get_cluster(name: str) -> Cluster:
     """Return the cluster of this name, running or broken; raise ClusterError when there is none."""
     state = read_state(cluster_folder(name))
     if state is None:

@@ -140,7 +140,7 @@ def _read_record(run: Path) -> Postgres | None:
 
 
 def _start(run: Path) -> Postgres:
-    postgres = make_postgres(find_programs())
+    postgres = make_postgres(get_programs())
     (run / RECORD).write_text(json.dumps([str(postgres.folder), str(postgres.programs), postgres.owner]))
     spawn(
         (sys.executable, "-m", "sundial_devcluster.postgres", str(run)),
@@ -178,7 +178,7 @@ def _copy_package(programs: Path, folder: Path) -> Path:
     return folder / PACKAGE / PACKAGED / "bin"
 
 
-def find_programs() -> Path:
+def get_programs() -> Path:
     """Find the newest Postgres of this machine, else the one from PyPI."""
     system = {int(p.parts[-3]): p.parent for p in SYSTEM.glob("*/bin/initdb") if p.parts[-3].isdigit()}
     if system and max(system) >= OLDEST:
@@ -186,7 +186,7 @@ def find_programs() -> Path:
     elsewhere = shutil.which("postgres")
     if elsewhere and _read_version(Path(elsewhere)) >= OLDEST:
         return Path(elsewhere).parent
-    return find_packaged_programs()
+    return get_packaged_programs()
 
 
 def _read_version(program: Path) -> int:
@@ -195,7 +195,7 @@ def _read_version(program: Path) -> int:
     return int(found.group()) if found else 0
 
 
-def find_packaged_programs() -> Path:
+def get_packaged_programs() -> Path:
     """Find the Postgres from PyPI; raises ClusterError when it is not installed."""
     package = importlib.util.find_spec(PACKAGE)
     if package is None or package.origin is None:

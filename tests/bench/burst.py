@@ -235,6 +235,8 @@ def parse_arguments() -> argparse.Namespace:
     unknown = set(arguments.names) - set(CONTESTANTS)
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(CONTESTANTS)}")
+    if len(set(arguments.names)) < len(arguments.names):
+        parser.error("name each contestant once; --rounds says how often the loops and Sundial take turns")
     return arguments
 
 

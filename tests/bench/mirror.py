@@ -58,7 +58,7 @@ from sundial_api.db import migrations
 from sundial_api.db.engine import build_migration_engine, parse_url
 from sundial_api.settings import DatabaseSettings
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes
-from sundial_devcluster.postgres import Postgres, find_programs, make_postgres
+from sundial_devcluster.postgres import Postgres, get_programs, make_postgres
 
 NS = "mirrored"
 SYNC_TIMEOUT_SECONDS = 180
@@ -83,7 +83,7 @@ class Size:
 @contextmanager
 def open_postgres() -> Iterator[Postgres]:
     """Start a migrated server that keeps the instants of commits; end it with the block."""
-    server = make_postgres(find_programs())
+    server = make_postgres(get_programs())
     try:
         server.create()
         server.start()

@@ -14,7 +14,7 @@ from sundial_devcluster.cluster import (
     ClusterError,
     KubectlError,
     Nodes,
-    find_cluster,
+    get_cluster,
     start_cluster,
     stop_cluster,
 )
@@ -82,7 +82,7 @@ def test_cluster_dies_with_its_starter(name: str) -> None:
 
 def test_detached_cluster_outlives_its_starter_and_can_be_used(name: str) -> None:
     kill_after_start(name, "detached")
-    found = find_cluster(name)
+    found = get_cluster(name)
     found.restart_component("kube-scheduler")
     assert found.get_json("/api/v1/namespaces/default")["metadata"]["name"] == "default"
     with pytest.raises(ClusterError, match="there already"):
@@ -94,7 +94,7 @@ def test_failed_start_names_the_program_and_leaves_nothing(name: str) -> None:
     with pytest.raises(ClusterError, match=r"kube-apiserver ended(.|\n)*unknown flag: --no-such-flag"):
         start_cluster(wrong)
     with pytest.raises(ClusterError, match="no cluster named"):
-        find_cluster(name)
+        get_cluster(name)
 
 
 def test_process_not_yet_recorded_is_ended_too(name: str) -> None:
@@ -117,12 +117,12 @@ def test_old_handle_does_not_end_a_later_cluster_of_the_name(name: str) -> None:
     stop_cluster(name)
     kill_after_start(name, "detached")
     first.stop()
-    assert find_cluster(name).is_component_running("kube-apiserver")
+    assert get_cluster(name).is_component_running("kube-apiserver")
 
 
 def find_started(name: str) -> Cluster:
     kill_after_start(name, "detached")
-    return find_cluster(name)
+    return get_cluster(name)
 
 
 def test_next_start_of_any_name_removes_what_a_killed_test_run_left(name: str) -> None:

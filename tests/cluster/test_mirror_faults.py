@@ -23,7 +23,7 @@ from sundial_api.db.engine import build_migration_engine
 from sundial_api.settings import DatabaseSettings
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
-from sundial_devcluster.postgres import Postgres, find_programs, make_postgres
+from sundial_devcluster.postgres import Postgres, get_programs, make_postgres
 
 KILLS = int(os.environ.get("SUNDIAL_KILLS", "5"))
 OUTAGE_SECONDS = float(os.environ.get("SUNDIAL_OUTAGE_SECONDS", "10"))
@@ -35,7 +35,7 @@ NAMES = ("one", "two", "three")
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
     """Give a migrated server that only this test uses, and may kill."""
-    server = make_postgres(find_programs())
+    server = make_postgres(get_programs())
     server.create()
     server.start()
     try:

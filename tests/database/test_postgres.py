@@ -18,7 +18,7 @@ from sundial_devcluster.postgres import (
     USERS,
     Postgres,
     clear_up,
-    find_packaged_programs,
+    get_packaged_programs,
     make_postgres,
     share_postgres,
 )
@@ -35,7 +35,7 @@ def test_what_a_test_writes_is_gone_after_it(connection: Connection, turn: str) 
 
 
 def test_the_packaged_server_survives_a_crash_and_takes_the_migrations() -> None:
-    server = make_postgres(find_packaged_programs())
+    server = make_postgres(get_packaged_programs())
     try:
         server.create()
         server.start()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sundial_devcluster.cluster import find_cluster, find_obstacle, stop_cluster
+from sundial_devcluster.cluster import find_obstacle, get_cluster, stop_cluster
 from sundial_devcluster.folders import cluster_folder
 from sundial_devcluster.processes import processes_marked
 
@@ -43,7 +43,7 @@ def test_demo_runs_real_pods_and_leaves_nothing(name: str) -> None:
 
 def test_operator_has_its_own_identity_and_is_refused_nothing_it_needs(name: str) -> None:
     run_demo(name, "--keep", seconds="15")
-    cluster = find_cluster(name)
+    cluster = get_cluster(name)
     log = (cluster.folder / "sundial-operator.log").read_text()
     kubeconfig = cluster.folder / "sundial-operator.kubeconfig"
     assert '"event": "stopped"' in log

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sundial_devcluster.cluster import Cluster, find_cluster, find_obstacle, stop_cluster
+from sundial_devcluster.cluster import Cluster, find_obstacle, get_cluster, stop_cluster
 from sundial_devcluster.folders import cluster_folder
 from sundial_devcluster.polling import until
 from sundial_devcluster.processes import processes_marked
@@ -97,7 +97,7 @@ def test_pod_reaches_the_api_server_but_no_other_machine(node_cluster: Cluster, 
 
 def test_node_cluster_dies_with_its_starter_and_down_leaves_nothing(name: str) -> None:
     starter = run_starter(name, "starter", "ready")
-    state = find_cluster(name).state
+    state = get_cluster(name).state
     assert what_is_left(state)
     kill(starter)
     until(lambda: not list(processes_marked(state.folder)), 15)  # killed, not dying by themselves
@@ -108,7 +108,7 @@ def test_node_cluster_dies_with_its_starter_and_down_leaves_nothing(name: str) -
 @pytest.mark.parametrize("step", ["starting the control plane", "starting the node"])
 def test_half_started_cluster_goes_without_trace(name: str, step: str) -> None:
     kill(run_starter(name, "detached", step))
-    state = find_cluster(name).state
+    state = get_cluster(name).state
     assert what_is_left(state)
     assert stop_cluster(name)
     assert what_is_left(state) == []
@@ -116,13 +116,13 @@ def test_half_started_cluster_goes_without_trace(name: str, step: str) -> None:
 
 def test_cluster_whose_box_was_killed_is_replaced_by_the_next_start(name: str) -> None:
     kill(run_starter(name, "detached", "ready"))
-    old = find_cluster(name).state
+    old = get_cluster(name).state
     assert old.box is not None
     os.kill(old.box.pid, signal.SIGKILL)
     until(lambda: not list(processes_marked(old.folder)), 15)
     kill(run_starter(name, "detached", "ready"))
-    assert find_cluster(name).state.box != old.box
-    assert find_cluster(name).is_component_running("kubelet")
+    assert get_cluster(name).state.box != old.box
+    assert get_cluster(name).is_component_running("kubelet")
     stop_cluster(name)
     assert what_is_left(old) == []
 

@@ -40,11 +40,11 @@ async def list_changed(connection: AsyncConnection, after: int, ns: str | None) 
         where = table.c.namespace == ns if ns is not None else true()
         ordered = query.where(table.c.change > after, where).order_by(table.c.change).limit(MAX_AT_ONCE)
         found.append(await fetch_all(connection, ordered))
-    limit = min(map(_find_end, found))
+    limit = min(map(_compute_end, found))
     jobs, executions = ([row for row in rows if row["change"] <= limit] for rows in found)
     return ChangedRows(jobs, executions, limit == float("inf"))
 
 
-def _find_end(rows: Sequence[RowMapping]) -> float:
-    """Find up to which number a list is complete."""
+def _compute_end(rows: Sequence[RowMapping]) -> float:
+    """Compute up to which number a list is complete."""
     return rows[-1]["change"] if len(rows) == MAX_AT_ONCE else float("inf")

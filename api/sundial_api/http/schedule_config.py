@@ -81,7 +81,7 @@ def check_schedule(schedule: Mapping[str, Any], name: str, now: datetime) -> Com
         request = parse_query(keys, now)
         return compile_schedule(request.schedule, name=name, created_at=now)
     except ScheduleError as error:
-        raise ConfigError(_find_key(error.field), str(error)) from error
+        raise ConfigError(_name_key(error.field), str(error)) from error
 
 
 _QUESTION = {"timeZone": "zone", "cronFields": "fields"}
@@ -89,7 +89,7 @@ _SHOWN = {"cron": "expression", "zone": "timeZone", "dayOfWeek": "day_of_week"}
 _WHOLE = ("schedule", "interval", "cronFields", "fields")
 
 
-def _find_key(field: str) -> str:
+def _name_key(field: str) -> str:
     """Find the key of a scheduleConfig that a path under spec, or of a question, is about."""
     last = field.rpartition(".")[2]
     return "" if last in _WHOLE else _SHOWN.get(last, last)

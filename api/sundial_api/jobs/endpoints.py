@@ -72,7 +72,7 @@ async def get_job(
     job_id: UUID, response: Response, connection: Connection, caller: CurrentCaller, services: AppServices
 ) -> ScheduledJobDetail:
     """Get a job with its task function and newest executions."""
-    row = await service.find_job(connection, job_id)
+    row = await service.get_job(connection, job_id)
     await caller.require("get", SCHEDULED_JOBS, row["namespace"])
     response.headers["ETag"] = f'"{row["etag"]}"'
     return await service.describe_job(connection, row, services.settings.namespace)
@@ -87,7 +87,7 @@ async def list_job_executions(
     query: Annotated[JobExecutionQuery, Query()],
 ) -> ScheduledJobExecutionListResponse:
     """List the executions of a job, newest first."""
-    row = await service.find_job(connection, job_id)
+    row = await service.get_job(connection, job_id)
     await caller.require("get", SCHEDULED_JOBS, row["namespace"])
     answer = await executions.list_executions(connection, ExecutionFilter(job_id, query.status), query)
     describe_page(response, query.wanted, answer.total)
@@ -103,7 +103,7 @@ async def list_job_slots(
     query: Annotated[PageQuery, Query()],
 ) -> SlotListResponse:
     """List the slots of a job that started no run, newest first."""
-    row = await service.find_job(connection, job_id)
+    row = await service.get_job(connection, job_id)
     await caller.require("get", SCHEDULED_JOBS, row["namespace"])
     answer = await executions.list_slots(connection, job_id, query.wanted)
     describe_page(response, query.wanted, answer.total)

@@ -57,7 +57,7 @@ async def list_jobs(
     )
 
 
-async def find_job(connection: AsyncConnection, job_id: UUID) -> RowMapping:
+async def get_job(connection: AsyncConnection, job_id: UUID) -> RowMapping:
     """Find a live job; raises Problem 404."""
     row = await repository.find_job(connection, job_id)
     if row is None:

@@ -48,7 +48,7 @@ class RunStarter:
         Raises Problem 404; 409 when the job is not enabled or its concurrency rule would skip the run.
         """
         async with self.services.engine.begin() as connection:
-            row = await service.find_job(connection, job_id)
+            row = await service.get_job(connection, job_id)
             wanted = [ExecutionFilter(job_id, status) for status in OPEN_STATUSES]
             active = sum([await executions.count_executions(connection, query) for query in wanted])
         ns: str = row["namespace"]

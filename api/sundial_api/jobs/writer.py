@@ -79,7 +79,7 @@ class ScheduledJobWriter:
 
     async def update(self, job_id: UUID, body: ScheduledJobUpdate, if_match: str | None) -> WrittenJob:
         """Change the fields that differ; raises Problem 404, 409, 412 and Invalid."""
-        row = await self._find(job_id, "patch")
+        row = await self._get_permitted(job_id, "patch")
         function = await self._find_function(body.task_function_id, row["task_function_id"])
         edits.check_namespace(body.namespace, row)
         author = self._author()
@@ -100,14 +100,14 @@ class ScheduledJobWriter:
 
     async def toggle(self, job_id: UUID, enabled: bool, if_match: str | None) -> WrittenJob:  # noqa: FBT001 - the contract's field
         """Enable or disable a job."""
-        row = await self._find(job_id, "patch")
+        row = await self._get_permitted(job_id, "patch")
         author = self._author()
         item = await self._edit(row, lambda item: switch(item, enabled, author), if_match, author)
         return await self._store(item, row["task_function_id"])
 
     async def delete(self, job_id: UUID, if_match: str | None) -> None:
         """Delete a job and, in the background, what it started."""
-        row = await self._find(job_id, "delete")
+        row = await self._get_permitted(job_id, "delete")
         function = await self._find_function(row["task_function_id"], None)
         if function is not None and function["is_system"]:
             raise HTTPProblem(409, f"{function['name']} is a task function of the system; its jobs stay")
@@ -128,9 +128,9 @@ class ScheduledJobWriter:
         except SQLAlchemyError as error:
             log.warning("a deletion is not in the database yet", kind=type(error).__name__)
 
-    async def _find(self, job_id: UUID, verb: str) -> RowMapping:
+    async def _get_permitted(self, job_id: UUID, verb: str) -> RowMapping:
         async with self.services.engine.begin() as connection:
-            row = await service.find_job(connection, job_id)
+            row = await service.get_job(connection, job_id)
         await self.caller.require(verb, SCHEDULED_JOBS, row["namespace"])
         return row
 
