@@ -35,12 +35,12 @@ from sundial_operator.inputs.stores import Stores
 from sundial_operator.leader import Leader
 from sundial_operator.leading.campaign import Campaign, end_process
 from sundial_operator.leading.fence_probe import FenceProbe
-from sundial_operator.leading.heartbeat_lease import HeartbeatLease
 from sundial_operator.leading.patch_refusals import PatchRefusals
 from sundial_operator.metrics import Metrics
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.permissions import list_needed
 from sundial_operator.reconcile.reconciler import Installation, Reconciler
+from sundial_operator.replica_lease import ReplicaLease
 from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
@@ -76,16 +76,14 @@ async def open_replica(settings: OperatorSettings) -> AsyncIterator[Replica]:
             observe_call=metrics.count_call,
             observe_status_patch=PatchRefusals(settings.forbidden_seconds, end_process).observe,
         )
-        heartbeat = build_heartbeat(settings, configuration, campaign.instance)
+        lease = build_own_lease(settings, configuration, campaign.instance)
         await exits.enter_async_context(client)
-        replica = Replica(settings, client, campaign, heartbeat, metrics, health)
+        replica = Replica(settings, client, campaign, lease, metrics, health)
         exits.push_async_callback(replica.stop)
         yield replica
 
 
-def build_heartbeat(
-    settings: OperatorSettings, configuration: Configuration, instance: str
-) -> HeartbeatLease:
+def build_own_lease(settings: OperatorSettings, configuration: Configuration, instance: str) -> ReplicaLease:
     """Build the Lease by which this replica is known."""
     record = ReplicaRecord(
         instance=instance,
@@ -96,7 +94,7 @@ def build_heartbeat(
         version=metadata.version("sundial"),
         started_at=read_clock(),
     )
-    return HeartbeatLease(configuration, record, settings.namespace, settings.member_seconds)
+    return ReplicaLease(configuration, record, settings.namespace, settings.member_seconds)
 
 
 class Replica:
@@ -110,14 +108,14 @@ class Replica:
         settings: OperatorSettings,
         client: KubeClient,
         campaign: Campaign,
-        heartbeat: HeartbeatLease,
+        lease: ReplicaLease,
         metrics: Metrics,
         health: Health,
     ) -> None:
         self._settings = settings
         self._client = client
         self._campaign = campaign
-        self._heartbeat = heartbeat
+        self._lease = lease
         self._metrics = metrics
         self._health = health
         self._tasks: list[asyncio.Task[None]] = []
@@ -176,7 +174,7 @@ class Replica:
     async def _run_campaign(self) -> None:
         """Campaign once all is permitted; once elected, list again, then lead."""
         await self._await_permissions()
-        self._spawn(self._heartbeat.run())
+        self._spawn(self._lease.run())
         await self._installation_state.learn()
         self._spawn(self._installation_state.run())
         self._health.stage = Check(True, "standing by")

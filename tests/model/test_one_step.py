@@ -35,7 +35,7 @@ from sundial_core.decision.job_creation import (
 from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.decision.snapshot import Snapshot
 from sundial_core.resources.objects import parse_scheduled_job
-from sundial_operator.outputs.create_requests import JobCreator
+from sundial_operator.outputs.job_creator import JobCreator
 
 SPEC = build_spec(concurrency={"policy": "Forbid", "maxInstances": 1})
 STORY: list[tuple[Any, ...]] = [
@@ -66,7 +66,7 @@ def operate(patch: pytest.MonkeyPatch) -> None:
     cluster, memory = Cluster(SPEC), ScheduleMemory(UID)
     client: Any = Client(cluster)
     creator = JobCreator(client, lambda: CREATOR)
-    patch.setattr("sundial_operator.outputs.create_requests.read_clock", lambda: cluster.now)
+    patch.setattr("sundial_operator.outputs.job_creator.read_clock", lambda: cluster.now)
     for mode, tries in (("land", 2), ("reject", 1)):
         cluster.create_mode = mode
         cluster.pass_to(cluster.now + 10 * SECOND)

@@ -26,7 +26,7 @@ from sundial_api.mirror.feed import (
 )
 from sundial_api.mirror.maintenance import Maintenance
 from sundial_api.mirror.metrics import MirrorMetrics
-from sundial_api.mirror.progress_lease import ProgressLease
+from sundial_api.mirror.mirror_lease import MirrorLease
 from sundial_api.mirror.projection.batches import (
     READ_ERRORS,
     Absence,
@@ -81,7 +81,7 @@ class ActiveMirror:
         self._scope = role.scope
         self._read_clock = role.read_clock
         self._instance = role.instance
-        self._lease = ProgressLease(client, role.scope.installation_ns, role.instance)
+        self._lease = MirrorLease(client, role.scope.installation_ns, role.instance)
         self._chores = Maintenance(connection, role.settings, metrics)
         self._chores_at = 0.0
         self._unlisted = set(ObjectKind)

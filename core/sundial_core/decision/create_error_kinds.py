@@ -1,6 +1,8 @@
 """Which kind of refusal is an API server's error answer to a create (docs/semantics.md, "Refused creates")?
 
-What is done about each kind, an existing Job (409) included, is in `job_creation.py`.
+What is done about each kind is in `job_creation.py`. On 409 AlreadyExists the Job of that name is read: ours
+is adopted, and the slot has started; another's ends the slot as Skipped, NameTaken. Any other 409 is tried
+again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Which finished Jobs may go (docs/semantics.md, "History in the cluster")."""
+"""Which finished Jobs may go (docs/semantics.md, "History in the cluster").
+
+The leader deletes them, in `sundial_operator/outputs/job_writes.py`.
+"""
 
 from __future__ import annotations
 

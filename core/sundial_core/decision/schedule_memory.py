@@ -31,8 +31,8 @@ from sundial_core.decision.job_creation import (
     build_retry_attempt,
 )
 from sundial_core.decision.job_deletions import is_stored_as_ended
+from sundial_core.decision.pending_status import PendingStatus
 from sundial_core.decision.remembered import Backlog, Remembered
-from sundial_core.decision.status_write import StatusWrite
 from sundial_core.resources.objects import ScheduledJob, ScheduledJobRun
 from sundial_core.resources.phases import Phase, Trigger
 from sundial_core.resources.plans import Plan, Problem
@@ -76,7 +76,7 @@ class Finding(Enum):
 
 
 @dataclass(slots=True)
-class ScheduleMemory(StatusWrite):
+class ScheduleMemory(PendingStatus):
     """What one process knows of one ScheduledJob; mutable. `Remembered` is what it shows of it."""
 
     plan_key: PlanKey | None = None

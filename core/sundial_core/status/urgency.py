@@ -1,4 +1,8 @@
-"""How soon a status has to be written."""
+"""How soon the status of a ScheduledJob has to be written.
+
+That of a ScheduledJobRun is written SOON, always; that of a TaskFunction at most every three seconds
+(`sundial_operator/outputs/function_statuses.py`).
+"""
 
 from __future__ import annotations
 

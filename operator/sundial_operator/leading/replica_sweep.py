@@ -1,4 +1,4 @@
-"""Removes the heartbeat Leases of replicas that are gone; the leader does."""
+"""Removes the Leases (`replica_lease.py`) of replicas that are gone; the leader does."""
 
 from __future__ import annotations
 

@@ -34,13 +34,13 @@ from sundial_operator.clock import read_clock
 from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
 from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.create_requests import (
+from sundial_operator.outputs.event_writer import EventWriter
+from sundial_operator.outputs.job_creator import (
     JobCreator,
     compute_delay,
     log_start,
     read_job,
 )
-from sundial_operator.outputs.event_writer import EventWriter
 from sundial_operator.outputs.lanes import Reply
 from sundial_operator.outputs.status_patches import Source, StatusPatcher
 from sundial_operator.outputs.write_queue import Priority, WriteQueue

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from sundial_core.decision.job_creation import RETRY_BACKOFF
-from sundial_core.decision.status_write import StatusWrite
+from sundial_core.decision.pending_status import PendingStatus
 from sundial_core.resources.messages import trim_message
 from sundial_core.resources.raw import JsonObject
 from sundial_core.status.patches import Reported
@@ -90,10 +90,10 @@ class StatusPatcher(Generic[V]):
         self._note_stored = source.note_stored
         self._note_refused = source.note_refused
         self._pace = Pace(LAZY_SPACING, MAX_LAZY_DELAY)
-        self._writes: dict[str, StatusWrite] = {}
+        self._writes: dict[str, PendingStatus] = {}
         delay_queue.on(source.task, self._send_due)
 
-    def want(self, write: StatusWrite, urgency: Urgency) -> None:
+    def want(self, write: PendingStatus, urgency: Urgency) -> None:
         """Write the status that was decided for an object in its turn; NONE: there is nothing to write."""
         key = QueueKey(self._task, write.uid)
         if urgency is Urgency.NONE:
@@ -122,7 +122,7 @@ class StatusPatcher(Generic[V]):
             item = self._store.get(write.uid)
             self._writer.submit(Priority.STATUS, item.ns if item else "", partial(self._patch, write))
 
-    async def _patch(self, write: StatusWrite) -> None:
+    async def _patch(self, write: PendingStatus) -> None:
         """Patch the status under the resourceVersion that it was computed from; never under another."""
         try:
             item = self._store.get(write.uid)
@@ -133,7 +133,7 @@ class StatusPatcher(Generic[V]):
             write.is_patching = False
             self._enqueue(write.uid)
 
-    async def _send_patch(self, write: StatusWrite, item: V, patch: JsonObject) -> None:
+    async def _send_patch(self, write: PendingStatus, item: V, patch: JsonObject) -> None:
         try:
             answer = await self._client.patch_status(self._resource, item.ns, item.name, patch)
         except (ApiUnreachable, NotLeading) as error:
@@ -164,7 +164,7 @@ class StatusPatcher(Generic[V]):
         self._store.put(newest)
         return True
 
-    def _postpone(self, write: StatusWrite, item: V, error: str, retry_after: float | None) -> None:
+    def _postpone(self, write: PendingStatus, item: V, error: str, retry_after: float | None) -> None:
         write.patch_failures += 1
         write.refusal = trim_message(error)
         delay = max(retry_after or 0.0, with_jitter(RETRY_BACKOFF.after(write.patch_failures)))

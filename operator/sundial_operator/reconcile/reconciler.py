@@ -24,13 +24,13 @@ from sundial_core.runs.start_timeouts import read_run
 from sundial_kube.client import KubeClient
 from sundial_operator.clock import read_clock
 from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
-from sundial_operator.inputs.job_cap import FinishedJobCap
+from sundial_operator.inputs.finished_job_cap import FinishedJobCap
 from sundial_operator.inputs.mirror_watch import MirrorWatch
 from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
-from sundial_operator.outputs.create_requests import JobCreator
+from sundial_operator.outputs.job_creator import JobCreator
 from sundial_operator.outputs.job_writes import JobWriter
-from sundial_operator.outputs.run_statuses import RunStatusWriter
+from sundial_operator.outputs.run_request_statuses import RunRequestStatusWriter
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.doubts import Doubts
 from sundial_operator.reconcile.plan_cache import PlanCache
@@ -87,7 +87,7 @@ class Reconciler:
         creator = JobCreator(client, installation.describe_creator, installation.read_state)
         self._job_writer = JobWriter(client, writer, creator, self.observed, self.delay_queue, metrics)
         self._memories = self._job_writer.memories
-        self._run_statuses = RunStatusWriter(client, writer, self.delay_queue, self.observed)
+        self._run_request_statuses = RunRequestStatusWriter(client, writer, self.delay_queue, self.observed)
         self._doubts = Doubts()
 
     def _may_be_ours(self, job: ObservedJob) -> bool:
@@ -133,7 +133,7 @@ class Reconciler:
         job = self.observed.schedules.get(uid)
         if job is None:
             self._drop(uid)
-            self._run_statuses.reconcile_orphan(uid, self._read_state().trust)
+            self._run_request_statuses.reconcile_orphan(uid, self._read_state().trust)
             return
         memory = self._memories.setdefault(uid, ScheduleMemory(uid))
         jobs = self.observed.jobs_of(uid)
@@ -146,7 +146,7 @@ class Reconciler:
         plan, installation = self._get_plan(memory, job), self._read_state()
         remembered = memory.recall()
         if requests:
-            statuses = self._run_statuses.recall(requests)
+            statuses = self._run_request_statuses.recall(requests)
             remembered = replace(remembered, run_request_statuses=statuses)
         snapshot = Snapshot(
             job, plan, custody.ours, remembered, pods, installation, requests, custody.strangers
@@ -160,7 +160,7 @@ class Reconciler:
         self.delay_queue.set(QueueKey(Task.RECONCILE, uid), decision.requeue_at)
         self.mirror.note(uid, decision.deletes)
         self._job_writer.apply(memory, job, decision)
-        self._run_statuses.apply(requests, decision.run_requests)
+        self._run_request_statuses.apply(requests, decision.run_requests)
 
     def _compute_limits(self, uid: str) -> Limits:
         excess, mirrored = self.cap.get_excess(uid), self.mirror.find()

@@ -10,7 +10,7 @@ from sundial_core.resources.phases import Trigger
 from sundial_core.resources.specs import CatchUp
 from sundial_core.runs.manifests import Attempt, Owner
 from sundial_core.status.transitions import list_transitions
-from sundial_operator.outputs.create_requests import log_start
+from sundial_operator.outputs.job_creator import log_start
 
 ATTEMPT = Attempt(Owner("team", "tick", UID, 1), "run-1", Trigger.SCHEDULE, at(10), None, 2, None, 77)
 ENDED = {"slot": "2026-01-01T00:00:10Z", "verdict": "Started", "runId": "run-1", "result": "Failed"}

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from testkit.scheduled_jobs import UID, at, build_item
 
-from sundial_core.decision.status_write import StatusWrite
+from sundial_core.decision.pending_status import PendingStatus
 from sundial_core.resources.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.status.urgency import Urgency
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
@@ -42,7 +42,7 @@ class Desk:
 
     def __init__(self, to_patch: Answer, to_get: Answer = SILENCE) -> None:
         self._to_patch, self._to_get = to_patch, to_get
-        self.delay_queue, self.writer, self.one = DelayQueue(), WriteQueue(limit=1), StatusWrite(UID)
+        self.delay_queue, self.writer, self.one = DelayQueue(), WriteQueue(limit=1), PendingStatus(UID)
         self.sent: list[tuple[Any, ...]] = []
         self.read: list[tuple[Any, ...]] = []
         self.woken: list[str] = []

@@ -17,7 +17,7 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_clock.instants import format_instant
-from sundial_core.decision.status_write import StatusWrite
+from sundial_core.decision.pending_status import PendingStatus
 from sundial_core.resources.objects import ScheduledJob, parse_scheduled_job
 from sundial_core.status.urgency import Urgency
 from sundial_kube.errors import ApiError
@@ -53,7 +53,7 @@ class Desk:
     def __init__(self) -> None:
         self.delay_queue = DelayQueue()
         self.sent: list[dict[str, Any]] = []
-        self.writer, self.one = WriteQueue(limit=1), StatusWrite(UID)
+        self.writer, self.one = WriteQueue(limit=1), PendingStatus(UID)
         store: Store[ScheduledJob] = Store(parse_scheduled_job, lambda *_: None, lambda *_: None)
         store.put(build_item())
         source = Source(SCHEDULED_JOBS, Task.STATUS, store, lambda *_: None)

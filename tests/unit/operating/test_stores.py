@@ -28,7 +28,7 @@ from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
 from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
 from sundial_operator.outputs.job_writes import JobWriter
-from sundial_operator.outputs.run_statuses import RunStatusWriter
+from sundial_operator.outputs.run_request_statuses import RunRequestStatusWriter
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.doubts import Doubts
 from sundial_operator.reconcile.reconciler import Installation, Reconciler
@@ -178,7 +178,7 @@ def test_one_whose_schedule_is_gone_is_told_by_its_own_job_only(changes: Any, ex
     desk.observed.jobs.put(item | {"metadata": item["metadata"] | changes})
     desk.observed.run_requests.put(build_request_item())
     client: Any = desk
-    asking = RunStatusWriter(client, desk.writer, DelayQueue(), desk.observed)
+    asking = RunRequestStatusWriter(client, desk.writer, DelayQueue(), desk.observed)
     (request,) = desk.observed.run_requests
     assert len(asking._list_jobs(request, UID)) == expected
 

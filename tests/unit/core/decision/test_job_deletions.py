@@ -31,7 +31,7 @@ from sundial_core.resources import names
 from sundial_core.resources.plans import Plan, Problem, compile_plan
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.status.stored import parse_stored_status
-from sundial_operator.inputs.job_cap import FinishedJobCap
+from sundial_operator.inputs.finished_job_cap import FinishedJobCap
 
 LONG_AFTER = 10_000
 

@@ -1,4 +1,7 @@
-"""The status to write for one object, and the state of that write."""
+"""The status that is to be written for one object, and how far that is.
+
+How soon it is written is in `status/urgency.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from sundial_core.status.urgency import Urgency
 
 
 @dataclass(slots=True)
-class StatusWrite:
+class PendingStatus:
     """The newest status that was decided for one object, and how far it is written; mutable."""
 
     uid: str

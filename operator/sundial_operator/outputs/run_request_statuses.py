@@ -12,8 +12,8 @@ from functools import partial
 import structlog
 
 from sundial_core.decision.installation import Trust
+from sundial_core.decision.pending_status import PendingStatus
 from sundial_core.decision.run_requests import RunRequestDecision, decide_orphaned_run_requests
-from sundial_core.decision.status_write import StatusWrite
 from sundial_core.resources.objects import ScheduledJobRun
 from sundial_core.resources.raw import JsonObject
 from sundial_core.runs.custody import is_ours
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 RETRY_AFTER = timedelta(seconds=10)
 
 
-class RunStatusWriter:
+class RunRequestStatusWriter:
     """Remembers the statuses that are not stored yet, and writes them; all is found anew after a crash."""
 
     def __init__(
@@ -45,7 +45,7 @@ class RunStatusWriter:
         self._writer = writer
         self._delay_queue = delay_queue
         self._observed = observed
-        self._writes: dict[str, StatusWrite] = {}
+        self._writes: dict[str, PendingStatus] = {}
         self._deleting: set[str] = set()
         source = Source(SCHEDULED_JOB_RUNS, Task.REQUEST_STATUS, observed.run_requests, ignore)
         self._statuses = StatusPatcher(client, writer, delay_queue, self._enqueue, source)
@@ -64,7 +64,7 @@ class RunStatusWriter:
             if status is None and is_complete(request.status):
                 self._settle(request)
                 continue
-            write = self._writes.setdefault(request.uid, StatusWrite(request.uid))
+            write = self._writes.setdefault(request.uid, PendingStatus(request.uid))
             urgency = Urgency.SOON if status else Urgency.NONE
             write.want(request, status, urgency)
             self._statuses.want(write, urgency)

@@ -1,6 +1,7 @@
-"""Shows that this replica lives, by a Lease of its own; those of the dead are removed by `replica_sweep.py`.
+"""Shows that this replica lives, by a Lease of its own.
 
-Written by the event loop that does the work: a replica that hangs gives no sign.
+Those of the dead are removed by `leading/replica_sweep.py`. It is written by the event loop that does the
+work: a replica that hangs gives no sign.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ BEATS = 12
 """How many signs of life a replica gives before it would be taken for dead."""
 
 
-class HeartbeatLease:
+class ReplicaLease:
     """This replica's Lease: made, renewed, and removed at the end; a standby writes it too.
 
     It has a connection of its own, without the gate that only a leader passes.

@@ -17,7 +17,7 @@ from sundial_kube.errors import ApiError
 from sundial_kube.resources import LEASES
 
 
-class ProgressLease:
+class MirrorLease:
     """The Lease `sundial-mirror` of an installation, renewed by the active mirror."""
 
     def __init__(self, client: KubeClient, ns: str, holder: str) -> None:
@@ -27,7 +27,7 @@ class ProgressLease:
 
     async def renew(self, jobs: int, pods: int, now: datetime) -> None:
         """Say up to which versions Jobs and Pods are committed; raises ApiError and ApiUnreachable."""
-        manifest = build_progress_lease(self._holder, jobs, pods, now)
+        manifest = build_mirror_lease(self._holder, jobs, pods, now)
         try:
             await self._client.patch(LEASES, self._ns, names.MIRROR_LEASE, manifest)
         except ApiError as error:
@@ -36,7 +36,7 @@ class ProgressLease:
             await self._client.create(LEASES, self._ns, manifest)
 
 
-def build_progress_lease(holder: str, jobs: int, pods: int, now: datetime) -> JsonObject:
+def build_mirror_lease(holder: str, jobs: int, pods: int, now: datetime) -> JsonObject:
     """Build the Lease; as a merge patch it is the same."""
     mirrored = {"jobs": str(jobs), "pods": str(pods)}
     return {

@@ -42,7 +42,7 @@ from sundial_core.runs.jobs import parse_job
 from sundial_core.runs.manifests import Creator, build_job
 from sundial_core.runs.retries import NextAttempt
 from sundial_kube.jitter import with_jitter
-from sundial_operator.outputs.create_requests import compute_delay
+from sundial_operator.outputs.job_creator import compute_delay
 
 CREATOR = Creator("a.b", "one", 1)
 QUOTA = Denied(403, "Forbidden", "exceeded quota")
