@@ -1,7 +1,7 @@
 """The elector: holds the Lease and the term in a thread of its own, and says until when writing is safe.
 
-Operator and mirror elect their leaders by it. Other Leases elect nobody: by one each replica shows that it
-lives (`sundial_operator/replica_lease.py`), by another the mirror how far it is
+The operator elects its leader by it (the mirror by a lock in Postgres). Other Leases elect nobody: by one
+each replica shows that it lives (`sundial_operator/replica_lease.py`), by another the mirror how far it is
 (`sundial_api/mirror/mirror_lease.py`).
 
 A process that loses the Lease ends. No wall clock is trusted; the deadline is taken before each request.
