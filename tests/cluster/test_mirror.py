@@ -75,6 +75,53 @@ def test_an_object_that_cannot_be_read_hurts_only_itself(
     assert (kept[0][:2], kept[0][2]["metadata"]["name"]) == (("Job", "poison"), "poison")
 
 
+def test_a_pod_of_another_job_tells_nothing_of_a_run(
+    start_operator: Starter, cluster: Cluster, namespace: str, mirror: MirrorProcess, rows: Rows
+) -> None:
+    sundial = start_operator()
+    sundial.apply(build_scheduled_job("good", EVERY_SECOND, concurrency=ALLOW))
+    run_for_a_while(sundial, "good", slots=1)
+    read = "SELECT id, pod_name, result, status FROM scheduled_job_executions ORDER BY id"
+    until(lambda: {row[3] for row in rows.read(read)} == {"success"})
+    told = rows.read(read)
+    run = sundial.jobs("good")[0]["spec"]["template"]["metadata"]
+    labels, annotations = run["labels"], run["annotations"]
+    stranger = _build_job("stranger", {"app": "stranger"})
+    stranger["spec"] |= {"suspend": True}
+    _apply(cluster, namespace, stranger)
+    found = json.loads(cluster.kubectl("get", "job", "stranger", "-n", namespace, "-o", "json"))
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "stranger", "uid": found["metadata"]["uid"]}
+    ended = {"exitCode": 1, "message": '{"result": {"rows": "forged"}}'}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "forged",
+            "labels": labels,
+            "annotations": annotations,
+            "ownerReferences": [owner | {"controller": True}],
+        },
+        "spec": stranger["spec"]["template"]["spec"] | {"nodeName": "nowhere"},
+    }
+    _apply(cluster, namespace, pod)
+    status = {"phase": "Failed", "containerStatuses": [_build_container_status(ended)]}
+    patch = json.dumps({"status": status})
+    cluster.kubectl("patch", "pod", "forged", "-n", namespace, "--subresource=status", "-p", patch)
+    _apply(cluster, namespace, build_scheduled_job("after", {"cron": "@yearly"}))
+    until(lambda: "after" in rows.read("SELECT name FROM scheduled_jobs"))
+    assert rows.read(read) == told
+
+
+def _apply(cluster: Cluster, ns: str, item: dict[str, Any]) -> None:
+    cluster.kubectl("apply", "-n", ns, "-f", "-", input=json.dumps(item))
+
+
+def _build_container_status(ended: dict[str, Any]) -> dict[str, Any]:
+    state = {"terminated": {"reason": "Error", "startedAt": None, "finishedAt": None} | ended}
+    image = {"image": "localhost/box:1", "imageID": "", "restartCount": 0, "ready": False}
+    return {"name": "main", "state": state, **image}
+
+
 def _build_job(name: str, labels: dict[str, str]) -> dict[str, Any]:
     pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "localhost/box:1"}]}
     return {

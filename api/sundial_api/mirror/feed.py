@@ -98,14 +98,16 @@ class Feed:
         return len(self._waiting)
 
     async def run(self) -> None:
-        """Follow our own kinds, and once they are listed the others."""
+        """Follow our own kinds, then Jobs, then what is told by them: a Pod counts through its Job."""
         async with asyncio.TaskGroup() as group:
             for kind in OWN_KINDS:
                 group.create_task(self.reflectors[kind].run())
             for kind in OWN_KINDS:
                 await self.reflectors[kind].synced.wait()
-            for kind in (ObjectKind.JOB, ObjectKind.POD, ObjectKind.LEASE):
+            for kind in (ObjectKind.JOB, ObjectKind.LEASE):
                 group.create_task(self.reflectors[kind].run())
+            await self.reflectors[ObjectKind.JOB].synced.wait()
+            group.create_task(self.reflectors[ObjectKind.POD].run())
 
     async def wait(self, timeout: float) -> None:
         """Wait until there is something to write, and then a moment for what goes with it."""

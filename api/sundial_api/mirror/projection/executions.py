@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sundial_api.mirror.projection import custody
 from sundial_api.mirror.projection.api_values import (
     build_celery_task_id,
     describe_error,
@@ -55,6 +56,11 @@ class Execution:
         return max(self.attempts, default=0)
 
     @property
+    def is_proved(self) -> bool:
+        """Whether it is known for certain whose run it is."""
+        return self.request_fact is not None or custody.is_of_slot(self.identity)
+
+    @property
     def newest(self) -> AttemptState:
         """The newest attempt."""
         return self.attempts.get(self.number, AttemptState())
@@ -82,12 +88,19 @@ UNKNOWN_STANDING = ExecutionStanding(is_known=False)
 
 
 def merge(known: Execution | None, fact: RunFact) -> Execution:
-    """Take a fact; one that is older than what is known of its object changes nothing."""
+    """Take a fact; one that is older than what is known of its object changes nothing.
+
+    A fact about the same id that is of another job or namespace is refused, unless it proves whose run it is
+    and what is known does not: then that was another's claim, and goes.
+    """
     execution = known or Execution(fact.identity)
     part = fact.part
     if isinstance(part, RunRequestFact):
-        is_newer = execution.request_fact is None or execution.request_fact.version < part.version
-        return replace(execution, request_fact=part) if is_newer else execution
+        return _merge_request(execution, fact.identity, part)
+    if not custody.is_same_run(execution.identity, fact.identity):
+        if execution.is_proved or not custody.is_of_slot(fact.identity):
+            return execution
+        execution = Execution(fact.identity)
     if isinstance(part, StatusFact):
         return _merge_status(execution, part)
     old = execution.attempts.get(fact.number, AttemptState())
@@ -95,6 +108,15 @@ def merge(known: Execution | None, fact: RunFact) -> Execution:
     if new is old:
         return execution
     return replace(execution, attempts={**execution.attempts, fact.number: new})
+
+
+def _merge_request(execution: Execution, identity: RunIdentity, part: RunRequestFact) -> Execution:
+    """Take a ScheduledJobRun: whose run it is, it knows best, as the run's id is its own UID."""
+    if execution.request_fact is not None and execution.request_fact.version >= part.version:
+        return execution
+    if not custody.is_same_run(execution.identity, identity):
+        execution = Execution(identity)
+    return replace(execution, request_fact=part)
 
 
 def _merge_status(execution: Execution, part: StatusFact) -> Execution:
@@ -113,12 +135,15 @@ def _may_replace(old: StatusFact, new: StatusFact) -> bool:
 def _merge_job(old: AttemptState, part: JobFact) -> AttemptState:
     if old.job is not None and old.job.version >= part.version:
         return old
-    return replace(old, job=part)
+    is_other = old.pod is not None and old.pod.job_uid not in ("", part.uid)
+    return replace(old, job=part, pod=None if is_other else old.pod)
 
 
 def _merge_pod(old: AttemptState, part: PodFact) -> AttemptState:
-    """Take a Pod; of several Pods of a Job the one that failed is shown, else the one that got furthest."""
+    """Take a Pod of the Job; of several the one that failed is shown, else the one that got furthest."""
     known = old.pod
+    if old.job is not None and part.job_uid != old.job.uid:
+        return old
     if known is not None and known.uid == part.uid:
         return old if known.version >= part.version else replace(old, pod=part)
     if known is not None and (known.rank, part.uid) >= (part.rank, known.uid):

@@ -72,6 +72,8 @@ class PodFact:
     result: Any = None
     error: str | None = None
     traceback: str | None = None
+    job_uid: str = ""
+    """The UID of the Job that controls it; empty in rows of a release that did not keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,16 @@ Part = JobFact | PodFact | RunRequestFact | StatusFact
 
 @dataclass(frozen=True, slots=True)
 class RunFact:
-    """Something about a run; `number` is the attempt, 0 where it is about the run as a whole."""
+    """Something about a run; `number` is the attempt, 0 where it is about the run as a whole.
+
+    `named_for` is the ScheduledJob for whose run and attempt a Job's name is right; empty when it is for
+    none.
+    """
 
     identity: RunIdentity
     number: int
     part: Part
+    named_for: str = ""
 
 
 def parse_job_fact(item: JsonObject, epoch: int) -> RunFact:
@@ -139,9 +146,8 @@ def parse_job_fact(item: JsonObject, epoch: int) -> RunFact:
         has_own_reason=run is not plain or run.phase is not Phase.FAILED,
     )
     slot = format_instant(job.slot) if job.slot else None
-    return RunFact(
-        RunIdentity(_uuid(job.run_id), job.owner_uid, job.ns, job.trigger, slot), job.attempt, part
-    )
+    identity = RunIdentity(_uuid(job.run_id), job.owner_uid, job.ns, job.trigger, slot)
+    return RunFact(identity, job.attempt, part, job.named_for)
 
 
 def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
@@ -162,6 +168,7 @@ def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
         exit_code=ended.get("exitCode"),
         reason=trim(reason, 253) or "",
         message=quote(message, MAX_MESSAGE_CHARS) or "",
+        job_uid=pod.job_uid,
         **said,
     )
     identity = RunIdentity(

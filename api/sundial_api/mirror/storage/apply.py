@@ -6,16 +6,18 @@ still so when it writes. That makes merging in Python safe with two mirrors at o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.http.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.mirror.projection import slots
 from sundial_api.mirror.projection.batches import Batch, Reject
+from sundial_api.mirror.projection.custody import RunOwner, is_credible
 from sundial_api.mirror.projection.executions import (
     UNKNOWN_STANDING,
     Execution,
@@ -42,6 +44,8 @@ from sundial_api.mirror.storage.json_rows import (
 from sundial_api.mirror.storage.task_functions import ensure_function_ids, write_functions
 from sundial_clock.instants import format_instant
 from sundial_core.status.omitted import parse_omitted
+
+log = structlog.get_logger()
 
 WRITE_LOCK = 0x53_75_6E_4D_69_72_77
 """The advisory lock of transactions that write rows of the mirror."""
@@ -110,11 +114,19 @@ async def _write_schedules(
     tombstones = [row | {"deleted_at": None if row["id"] in living else now} for row in rows]
     tombstones.sort(key=lambda row: row["deleted_at"] is None)
     await connection.execute(_UPSERT_SCHEDULES, {"rows": dump(tombstones)})
+    await _drop_misplaced(connection, [s for s in accepted if s.row.id not in known])
     await _write_slots(connection, accepted, known)
     status_facts = [
         fact for s in accepted for fact in slots.list_status_facts(s, _recent(known.get(s.row.id)))
     ]
     return status_facts, [*buried, *(s.row.id for s in accepted)]
+
+
+async def _drop_misplaced(connection: AsyncConnection, unknown: Iterable[ScheduleFact]) -> None:
+    """Drop what objects of another namespace claimed to be runs of a job before it was mirrored."""
+    jobs = [{"id": s.row.id, "namespace": s.row.namespace} for s in unknown]
+    if jobs:
+        await connection.execute(sql.DROP_MISPLACED, {"jobs": dump(jobs)})
 
 
 async def _read_schedules(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Row]:
@@ -234,12 +246,9 @@ async def upsert_runs(
     facts = await _read_parents(connection, facts)
     shown = await _read_shown(connection, facts, touched)
     known = {run_id: load(row["sources"], row["attempts"]) for run_id, row in shown.items()}
-    executions = dict(known)
-    for fact in facts:
-        execution = executions.get(fact.identity.run_id)
-        if execution is not None or fact.identity.job_id:
-            executions[fact.identity.run_id] = merge(execution, fact)
-    jobs = await _read_jobs(connection, executions.values())
+    identities = [fact.identity for fact in facts] + [execution.identity for execution in known.values()]
+    jobs = await _read_jobs(connection, {identity.job_id for identity in identities if identity.job_id})
+    executions = _merge_credible(known, facts, jobs)
     rows = []
     for run_id, execution in executions.items():
         job = jobs.get(execution.identity.job_id)
@@ -250,6 +259,27 @@ async def upsert_runs(
     if rows:
         await connection.execute(_UPSERT_EXECUTIONS, {"rows": dump(rows)})
     return rows
+
+
+def _merge_credible(
+    known: Mapping[str, Execution], facts: Iterable[RunFact], jobs: Mapping[str, Row]
+) -> dict[str, Execution]:
+    """Take facts but for those that only claim to be about a run."""
+    executions, refused = dict(known), []
+    for fact in facts:
+        identity = fact.identity
+        job = jobs.get(identity.job_id)
+        owner = RunOwner(job["namespace"], job["resource_name"]) if job is not None else None
+        if not is_credible(fact, owner):
+            refused.append(identity)
+            continue
+        execution = executions.get(identity.run_id)
+        if execution is not None or identity.job_id:
+            executions[identity.run_id] = merge(execution, fact)
+    if refused:
+        first = {"namespace": refused[0].namespace, "run": refused[0].run_id}
+        log.warning("objects are not of the run that they name", **first, objects=len(refused))
+    return executions
 
 
 async def _read_shown(
@@ -264,10 +294,9 @@ async def _read_shown(
     return {str(row["id"]): row for row in rows}
 
 
-async def _read_jobs(connection: AsyncConnection, executions: Iterable[Execution]) -> dict[str, Row]:
+async def _read_jobs(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
     """Read how the schedules of runs stand, by id."""
-    ids = list({execution.identity.job_id for execution in executions})
-    rows = await read_rows(connection, sql.READ_STANDINGS, ids=ids) if ids else []
+    rows = await read_rows(connection, sql.READ_STANDINGS, ids=list(ids)) if ids else []
     return {str(row["id"]): row for row in rows}
 
 

@@ -84,8 +84,8 @@ READ_SCHEDULES = text(
     " FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 READ_STANDINGS = text(
-    "SELECT id, epoch, resource_version, deleted_at, history_floor, cursor, active_runs,"
-    " active_omitted,"
+    "SELECT id, namespace, resource_name, epoch, resource_version, deleted_at, history_floor, cursor,"
+    " active_runs, active_omitted,"
     f" recent_slots->{RECENT_KEPT - 1} AS oldest FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 FIND_NAMESAKES = text(
@@ -103,6 +103,11 @@ BURY_SCHEDULES = text(
 FIND_ABSENT_SCHEDULES = text(
     "SELECT id FROM scheduled_jobs WHERE deleted_at IS NULL"
     " AND (epoch, resource_version) < (:epoch, :number) AND NOT id = ANY(CAST(:listed AS uuid[]))"
+)
+DROP_MISPLACED = text(
+    "DELETE FROM scheduled_job_executions USING"
+    " json_to_recordset(CAST(:jobs AS json)) AS j (id uuid, namespace text)"
+    " WHERE job_id = j.id AND scheduled_job_executions.namespace <> j.namespace"
 )
 COUNT_LIVE = {
     "TaskFunction": text("SELECT count(*) FROM task_functions WHERE deleted_at IS NULL"),

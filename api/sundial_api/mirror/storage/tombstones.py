@@ -18,6 +18,7 @@ from sundial_api.mirror.projection.versions import Version
 from sundial_api.mirror.storage import statements as sql
 from sundial_api.mirror.storage.apply import WRITE_LOCK, upsert_runs
 from sundial_api.mirror.storage.json_rows import dump
+from sundial_core.resources.names import compute_named_for
 
 FEW = 50
 MAX_SHARE = 0.2
@@ -90,7 +91,8 @@ def _list_present(absence: Absence, execution: Execution) -> Iterable[tuple[str,
         return
     for number, attempt in execution.attempts.items():
         if attempt.job is not None and not attempt.job.is_gone:
-            yield attempt.job.uid, RunFact(execution.identity, number, attempt.job)
+            named_for = compute_named_for(attempt.job.name, execution.identity.run_id, number)
+            yield attempt.job.uid, RunFact(execution.identity, number, attempt.job, named_for)
 
 
 def bury_part(fact: RunFact, version: Version) -> RunFact:

@@ -1,0 +1,57 @@
+"""Whose run is a fact about? Labels only select; ids, namespace, owner and name prove.
+
+Who may create Jobs, Pods or ScheduledJobs in one namespace can write any run's id on them
+(docs/architecture.md, "Chain of custody").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sundial_api.mirror.projection.run_facts import JobFact, RunFact, RunIdentity, RunRequestFact
+from sundial_clock.instants import parse_instant
+from sundial_core.resources import names
+from sundial_core.resources.phases import Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class RunOwner:
+    """The ScheduledJob of a run, as far as it is mirrored: where it is, and its name there."""
+
+    namespace: str
+    name: str
+
+
+def is_credible(fact: RunFact, owner: RunOwner | None) -> bool:
+    """Tell whether a fact may be about a run of its ScheduledJob; `owner` is None while that is not mirrored.
+
+    The run of a slot proves itself, its id is made of the ScheduledJob's UID and the slot; a Job's name
+    proves its run and attempt.
+    """
+    identity = fact.identity
+    if owner is not None and owner.namespace != identity.namespace:
+        return False
+    if isinstance(fact.part, RunRequestFact):
+        return owner is None or owner.name == fact.part.parent_name
+    if isinstance(fact.part, JobFact):
+        is_named = bool(fact.named_for) if owner is None else fact.named_for == owner.name
+        if not is_named:
+            return False
+    return identity.trigger != Trigger.SCHEDULE or is_of_slot(identity)
+
+
+def is_of_slot(identity: RunIdentity) -> bool:
+    """Tell whether a run's id is that of a slot of its ScheduledJob."""
+    if identity.trigger != Trigger.SCHEDULE or identity.slot is None:
+        return False
+    try:
+        slot = parse_instant(identity.slot)
+    except ValueError:
+        return False
+    return names.is_run_of(identity.run_id, identity.job_id, slot)
+
+
+def is_same_run(known: RunIdentity, told: RunIdentity) -> bool:
+    """Tell whether two facts are about the same run; a ScheduledJobRun may not know its ScheduledJob yet."""
+    is_same_job = known.job_id == told.job_id or not told.job_id
+    return is_same_job and known.namespace == told.namespace
