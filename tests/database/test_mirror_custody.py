@@ -27,6 +27,7 @@ from testkit.scheduled_jobs import at, build_job_item
 from sundial_api.mirror.projection.batches import ObjectKind, parse_object, sort_values
 from sundial_api.mirror.storage import apply
 from sundial_clock.instants import format_instant
+from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -70,9 +71,10 @@ def elsewhere(item: JsonObject, ns: str = "other", version: int = 90) -> JsonObj
     return moved
 
 
-def forged_pod(ns: str, job_uid: str = "no-such-job") -> Claim:
+def forged_pod(ns: str, job_uid: str = "no-such-job", attempt: str = "1") -> Claim:
     ended = build_termination(1, {"result": {"rows": "forged"}, "error": "forged"})
     pod = elsewhere(build_pod_item(build_job_item(10), name="forged", terminated=ended), ns)
+    pod["metadata"]["annotations"] = pod["metadata"]["annotations"] | {names.ATTEMPT: attempt}
     pod["metadata"]["ownerReferences"] = [{"controller": True, "uid": job_uid}]
     return ObjectKind.POD, pod
 
@@ -151,6 +153,25 @@ async def test_a_pod_counts_through_its_job(connection: AsyncConnection) -> None
     assert (row["pod_name"], row["result"]) == ("pod-a", {"rows": 7})
     (row,) = await mirror(connection, [schedule, job, forged_pod("team"), told])
     assert (row["pod_name"], row["result"]) == (None, None)
+
+
+@pytest.mark.parametrize("attempt", ["2", "100"])
+async def test_a_pod_of_an_attempt_without_a_job_is_no_attempt(
+    connection: AsyncConnection, attempt: str
+) -> None:
+    objects = list_true()
+    (told,) = await mirror(connection, objects)
+    for place in range(len(objects) + 1):
+        (row,) = await mirror(
+            connection, [*objects[:place], forged_pod("team", attempt=attempt), *objects[place:]]
+        )
+        assert {**row, "sources": None} == {**told, "sources": None}, f"at place {place}"
+
+
+async def test_a_number_that_no_attempt_has_is_refused(connection: AsyncConnection) -> None:
+    objects = list_true()
+    told = await mirror(connection, objects)
+    assert await mirror(connection, [*objects, forged_pod("team", attempt="101")]) == told
 
 
 async def test_a_run_of_a_schedule_that_is_not_mirrored_yet_finds_its_namespace(

@@ -35,7 +35,7 @@ from sundial_core.status.omitted import NOTHING, Omitted
 
 @dataclass(frozen=True, slots=True)
 class AttemptState:
-    """An attempt as its Job and its Pod show it; either may come first."""
+    """An attempt as its Job and the Pod of that Job show it."""
 
     job: JobFact | None = None
     pod: PodFact | None = None
@@ -47,6 +47,8 @@ class Execution:
 
     identity: RunIdentity
     attempts: Mapping[int, AttemptState] = field(default_factory=dict)
+    early_pods: Mapping[int, PodFact] = field(default_factory=dict)
+    """Pods that came before the Job of their attempt: whether it is theirs is not known yet."""
     request_fact: RunRequestFact | None = None
     status_fact: StatusFact | None = None
 
@@ -103,11 +105,21 @@ def merge(known: Execution | None, fact: RunFact) -> Execution:
         execution = Execution(fact.identity)
     if isinstance(part, StatusFact):
         return _merge_status(execution, part)
-    old = execution.attempts.get(fact.number, AttemptState())
+    return _merge_attempt(execution, fact.number, part)
+
+
+def _merge_attempt(execution: Execution, number: int, part: JobFact | PodFact) -> Execution:
+    """Take a Job or a Pod; what no Job has begun is no attempt."""
+    early = execution.early_pods.get(number)
+    old = execution.attempts.get(number, AttemptState(pod=early))
     new = _merge_job(old, part) if isinstance(part, JobFact) else _merge_pod(old, part)
     if new is old:
         return execution
-    return replace(execution, attempts={**execution.attempts, fact.number: new})
+    if new.job is None:
+        pods = {number: new.pod} if new.pod is not None else {}
+        return replace(execution, early_pods={**execution.early_pods, **pods})
+    others = {other: pod for other, pod in execution.early_pods.items() if other != number}
+    return replace(execution, attempts={**execution.attempts, number: new}, early_pods=others)
 
 
 def _merge_request(execution: Execution, identity: RunIdentity, part: RunRequestFact) -> Execution:
@@ -366,23 +378,28 @@ def _dump_part(part: JobFact | PodFact | RunRequestFact | StatusFact | None) -> 
 def _dump_sources(execution: Execution) -> JsonObject:
     return {
         "identity": {name: getattr(execution.identity, name) for name in RunIdentity.__slots__},
+        "early": {str(number): _dump_part(pod) for number, pod in execution.early_pods.items()},
         "asked": _dump_part(execution.request_fact),
         "told": _dump_part(execution.status_fact),
     }
 
 
 def load(sources: JsonObject, attempts: list[JsonObject]) -> Execution:
-    """Read back what a row was built from."""
+    """Read back what a row was built from; earlier releases had Pods without a Job among the attempts."""
     request, status = sources["asked"], sources["told"]
+    early = {int(number): pod for number, pod in sources.get("early", {}).items()}
+    early |= {entry["attempt"]: entry["pod"] for entry in attempts if not entry["job"] and entry["pod"]}
     return Execution(
         identity=RunIdentity(**sources["identity"]),
         attempts={
             entry["attempt"]: AttemptState(
-                JobFact(**_versioned(entry["job"])) if entry["job"] else None,
+                JobFact(**_versioned(entry["job"])),
                 PodFact(**_versioned(entry["pod"])) if entry["pod"] else None,
             )
             for entry in attempts
+            if entry["job"]
         },
+        early_pods={number: PodFact(**_versioned(pod)) for number, pod in early.items()},
         request_fact=RunRequestFact(**_versioned(request)) if request else None,
         status_fact=StatusFact(**_versioned(status)) if status else None,
     )

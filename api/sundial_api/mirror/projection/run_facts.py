@@ -21,6 +21,7 @@ from sundial_core.resources.raw import JsonObject
 from sundial_core.runs import containers
 from sundial_core.runs.early_ends import with_termination
 from sundial_core.runs.jobs import parse_job
+from sundial_core.runs.marks import read_attempt
 from sundial_core.runs.pods import parse_pod
 from sundial_core.runs.state import build_run
 
@@ -178,7 +179,7 @@ def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
         trigger=labels[names.TRIGGER],
         slot=annotations.get(names.SCHEDULED_FOR),
     )
-    return RunFact(identity, int(annotations[names.ATTEMPT]), part)
+    return RunFact(identity, read_attempt(annotations[names.ATTEMPT]), part)
 
 
 def parse_run_request_fact(item: JsonObject, epoch: int) -> RunFact:
