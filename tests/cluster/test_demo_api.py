@@ -129,7 +129,9 @@ def test_a_trigger_starts_a_run_that_can_be_followed(page: Page) -> None:
     job = page.create("Triggered", SELDOM)
     started = page.ask("POST", f"/jobs/{job['id']}/trigger")
     assert started["executionId"] == started["execution"]["id"]
-    assert page.follow(started["execution"]) == ["pending", "running", "success"]
+    seen = page.follow(started["execution"])  # a busy API may answer, or be asked, when the Pod runs already
+    assert seen == [state for state in ("pending", "running", "success") if state in seen]
+    assert seen[-1] == "success"
     assert [one["triggeredBy"] for one in page.history(job)] == ["manual"]
     until(lambda: page.find("Triggered")["lastStatus"] == "success")
 
