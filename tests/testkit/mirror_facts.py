@@ -16,9 +16,9 @@ from sundial_api.mirror.projection.executions import (
     Execution,
     ExecutionStanding,
     RunOutcome,
-    merge,
     settle,
 )
+from sundial_api.mirror.projection.merging import merge
 from sundial_api.mirror.projection.run_facts import (
     RunFact,
     parse_job_fact,

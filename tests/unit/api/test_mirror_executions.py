@@ -41,9 +41,9 @@ from sundial_api.mirror.projection.executions import (
     ExecutionStanding,
     build_row,
     load,
-    merge,
     settle,
 )
+from sundial_api.mirror.projection.merging import merge
 from sundial_api.mirror.projection.run_facts import JobFact, RunFact, RunRequestFact
 from sundial_api.mirror.projection.versions import Version
 from sundial_api.mirror.storage.apply import parse_standing

@@ -25,9 +25,9 @@ from sundial_api.mirror.projection.executions import (
     ExecutionStanding,
     build_row,
     load,
-    merge,
 )
 from sundial_api.mirror.projection.instances import Instance
+from sundial_api.mirror.projection.merging import merge
 from sundial_api.mirror.projection.run_facts import RunFact, RunRequestFact
 from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact, ScheduleRow
 from sundial_api.mirror.projection.slots import SlotRow
