@@ -22,12 +22,8 @@ class MirrorHealth(Protocol):
     """What the API asks the mirror in its process."""
 
     @property
-    def is_active(self) -> bool:
-        """Whether this process mirrors; another replica may."""
-
-    @property
-    def is_synced(self) -> bool:
-        """Whether it has written all that the cluster holds."""
+    def state(self) -> str:
+        """What the mirror of this process does; that of another replica may be the active one."""
 
 
 class LatestChange(Protocol):

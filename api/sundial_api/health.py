@@ -33,10 +33,7 @@ async def tell_ready(request: Request) -> JSONResponse:
         await ping(services.engine)
     except (SQLAlchemyError, OSError):
         return JSONResponse({"database": "away"}, 503)
-    mirror = (
-        "synced" if services.mirror.is_synced else "active" if services.mirror.is_active else "standing by"
-    )
-    return JSONResponse({"database": "ok", "mirror": mirror})
+    return JSONResponse({"database": "ok", "mirror": services.mirror.state})
 
 
 @router.get("/metrics")

@@ -67,12 +67,15 @@ def test_an_object_that_cannot_be_read_hurts_only_itself(
     cluster: Cluster, namespace: str, mirror: MirrorProcess, rows: Rows
 ) -> None:
     poison = _build_job("poison", {"sundial.dev/scheduled-job-uid": "not-a-uuid"})
+    secret = {"name": "DB_PASSWORD", "value": "hunter2"}
+    poison["spec"]["template"]["spec"]["containers"][0]["env"] = [secret]
     cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(poison))
     good = build_scheduled_job("good", {"cron": "@yearly"})
     cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(good))
     until(lambda: rows.read("SELECT name FROM scheduled_jobs") == ["good"])
     kept = until(lambda: rows.read("SELECT kind, resource_name, document FROM scheduler_quarantine"))
-    assert (kept[0][:2], kept[0][2]["metadata"]["name"]) == (("Job", "poison"), "poison")
+    assert (kept[0][:2], "not-a-uuid" in kept[0][2]["excerpt"]) == (("Job", "poison"), True)
+    assert "hunter2" not in str(rows.read("SELECT CAST(q AS text), kind FROM scheduler_quarantine q"))
 
 
 def test_a_pod_of_another_job_tells_nothing_of_a_run(
@@ -110,6 +113,8 @@ def test_a_pod_of_another_job_tells_nothing_of_a_run(
     _apply(cluster, namespace, build_scheduled_job("after", {"cron": "@yearly"}))
     until(lambda: "after" in rows.read("SELECT name FROM scheduled_jobs"))
     assert rows.read(read) == told
+    kept = "SELECT kind, resource_name FROM scheduler_quarantine"
+    until(lambda: rows.read(kept) == [("Pod", "forged")])
 
 
 def _apply(cluster: Cluster, ns: str, item: dict[str, Any]) -> None:
@@ -165,6 +170,37 @@ def test_forged_counters_stop_neither_their_row_nor_the_mirror(
     until(lambda: rows.read("SELECT description FROM scheduled_jobs WHERE name = 'bomb'") == ["changed"])
     assert rows.read("SELECT missed_slots FROM scheduled_jobs WHERE name = 'bomb'") == [2**53]
     assert rows.read("SELECT key FROM scheduler_quarantine") == []
+
+
+def test_a_status_with_no_more_than_the_crd_asks_for_is_mirrored_and_patched(
+    start_operator: Starter, mirror: MirrorProcess, rows: Rows
+) -> None:
+    sundial = start_operator()
+    sundial.apply(build_scheduled_job("old", EVERY_SECOND, concurrency=ALLOW))
+    until(lambda: sundial.ready("old"))
+    sundial.end()
+    least = {
+        **{name: [{}] for name in ("active", "queued", "recentSlots")},
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "activeOmitted": {},
+        "counters": {"verdicts": {}},
+        "paused": {},
+        "seen": {},
+    }
+    patch = json.dumps({"status": least})
+    sundial.cluster.kubectl(
+        "patch", "-n", sundial.ns, "sj", "old", "--subresource=status", "--type=merge", "-p", patch
+    )
+    version = sundial.cluster.get_json(_path(sundial.ns, "old"))["metadata"]["resourceVersion"]
+    read = "SELECT resource_version >= :version FROM scheduled_jobs WHERE name = 'old'"
+    until(lambda: rows.read(read, version=int(version)) == [True])
+    sundial.start()
+    until(lambda: sundial.status("old").get("recentSlots", [{}])[0].get("result") == "Succeeded")
+    assert rows.read("SELECT key FROM scheduler_quarantine") == []
+
+
+def _path(ns: str, name: str) -> str:
+    return f"/apis/sundial.dev/v1alpha1/namespaces/{ns}/scheduledjobs/{name}"
 
 
 def test_finished_jobs_stay_until_they_are_mirrored(

@@ -105,11 +105,15 @@ async def read_rows(connection: AsyncConnection) -> list[dict[str, Any]]:
     return [{**row._mapping, "change": 0} for row in rows]
 
 
+async def write(connection: AsyncConnection, objects: list[Claim]) -> None:
+    for kind, item in objects:
+        await apply.apply_batch(connection, sort_values([parse_object(kind, item, 1)]), NOW)
+
+
 async def mirror(connection: AsyncConnection, objects: list[Claim]) -> list[dict[str, Any]]:
     """Write objects one by one; returns the executions, and takes all back."""
     point = await connection.begin_nested()
-    for kind, item in objects:
-        await apply.apply_batch(connection, sort_values([parse_object(kind, item, 1)]), NOW)
+    await write(connection, objects)
     rows = await read_rows(connection)
     await point.rollback()
     return rows
@@ -137,6 +141,27 @@ async def test_what_is_claimed_changes_no_row(
         for again in ([], [forged]):
             mixed = [*objects[:place], forged, *objects[place:], *again]
             assert await mirror(connection, mixed) == told, f"at place {place}, {len(again)} times more"
+
+
+@pytest.mark.parametrize(
+    ("build_true", "forged", "kept"),
+    [
+        pytest.param(list_true, forged_pod("other"), ("Pod", "other"), id="a Pod elsewhere"),
+        pytest.param(list_true, forged_pod("team"), ("Pod", "team"), id="a Pod of another Job"),
+        pytest.param(list_true, forged_job(), ("Job", "other"), id="a Job"),
+        pytest.param(list_asked, forged_status(ASKED_ID, "manual"), ("ScheduledJob", "other"), id="a status"),
+        pytest.param(list_asked, forged_request(), ("ScheduledJobRun", "other"), id="a ScheduledJobRun"),
+    ],
+)
+async def test_what_is_only_claimed_is_shown_to_people(
+    connection: AsyncConnection,
+    build_true: Callable[[], list[Claim]],
+    forged: Claim,
+    kept: tuple[str, str],
+) -> None:
+    await write(connection, [*build_true(), forged])
+    found = await connection.execute(text("SELECT kind, namespace FROM scheduler_quarantine"))
+    assert [tuple(row) for row in found] == [kept]
 
 
 async def test_true_objects_may_come_in_any_order(connection: AsyncConnection) -> None:

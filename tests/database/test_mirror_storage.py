@@ -31,7 +31,7 @@ from sundial_api.mirror.projection.batches import (
     sort_values,
 )
 from sundial_api.mirror.projection.versions import Version
-from sundial_api.mirror.storage import apply
+from sundial_api.mirror.storage import apply, gaps
 from sundial_api.mirror.storage.own_writes import take_answers, take_deletion
 from sundial_api.mirror.storage.tombstones import (
     Missing,
@@ -284,11 +284,15 @@ def full_status(first: int, decided: int) -> JsonObject:
     }
 
 
+async def close(connection: AsyncConnection, jobs: int = 1000) -> int:
+    return await gaps.close_gaps(connection, Version(1, jobs))
+
+
 async def test_slots_that_passed_unseen_become_one_row(connection: AsyncConnection) -> None:
     await mirror(connection, schedule(10, status=full_status(1, 20)))
-    assert await apply.close_gaps(connection) == 0
+    assert await close(connection) == 0
     await mirror(connection, schedule(11, status=full_status(101, 120)))
-    assert await apply.close_gaps(connection) == 1
+    assert await close(connection) == 1
     assert await read(connection, "scheduler_slots", "count, verdict", "verdict = 'NotMirrored'") == [
         (80, "NotMirrored")
     ]
@@ -299,7 +303,70 @@ async def test_jobs_that_are_still_there_are_no_gap(connection: AsyncConnection)
     of_status = {"recentSlots": full_status(20, 21)["recentSlots"], "cursor": format_instant(at(39))}
     counters = {"counters": {"verdicts": {"started": 1, "skipped": {"AlreadyActive": 20}}}}
     await mirror(connection, schedule(10, status=of_status | counters), job("Complete"))
-    assert await apply.close_gaps(connection) == 0
+    assert await close(connection) == 0
+
+
+async def test_a_run_that_no_status_tells_of_yet_fills_no_gap(connection: AsyncConnection) -> None:
+    await mirror(connection, schedule(10, status=full_status(1, 20)))
+    ahead = build_job_item(121, "Complete", version=12)
+    await mirror(connection, schedule(11, status=full_status(101, 120)), (ObjectKind.JOB, ahead))
+    assert await close(connection) == 1
+    assert await read(connection, "scheduler_slots", "sum(count)") == [120]
+
+
+async def test_a_run_that_still_waited_fills_no_gap(connection: AsyncConnection) -> None:
+    await mirror(connection, schedule(10, status=full_status(1, 20)))
+    queued = {"queued": [{"slot": format_instant(at(90)), "since": format_instant(at(90)), "reason": "x"}]}
+    started = build_job_item(90, version=12)
+    await mirror(connection, schedule(11, status=full_status(101, 120) | queued), (ObjectKind.JOB, started))
+    assert await close(connection) == 1
+    assert await read(connection, "scheduler_slots", "sum(count)") == [120]
+
+
+async def test_a_gap_waits_for_the_jobs_of_its_time(connection: AsyncConnection) -> None:
+    await mirror(connection, schedule(10, status=full_status(1, 20)))
+    await mirror(connection, schedule(11, status=full_status(101, 120)))
+    await mirror(connection, schedule(12, status=full_status(102, 121)))
+    assert await close(connection, jobs=10) == 0
+    await mirror(connection, (ObjectKind.JOB, build_job_item(50, "Complete", version=9)))
+    assert await close(connection, jobs=11) == 1
+    assert await read(connection, "scheduler_slots", "sum(count)") == [120]
+
+
+async def test_a_slot_that_waited_before_a_gap_is_a_part_of_it(connection: AsyncConnection) -> None:
+    queued = {"queued": [{"slot": format_instant(at(19)), "since": format_instant(at(19)), "reason": "x"}]}
+    before = full_status(1, 20)
+    before["recentSlots"] = [one for one in before["recentSlots"] if one["slot"] != format_instant(at(19))]
+    before["counters"]["verdicts"]["skipped"]["AlreadyActive"] = 19
+    await mirror(connection, schedule(10, status=before | queued))
+    started = build_job_item(19, "Complete", version=12)
+    await mirror(connection, schedule(11, status=full_status(101, 120)), (ObjectKind.JOB, started))
+    assert await close(connection) == 1
+    assert await read(connection, "scheduler_slots", "sum(count)") == [119]
+    assert await read(connection, "scheduled_job_executions", "count(*)") == [1]
+
+
+async def test_a_slot_that_waits_through_one_gap_is_not_counted_in_the_next(
+    connection: AsyncConnection,
+) -> None:
+    queued = {"queued": [{"slot": format_instant(at(90)), "since": format_instant(at(90)), "reason": "x"}]}
+    await mirror(connection, schedule(10, status=full_status(1, 20)))
+    await mirror(connection, schedule(11, status=full_status(101, 119) | queued))
+    assert await close(connection) == 1
+    started = build_job_item(90, "Complete", version=12)
+    await mirror(connection, schedule(13, status=full_status(201, 220)), (ObjectKind.JOB, started))
+    assert await close(connection) == 1
+    assert await read(connection, "scheduler_slots", "sum(count)") == [219]
+    assert await read(connection, "scheduled_job_executions", "count(*)") == [1]
+
+
+async def test_a_slot_that_waited_and_of_which_nothing_tells_is_a_gap(connection: AsyncConnection) -> None:
+    queued = {"queued": [{"slot": format_instant(at(3)), "since": format_instant(at(3)), "reason": "x"}]}
+    before = full_status(4, 20)
+    await mirror(connection, schedule(10, status=before | queued))
+    await mirror(connection, schedule(11, status=full_status(5, 22)))
+    assert await close(connection) == 1
+    assert await read(connection, "scheduler_slots", "sum(count)") == [22]
 
 
 async def test_what_a_list_does_not_name_is_gone(connection: AsyncConnection) -> None:
@@ -333,8 +400,8 @@ async def test_what_cannot_be_read_is_quarantined_until_it_can(connection: Async
     assert await read(connection, "scheduler_quarantine", "kind, key, seen_count") == [
         ("ScheduledJob", UID, 2)
     ]
-    value = parse_object(*schedule(11), 1)
-    await apply.apply_batch(connection, sort_values([value], [UID]), NOW)
+    kind, item = schedule(11)
+    await apply.apply_batch(connection, sort_values([parse_object(kind, item, 1)], [(kind, UID)]), NOW)
     assert await read(connection, "scheduler_quarantine", "key") == []
 
 

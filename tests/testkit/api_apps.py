@@ -26,8 +26,7 @@ from sundial_kube.client import KubeClient
 class NoMirror:
     """Stands by for ever."""
 
-    is_active = False
-    is_synced = False
+    state = "standing by"
 
 
 @asynccontextmanager

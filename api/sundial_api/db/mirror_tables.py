@@ -48,7 +48,10 @@ class QuarantinedObject(Base):
     """An object of the cluster that could not be read; deleted when a later version of it can be."""
 
     __tablename__ = "scheduler_quarantine"
-    __table_args__ = (Index("ix_scheduler_quarantine_last_seen", "last_seen"),)
+    __table_args__ = (
+        Index("ix_scheduler_quarantine_last_seen", "last_seen"),
+        Index("ix_scheduler_quarantine_namespace", "namespace", "last_seen"),
+    )
 
     kind: Mapped[str] = mapped_column(String(63), primary_key=True)
     key: Mapped[str] = mapped_column(String(320), primary_key=True)
@@ -58,6 +61,7 @@ class QuarantinedObject(Base):
     resource_version: Mapped[Version]
     epoch: Mapped[Epoch]
     document: Mapped[Any] = mapped_column(JSON)
+    """An excerpt, without what looks like a secret; never a Pod's or a template's spec."""
     error: Mapped[LongText]
     seen_count: Mapped[int] = mapped_column(BigInteger, server_default="1")
     first_seen: Mapped[datetime]

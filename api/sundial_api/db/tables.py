@@ -11,7 +11,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Computed, Double, Index, String, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    DateTime,
+    Double,
+    Index,
+    String,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -171,6 +181,17 @@ class ScheduledJobRow(Base):
     """All verdicts up to here are rows; `covered_slots` counts them. With a gap, up to before it."""
     covered_slots: Mapped[int] = mapped_column(BigInteger, server_default="0")
     has_gap: Mapped[No]
+    gap_version: Mapped[Version]
+    """The resourceVersion at which the status told of slots that do not follow those told before."""
+    out_of_order: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default="{}")
+    """Where the cursor is wrong: slots before it that wait, and slots after it that have a verdict."""
+    covered_out_of_order: Mapped[list[datetime]] = mapped_column(
+        ARRAY(DateTime(timezone=True)), server_default="{}"
+    )
+    """The same when all verdicts up to `covered_until` were rows."""
+    covered_tail_from: Mapped[datetime | None]
+    """Where the newest row of slots without a run began then, it may have grown since; below, its count."""
+    covered_tail_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
     change: Mapped[int | None] = mapped_column(BigInteger)
     """The number of the newest change, higher than that of all committed before; a trigger gives it."""
 

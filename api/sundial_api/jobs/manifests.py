@@ -24,9 +24,6 @@ from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
 from sundial_kube.resources import SCHEDULED_JOB_RUNS, SCHEDULED_JOBS
 
-CREATED_BY = "sundial.dev/created-by"
-UPDATED_BY = "sundial.dev/updated-by"
-UPDATED_AT = "sundial.dev/updated-at"
 PAUSE_MARKS = (names.PAUSED, names.PAUSED_BY, names.PAUSED_REASON)
 
 MAX_SLUG_CHARS = 41
@@ -45,12 +42,15 @@ class Author:
 
     def sign(self) -> dict[str, str]:
         """Build the marks of a change."""
-        return {UPDATED_BY: str(self.uid), UPDATED_AT: format_instant(self.now.replace(microsecond=0))}
+        return {
+            names.UPDATED_BY: str(self.uid),
+            names.UPDATED_AT: format_instant(self.now.replace(microsecond=0)),
+        }
 
 
 def build_scheduled_job(ns: str, name: str, spec: JsonObject, author: Author) -> JsonObject:
     """Build a new ScheduledJob."""
-    marks = {CREATED_BY: str(author.uid)} | author.sign()
+    marks = {names.CREATED_BY: str(author.uid)} | author.sign()
     return {
         "apiVersion": SCHEDULED_JOBS.api_version,
         "kind": SCHEDULED_JOBS.kind,
@@ -67,7 +67,7 @@ def build_run(job: JsonObject, name: str, author: Author, seconds: int) -> JsonO
         "metadata": {
             "namespace": job["metadata"]["namespace"],
             "name": name,
-            "annotations": {CREATED_BY: str(author.uid)},
+            "annotations": {names.CREATED_BY: str(author.uid)},
         },
         "spec": {
             "scheduledJobName": job["metadata"]["name"],

@@ -1,7 +1,8 @@
 """Which mirror is active? The one whose database session holds the advisory lock; it writes on that session.
 
 A session that ends takes lock and writes along, so an active mirror cannot go on without knowing. One that
-hangs is ended by Postgres. Two at once would be harmless.
+hangs is ended by Postgres. Two at once would be harmless. What it commits survives a crash of the database,
+even where that commits asynchronously: the operator deletes Jobs that the mirror says are committed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _LIMITS = (
     "SET tcp_keepalives_idle = 10",
     "SET tcp_keepalives_interval = 5",
     "SET tcp_keepalives_count = 3",
+    "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'"
+    " ELSE current_setting('synchronous_commit') END, false)",
 )
 _TAKE = text("SELECT pg_try_advisory_lock(:key)")
 

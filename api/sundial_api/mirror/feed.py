@@ -14,13 +14,15 @@ from dataclasses import dataclass
 
 from sundial_api.mirror.projection.batches import (
     Absence,
+    ObjectKey,
     ObjectKind,
-    Reject,
     Value,
     parse_deleted,
     parse_object,
 )
 from sundial_api.mirror.projection.instances import is_member
+from sundial_api.mirror.projection.rejects import Origin, Reject, read_origin
+from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact
 from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
@@ -37,6 +39,8 @@ from sundial_kube.resources import (
 )
 
 MAX_BATCH = 500
+MAX_WEIGHT = 20_000
+"""How many entries of `recentSlots` a batch has at most, unless one object has more: each may be a run."""
 MAX_WAIT_SECONDS = 0.1
 """How long a change waits for others to go with it."""
 
@@ -50,8 +54,6 @@ RESOURCES: Mapping[ObjectKind, Resource] = {
 }
 OWN_KINDS = (ObjectKind.TASK_FUNCTION, ObjectKind.SCHEDULED_JOB, ObjectKind.SCHEDULED_JOB_RUN)
 """Listed first: what they say of runs is there when the Jobs come."""
-
-Key = tuple[ObjectKind, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,10 @@ class WatchScope:
 class FeedChange:
     """The newest state of an object; `number` counts changes, `seen_at` is when the oldest of it came."""
 
-    key: Key
+    key: ObjectKey
+    origin: Origin
     value: Value
+    is_deletion: bool
     number: int
     seen_at: float
 
@@ -87,7 +91,7 @@ class Feed:
     def __init__(self, client: KubeClient, scope: WatchScope, epoch: int) -> None:
         self.epoch = epoch
         self._scope = scope
-        self._waiting: dict[Key, FeedChange] = {}
+        self._waiting: dict[ObjectKey, FeedChange] = {}
         self._lists: deque[tuple[int, Absence]] = deque()
         self._numbered = 0
         self._work = asyncio.Event()
@@ -122,11 +126,21 @@ class Feed:
 
     def cut(self) -> FeedBatch:
         """Take the oldest changes; what they leave behind goes with the next."""
-        keys = list(self._waiting)[:MAX_BATCH]
-        changes = tuple(self._waiting.pop(key) for key in keys)
+        changes = tuple(self._waiting.pop(key) for key in self._choose())
         marks = {} if self._waiting else self._list_marks()
         self._rest()
         return FeedBatch(changes, marks)
+
+    def _choose(self) -> list[ObjectKey]:
+        """Choose the oldest changes, up to a number of objects and to what they all tell."""
+        keys: list[ObjectKey] = []
+        weight = 0
+        for key, change in self._waiting.items():
+            weight += _weigh(change.value)
+            if keys and (len(keys) >= MAX_BATCH or weight > MAX_WEIGHT):
+                break
+            keys.append(key)
+        return keys
 
     def take_lists(self) -> list[Absence]:
         """Take the complete lists of which all objects have been cut."""
@@ -156,16 +170,15 @@ class Feed:
         is_leader = item["metadata"].get("name") == self._scope.release
         return kind is not ObjectKind.LEASE or is_leader or is_member(item)
 
-    def put(self, kind: ObjectKind, item: JsonObject, value: Value | None) -> None:
+    def put(self, kind: ObjectKind, item: JsonObject, value: Value, *, is_deletion: bool = False) -> None:
         """Note what an object says now, in the place of what it said before."""
-        if value is None:
-            return
         key = (kind, item["metadata"]["uid"])
         self._numbered += 1
         known = self._waiting.get(key)
         seen_at = known.seen_at if known is not None else time.monotonic()
         number = known.number if known is not None else self._numbered
-        self._waiting[key] = FeedChange(key, value, number, seen_at)
+        origin = read_origin(kind.value, item, self.epoch)
+        self._waiting[key] = FeedChange(key, origin, value, is_deletion, number, seen_at)
         self._work.set()
 
     def end_list(self, kind: ObjectKind, listed: set[str], resource_version: int) -> None:
@@ -191,11 +204,16 @@ class FeedSink:
     def remove(self, item: JsonObject) -> None:
         """Take the last state of an object that was deleted."""
         if self._takes(self._kind, item):
-            self._feed.put(self._kind, item, parse_deleted(self._kind, item, self._feed.epoch))
+            gone = parse_deleted(self._kind, item, self._feed.epoch)
+            self._feed.put(self._kind, item, gone, is_deletion=True)
 
     def retain(self, listed: set[str], resource_version: int) -> None:
         """Take the UIDs of a complete list."""
         self._feed.end_list(self._kind, listed, resource_version)
+
+
+def _weigh(value: Value) -> int:
+    return 1 + len(value.row.recent_slots) if isinstance(value, ScheduleFact) else 1
 
 
 def is_reject(change: FeedChange) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sundial_api.mirror.metrics import MirrorMetrics
 from sundial_api.mirror.storage import history_retention
 from sundial_api.mirror.storage import statements as sql
-from sundial_api.mirror.storage.apply import WRITE_LOCK
+from sundial_api.mirror.storage.apply import take_turn
 from sundial_api.settings import DatabaseSettings
 
 log = structlog.get_logger()
@@ -49,6 +49,6 @@ class Maintenance:
             log.error("totals were wrong and are corrected", jobs=wrong)
             self._metrics.corrected_totals.inc(len(wrong))
             async with self._connection.begin():
-                await self._connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
+                await take_turn(self._connection)
                 await self._connection.execute(sql.FORGET_COUNTS, {"ids": wrong})
                 await self._connection.execute(sql.COUNT_AGAIN, {"ids": wrong})

@@ -38,6 +38,11 @@ class MirrorMetrics:
         self.sessions = counter(
             "sundial_mirror_sessions", "Times that this process became the active mirror."
         )
+        self.failures = counter("sundial_mirror_failures", "What ended sessions of the mirror.", ["error"])
+        self.last_beat = gauge(
+            "sundial_mirror_last_beat_timestamp_seconds",
+            "When this process last committed as the active mirror how far it is; 0: never.",
+        )
         self.synced = gauge(
             "sundial_mirror_synced", "1 while this process mirrors and all lists are written."
         )

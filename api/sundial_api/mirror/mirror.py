@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
+from collections.abc import Iterator
+from enum import StrEnum
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -30,8 +33,25 @@ TROUBLE = (SQLAlchemyError, ApiError, ApiUnreachable, OSError, TimeoutError)
 """What ends a session and is waited out."""
 
 
+MAX_BEAT_AGE_SECONDS = 30.0
+"""After so long without a beat that was committed a mirror counts as stuck: three beats."""
+
+
+class MirrorActivity(StrEnum):
+    """What a mirror does, in the words of `/readyz`."""
+
+    SYNCED = "synced"
+    ACTIVE = "active"
+    STANDING_BY = "standing by"
+    FAILING = "failing"
+    """A session was ended by a failure less than three beats ago, and no other has begun here."""
+    STUCK = "stuck"
+    """It is active, and nothing that it wrote was committed for three beats."""
+    STOPPED = "stopped"
+
+
 class Mirror:
-    """Keeps the rows equal to the cluster while it is the active one; `is_active` tells whether it is."""
+    """Keeps the rows equal to the cluster while it is the active one; `state` tells what it does."""
 
     def __init__(
         self,
@@ -48,6 +68,7 @@ class Mirror:
         self._metrics = MirrorMetrics(registry)
         self._task: asyncio.Task[None] | None = None
         self._session: ActiveMirror | None = None
+        self._failed_at = float("-inf")
 
     def start(self) -> None:
         """Begin; needs a running event loop."""
@@ -60,33 +81,42 @@ class Mirror:
             await asyncio.wait([self._task])
 
     @property
-    def is_active(self) -> bool:
-        """Tell whether this mirror writes."""
-        return self._session is not None
-
-    @property
-    def is_synced(self) -> bool:
-        """Tell whether this mirror writes, and has written all that the cluster holds."""
-        return self._session is not None and self._session.synced.is_set()
+    def state(self) -> MirrorActivity:
+        """Tell what this mirror does, by its living task and by the last beat that was committed."""
+        if self._task is None or self._task.done():
+            return MirrorActivity.STOPPED
+        session, oldest = self._session, time.monotonic() - MAX_BEAT_AGE_SECONDS
+        if session is None:
+            return MirrorActivity.FAILING if self._failed_at > oldest else MirrorActivity.STANDING_BY
+        if session.heard_at < oldest:
+            return MirrorActivity.STUCK
+        return MirrorActivity.SYNCED if session.is_synced else MirrorActivity.ACTIVE
 
     async def _run(self) -> None:
+        """Be active whenever nobody else is; whatever happens, begin anew after a while."""
         failures = 0
         while True:
             try:
                 await self._be_active()
-            except TROUBLE as error:
-                log.warning("the mirror begins anew", error=type(error).__name__)
-            except ExceptionGroup as group:
-                went_back, others = group.split(ClusterRestored)
-                if others is None:
-                    log.warning("the mirror begins anew", error=repr(went_back))
-                else:
-                    log.exception("the mirror begins anew", error=repr(others))
-            except Exception:
-                log.exception("the mirror begins anew")
-            failures = 1 if self.is_synced else failures + 1
-            self._session = None
+            except asyncio.CancelledError:
+                if _is_told_to_stop():
+                    raise
+                self._note_failure(asyncio.CancelledError())
+            except Exception as error:  # noqa: BLE001 - logged there
+                self._note_failure(error)
+            was_synced = self._session is not None and self._session.is_synced
+            failures = 1 if was_synced else failures + 1
+            self._session, self._failed_at = None, time.monotonic()
             await asyncio.sleep(with_jitter(BACKOFF.after(failures)))
+
+    def _note_failure(self, error: BaseException) -> None:
+        """Log and count what ended a session: in one line what is waited out, else with its traceback."""
+        causes = list(_list_causes(error))
+        for cause in causes:
+            self._metrics.failures.labels(type(cause).__name__).inc()
+        is_usual = all(isinstance(cause, (*TROUBLE, ClusterRestored)) for cause in causes)
+        names = ", ".join(type(cause).__name__ for cause in causes)
+        log.warning("the mirror begins anew", error=names, exc_info=None if is_usual else error)
 
     async def _be_active(self) -> None:
         async with hold_leadership(self._engine) as connection:
@@ -94,3 +124,17 @@ class Mirror:
             log.info("mirroring", instance=self.instance)
             self._session = ActiveMirror(connection, self._client, self._role, self._metrics)
             await self._session.run()
+
+
+def _is_told_to_stop() -> bool:
+    """Tell whether somebody ends our task; a cancellation that only came up from below is a failure."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _list_causes(part)
+    else:
+        yield error

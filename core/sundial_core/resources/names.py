@@ -100,3 +100,5 @@ POLICY_PREFIX = "sundial-fence."
 
 
 CREATED_BY = "sundial.dev/created-by"
+UPDATED_BY = "sundial.dev/updated-by"
+UPDATED_AT = "sundial.dev/updated-at"

@@ -45,6 +45,7 @@ class Cluster(Edited):
     made_runs: dict[str, str] = field(default_factory=dict)
     results: dict[str, str] = field(default_factory=dict)
     landings: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
+    gone: dict[str, dict[str, Any]] = field(default_factory=dict)
     are_landings_late: bool = False
     create_mode: str = "ok"
     get_mode: str = "ok"
@@ -90,6 +91,13 @@ class Cluster(Edited):
         if request.name not in self.jobs:
             raise ApiError(404, "NotFound", "not found")
         return self.jobs[request.name]
+
+    def delete(self, name: str) -> None:
+        """Delete a Job; a watch tells its last state with the version of the deletion."""
+        job = self.jobs.pop(name)
+        self.version += 1
+        own = {"resourceVersion": str(self.version)}
+        self.gone[name] = job | {"metadata": job["metadata"] | own}
 
     def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
         """Patch a Job; one that gets a deadline that has passed ends soon."""

@@ -42,6 +42,7 @@ class Process:
         self.status_mode = "store"
         self.is_deaf = False
         self.installation = InstallationState()
+        self.limits = Limits(TOMBSTONE)
         self.restart()
 
     def restart(self) -> None:
@@ -105,7 +106,7 @@ class Process:
             run_requests=self.asking.seen,
             strangers=custody.strangers,
         )
-        decision = decide(snapshot, now, Limits(TOMBSTONE))
+        decision = decide(snapshot, now, self.limits)
         self.requeue_at = decision.requeue_at and decision.requeue_at - self.installation.skew
         assert self.requeue_at is None or self.requeue_at > self.cluster.now
         self._apply(decision, self.memory.remember(self.job, decision, now))
@@ -166,7 +167,7 @@ class Process:
         assert not job.uid.startswith("copy-")
         if job.name in self.cluster.jobs:
             self.deleted.append((job, self.cluster.item["status"], self.cluster.now))
-            del self.cluster.jobs[job.name]
+            self.cluster.delete(job.name)
         self.memory.deleting.discard(job.uid)
 
     def _lose(self, job: ObservedJob) -> None:

@@ -9,17 +9,19 @@ from testkit.mirror_facts import (
     INSTANCE,
     build_pod_item,
     build_run_item,
+    build_schedule,
     build_termination,
 )
 from testkit.scheduled_jobs import build_item, build_job_item
 
 from sundial_api.mirror.projection.batches import (
+    Burial,
     ObjectKind,
-    Reject,
     parse_deleted,
     parse_object,
 )
 from sundial_api.mirror.projection.instances import Instance, LeaderRow
+from sundial_api.mirror.projection.rejects import Reject
 from sundial_api.mirror.projection.run_facts import (
     PodFact,
     RunRequestFact,
@@ -27,6 +29,7 @@ from sundial_api.mirror.projection.run_facts import (
     parse_run_request_fact,
 )
 from sundial_api.mirror.projection.sanitize import clean_json, trim
+from sundial_api.mirror.projection.versions import Version
 from sundial_api.mirror.storage.function_ids import INLINE, choose_id, propose_ids
 from sundial_core.resources import names
 
@@ -92,11 +95,11 @@ def test_a_request_without_its_parent_waits_for_it() -> None:
         pytest.param(ObjectKind.LEASE, {"metadata": {"labels": {names.MEMBER: "true"}}}, id="a bare Lease"),
     ],
 )
-def test_what_cannot_be_read_is_kept_as_it_is(kind: ObjectKind, item: Any) -> None:
+def test_what_cannot_be_read_is_kept_as_an_excerpt(kind: ObjectKind, item: Any) -> None:
     value = parse_object(kind, item, 1)
     assert isinstance(value, Reject)
-    assert (value.kind, value.document) == (kind.value, item)
-    assert parse_deleted(kind, item, 1) is None
+    assert (value.kind, bool(value.error), list(value.document)) == (kind.value, True, ["excerpt"])
+    assert parse_deleted(kind, item, 1) == Burial(kind, value.key, Version(1, value.resource_version))
 
 
 def build_lease(holder: str, **marks: str) -> dict[str, Any]:
@@ -119,7 +122,7 @@ def test_a_replica_is_read_from_its_lease() -> None:
     value = parse_object(ObjectKind.LEASE, build_lease(f"host-1_{INSTANCE}", **marks), 1)
     assert isinstance(value, Instance)
     assert (value.id, value.pid, value.hostname, value.version) == (INSTANCE, 41, "host-1", "1.2.3")
-    assert value.last_heartbeat == "2026-01-01T00:00:10.000000Z"
+    assert value.last_heartbeat == "2026-01-01T00:00:10Z"
 
 
 @pytest.mark.parametrize(
@@ -151,3 +154,22 @@ def test_text_fits_its_column() -> None:
     assert trim("x" * 300, 253) == "x" * 252 + "…"
     assert (trim("a\x00b", 10), trim("", 10), trim(None, 10)) == ("a\ufffdb", None, None)
     assert clean_json({"a": ["\x00", {"b\x00": "\\u0000"}]}) == {"a": ["\ufffd", {"b\ufffd": "\\u0000"}]}
+
+
+ODD_INSTANTS = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "infinity", "yesterday", "\x00"]
+
+
+@pytest.mark.parametrize("instant", ODD_INSTANTS)
+def test_an_instant_that_nobody_could_read_back_reaches_no_column(instant: str) -> None:
+    pod = build_pod_item(build_job_item(10), terminated={"exitCode": 0, "finishedAt": instant})
+    part = parse_pod_fact(pod, 1).part
+    assert isinstance(part, PodFact)
+    assert (part.started_at, part.completed_at) == (None, None)
+    pod["metadata"]["annotations"] |= {names.SCHEDULED_FOR: instant}
+    assert isinstance(parse_object(ObjectKind.POD, pod, 1), Reject)
+    run = parse_run_request_fact(build_run_item({"startedAt": instant, "completedAt": instant}), 1).part
+    assert isinstance(run, RunRequestFact)
+    assert (run.started_at, run.completed_at) == (None, None)
+    status = {"nextRunTime": instant, "lastRunTime": instant, "cursor": instant}
+    row = build_schedule(status).row
+    assert (row.next_run_time, row.last_run_time, row.cursor) == (None, None, None)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from kubernetes.aio.client import Configuration
 from testkit.mirror_facts import build_schedule_item
-from testkit.scheduled_jobs import build_job_item
+from testkit.scheduled_jobs import UID, build_job_item
 
 from sundial_api.mirror.feed import MAX_BATCH, Feed, WatchScope
-from sundial_api.mirror.projection.batches import ObjectKind, Reject, reject_value
+from sundial_api.mirror.projection.batches import Burial, ObjectKind
+from sundial_api.mirror.projection.rejects import Reject
 from sundial_api.mirror.projection.run_facts import JobFact, RunFact
-from sundial_api.mirror.projection.scheduled_jobs import read_schedule
-from sundial_api.mirror.storage.json_rows import dump
+from sundial_api.mirror.projection.versions import Version
 from sundial_kube.client import KubeClient
 
 
@@ -82,6 +81,14 @@ def test_an_object_that_cannot_be_read_waits_as_a_reject(feed: Feed) -> None:
     assert isinstance(feed.cut().changes[0].value, Reject)
 
 
+def test_an_object_whose_last_state_cannot_be_read_is_gone_all_the_same(feed: Feed) -> None:
+    item = build_schedule_item(version=12)
+    item["spec"] = None
+    feed.sinks[ObjectKind.SCHEDULED_JOB].remove(item)
+    value = feed.cut().changes[0].value
+    assert value == Burial(ObjectKind.SCHEDULED_JOB, UID, Version(1, 12))
+
+
 @pytest.mark.parametrize(
     ("name", "labels", "taken"),
     [
@@ -98,10 +105,3 @@ def test_which_leases_are_taken(feed: Feed, name: str, labels: dict[str, str], t
         {"metadata": {"uid": "1", "resourceVersion": "1", "name": name, "labels": labels}},
     )
     assert len(feed) == taken
-
-
-def test_a_value_that_no_column_holds_can_be_kept_as_a_reject() -> None:
-    fact = read_schedule(build_schedule_item(), 1)
-    huge = replace(fact, row=replace(fact.row, started_slots=2**70))
-    reject = reject_value((ObjectKind.SCHEDULED_JOB, fact.row.id), huge, TypeError("too large"))
-    assert str(2**70) in dump([reject])

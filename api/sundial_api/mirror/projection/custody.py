@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sundial_api.mirror.projection.run_facts import JobFact, RunFact, RunIdentity, RunRequestFact
+from sundial_api.mirror.projection.rejects import Origin, Reject, build_reject
+from sundial_api.mirror.projection.run_facts import JobFact, PodFact, RunFact, RunIdentity, RunRequestFact
 from sundial_clock.instants import parse_instant
 from sundial_core.resources import names
 from sundial_core.resources.phases import Trigger
@@ -55,3 +56,20 @@ def is_same_run(known: RunIdentity, told: RunIdentity) -> bool:
     """Tell whether two facts are about the same run; a ScheduledJobRun may not know its ScheduledJob yet."""
     is_same_job = known.job_id == told.job_id or not told.job_id
     return is_same_job and known.namespace == told.namespace
+
+
+def build_refusal(fact: RunFact) -> Reject:
+    """Build what is kept of an object that names a run which is not its own."""
+    identity, part = fact.identity, fact.part
+    claimed = f"run {identity.run_id} of ScheduledJob {identity.job_id}"
+    if isinstance(part, JobFact):
+        kind, key, name = "Job", part.uid, part.name
+    elif isinstance(part, PodFact):
+        kind, key, name = "Pod", part.uid, part.name
+    elif isinstance(part, RunRequestFact):
+        kind, key, name = "ScheduledJobRun", identity.run_id, part.name
+    else:
+        kind, key, name = "ScheduledJob", identity.job_id, ""
+    version = part.version
+    origin = Origin(kind, key, identity.namespace, name, version.number, version.epoch)
+    return build_reject(origin, f"it is not of the run that it names: {claimed}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sundial_api.mirror.projection.sanitize import parse_uuid, trim
+from sundial_api.mirror.projection.sanitize import fit_instant, parse_uuid, require_instant, trim
 from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
@@ -51,8 +51,8 @@ def parse_instance(item: JsonObject, epoch: int) -> Instance:
         id=found,
         hostname=trim(marks.get(names.HOSTNAME), 255) or "",
         pid=min(int(marks[names.PID]), MAX_PID),
-        last_heartbeat=spec["renewTime"],
-        started_at=marks[names.STARTED_AT],
+        last_heartbeat=require_instant(spec["renewTime"]),
+        started_at=require_instant(marks[names.STARTED_AT]),
         version=trim(marks.get(names.VERSION), 50) or "",
         resource_version=int(metadata["resourceVersion"]),
         epoch=epoch,
@@ -63,4 +63,6 @@ def parse_leader_row(item: JsonObject, epoch: int) -> LeaderRow:
     """Read the leader's Lease; its holder is `<hostname>_<UUID of the process>`."""
     spec, number = item.get("spec") or {}, int(item["metadata"]["resourceVersion"])
     holder = str(spec.get("holderIdentity") or "")
-    return LeaderRow(parse_uuid(holder.rpartition("_")[2]), spec.get("acquireTime"), Version(epoch, number))
+    return LeaderRow(
+        parse_uuid(holder.rpartition("_")[2]), fit_instant(spec.get("acquireTime")), Version(epoch, number)
+    )

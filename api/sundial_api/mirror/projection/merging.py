@@ -38,6 +38,16 @@ def merge(known: Execution | None, fact: RunFact) -> Execution:
     return _merge_attempt(execution, fact.number, part)
 
 
+def is_refused(merged: Execution, fact: RunFact) -> bool:
+    """Tell whether a fact was merged in vain: it is of another job or namespace, or of another Job's Pod."""
+    if not custody.is_same_run(merged.identity, fact.identity):
+        return True
+    attempt = merged.attempts.get(fact.number)
+    if not isinstance(fact.part, PodFact) or attempt is None or attempt.job is None:
+        return False
+    return fact.part.job_uid != attempt.job.uid
+
+
 def _merge_attempt(execution: Execution, number: int, part: JobFact | PodFact) -> Execution:
     """Take a Job or a Pod; what no Job has begun is no attempt."""
     early = execution.early_pods.get(number)

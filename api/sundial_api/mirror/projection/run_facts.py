@@ -11,9 +11,16 @@ from typing import Any
 
 import orjson
 
-from sundial_api.mirror.projection.sanitize import clean_json, parse_uuid, quote, trim
+from sundial_api.mirror.projection.sanitize import (
+    clean_json,
+    fit_instant,
+    parse_uuid,
+    quote,
+    require_instant,
+    trim,
+)
 from sundial_api.mirror.projection.versions import Version
-from sundial_clock.instants import format_instant, parse_instant
+from sundial_clock.instants import format_instant
 from sundial_core.resources import names
 from sundial_core.resources.names import CREATED_BY
 from sundial_core.resources.phases import Phase
@@ -142,11 +149,11 @@ def parse_job_fact(item: JsonObject, epoch: int) -> RunFact:
         reason=trim(run.reason, 253) or "",
         message=quote(run.message, MAX_MESSAGE_CHARS) or "",
         created_at=item["metadata"]["creationTimestamp"],
-        completed_at=format_instant(job.result_at) if job.result_at else None,
+        completed_at=fit_instant(format_instant(job.result_at)) if job.result_at else None,
         instance=parse_uuid((item["metadata"].get("annotations") or {}).get(names.INSTANCE)),
         has_own_reason=run is not plain or run.phase is not Phase.FAILED,
     )
-    slot = format_instant(job.slot) if job.slot else None
+    slot = require_instant(format_instant(job.slot)) if job.slot else None
     identity = RunIdentity(_uuid(job.run_id), job.owner_uid, job.ns, job.trigger, slot)
     return RunFact(identity, job.attempt, part, job.named_for)
 
@@ -155,6 +162,7 @@ def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
     """Read the Pod of an attempt; raises KeyError or ValueError when our marks are missing."""
     pod, metadata = parse_pod(item), item["metadata"]
     labels, annotations = metadata["labels"], metadata["annotations"]
+    slot = annotations.get(names.SCHEDULED_FOR)
     ended = _get_end(item)
     reason, message = pod.failure or ("", "")
     said = _parse_termination(ended.get("message"))
@@ -165,7 +173,7 @@ def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
         rank=3 if pod.failure else 2 if ended else 1 if pod.has_started else 0,
         node=(item.get("spec") or {}).get("nodeName"),
         started_at=_find_start(item),
-        completed_at=ended.get("finishedAt"),
+        completed_at=fit_instant(ended.get("finishedAt")),
         exit_code=ended.get("exitCode"),
         reason=trim(reason, 253) or "",
         message=quote(message, MAX_MESSAGE_CHARS) or "",
@@ -177,7 +185,7 @@ def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
         job_id=_uuid(pod.owner_uid),
         namespace=metadata["namespace"],
         trigger=labels[names.TRIGGER],
-        slot=annotations.get(names.SCHEDULED_FOR),
+        slot=require_instant(slot) if slot else None,
     )
     return RunFact(identity, read_attempt(annotations[names.ATTEMPT]), part)
 
@@ -185,7 +193,7 @@ def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
 def parse_run_request_fact(item: JsonObject, epoch: int) -> RunFact:
     """Read a ScheduledJobRun; `identity.job_id` is empty until the operator has seen its ScheduledJob."""
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    slot = format_instant(parse_instant(spec["scheduledFor"])) if spec.get("scheduledFor") else None
+    slot = require_instant(spec["scheduledFor"]) if spec.get("scheduledFor") else None
     part = RunRequestFact(
         version=Version(epoch, int(metadata["resourceVersion"])),
         name=metadata["name"],
@@ -193,8 +201,8 @@ def parse_run_request_fact(item: JsonObject, epoch: int) -> RunFact:
         created_at=metadata["creationTimestamp"],
         source=spec.get("source", "api"),
         has_started=status.get("verdict") == "Started",
-        started_at=status.get("startedAt"),
-        completed_at=status.get("completedAt"),
+        started_at=fit_instant(status.get("startedAt")),
+        completed_at=fit_instant(status.get("completedAt")),
         result=_parse_result(status),
         reason=trim(status.get("reason"), 253) or "",
         message=quote(status.get("message"), MAX_MESSAGE_CHARS) or "",
@@ -209,16 +217,17 @@ def parse_run_request_fact(item: JsonObject, epoch: int) -> RunFact:
 
 def parse_status_fact(entry: JsonObject, job_id: str, ns: str, version: Version) -> RunFact:
     """Read an entry of `recentSlots` that is about a run; raises KeyError or ValueError."""
+    slot = require_instant(entry["slot"]) if entry.get("slot") else None
     part = StatusFact(
         version=version,
-        started_at=entry.get("startedAt") or entry.get("slot"),
-        completed_at=entry.get("completedAt"),
+        started_at=fit_instant(entry.get("startedAt")) or slot,
+        completed_at=fit_instant(entry.get("completedAt")),
         result=_parse_result(entry),
         reason=trim(entry.get("reason"), 253) or "",
         message=quote(entry.get("message"), MAX_MESSAGE_CHARS) or "",
     )
     trigger = entry.get("trigger", "schedule")
-    return RunFact(RunIdentity(_uuid(entry["runId"]), job_id, ns, trigger, entry.get("slot")), 0, part)
+    return RunFact(RunIdentity(_uuid(entry["runId"]), job_id, ns, trigger, slot), 0, part)
 
 
 def _parse_result(said: JsonObject) -> str:
@@ -249,7 +258,7 @@ def _find_start(pod: JsonObject) -> str | None:
     states = [
         state for container in containers.list_own(pod) for state in (container.get("state") or {}).values()
     ]
-    return min((state["startedAt"] for state in states if state.get("startedAt")), default=None)
+    return min(filter(None, (fit_instant(state.get("startedAt")) for state in states)), default=None)
 
 
 def _parse_termination(message: str | None) -> dict[str, Any]:

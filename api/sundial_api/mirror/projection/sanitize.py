@@ -1,4 +1,4 @@
-"""How is text of the cluster made fit for a column? Trimmed to its width, without NULs and secrets."""
+"""How are texts and instants of the cluster made fit for a column? Trimmed, and without NULs and secrets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Any
 
 import orjson
 
+from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.resources.messages import redact
+from sundial_core.resources.readable import is_instant
 
+USUAL_CHARS = len("2026-01-01T00:00:00Z")
 NUL = "\x00"
 REPLACEMENT = "\ufffd"
 """What stands for a NUL, which Postgres takes neither in text nor in JSON."""
@@ -28,15 +31,22 @@ def quote(text: str | None, limit: int) -> str | None:
     return trim(redact(text, longest=2 * limit), limit) if text else None
 
 
-def redact_json(value: Any) -> Any:
-    """Take what looks like a secret out of a JSON value's texts, and NULs."""
-    if isinstance(value, str):
-        return redact(value).replace(NUL, REPLACEMENT)
-    if isinstance(value, list):
-        return [redact_json(entry) for entry in value]
-    if isinstance(value, dict):
-        return {redact_json(name): redact_json(entry) for name, entry in value.items()}
-    return value
+def fit_instant(text: Any) -> str | None:
+    """Give an instant between 1970 and 9000 in UTC; any other, and what is none, is None.
+
+    Postgres holds some that Python cannot read back, and then nobody can read the row.
+    """
+    if not isinstance(text, str) or not is_instant(text):
+        return None
+    return text if len(text) == USUAL_CHARS else format_instant(parse_instant(text))
+
+
+def require_instant(text: Any) -> str:
+    """Give an instant as `fit_instant`; raises ValueError where there is none."""
+    instant = fit_instant(text)
+    if instant is None:
+        raise ValueError(f"{text!r} is no instant between 1970 and 9000")
+    return instant
 
 
 def clean_json(value: Any) -> Any:

@@ -12,16 +12,20 @@ import orjson
 from sundial_api.http.job_fields import JOB_FIELDS
 from sundial_api.http.schedule_config import show_schedule_config
 from sundial_api.mirror.projection.api_values import name_last_status
-from sundial_api.mirror.projection.sanitize import clean_json, parse_uuid, trim
+from sundial_api.mirror.projection.sanitize import clean_json, fit_instant, parse_uuid, trim
 from sundial_api.mirror.projection.versions import Version
-from sundial_core.resources.names import CREATED_BY
+from sundial_core.resources.names import CREATED_BY, UPDATED_BY
 from sundial_core.resources.objects import read_pause
+from sundial_core.resources.phases import Trigger
 from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.readable import MAX_ENTRIES
 from sundial_core.status.counters import limit_count
 
-UPDATED_BY = "sundial.dev/updated-by"
 OWN_MANAGER = "sundial-api"
 """The field manager of the API's own writes: what anybody else wrote last was not updated by its users."""
+
+MAX_OUT_OF_ORDER = 400
+"""How many such slots are kept; the operator writes at most 200."""
 
 RECENT_KEPT = 20
 """How many of the newest slots the operator keeps in a status; older ones are only kept for active runs."""
@@ -73,6 +77,8 @@ class ScheduleRow:
     active_runs: list[str]
     active_omitted: JsonObject | None
     recent_slots: list[JsonObject]
+    out_of_order: list[str]
+    """Where the cursor is wrong: slots before it that wait, and slots after it that have a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,8 @@ def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     changed_at, manager = find_last_edit(metadata)
     kind, config = show_schedule_config(spec["schedule"])
-    active, concurrency = status.get("active") or (), spec.get("concurrency") or {}
+    active = (status.get("active") or ())[: MAX_ENTRIES["active"]]
+    concurrency = spec.get("concurrency") or {}
     fields = {name: field.read(spec) for name, field in JOB_FIELDS.items()}
     row = ScheduleRow(
         id=metadata["uid"],
@@ -117,8 +124,8 @@ def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
         suspended=bool(spec.get("suspend")),
         paused_until=_parse_paused_until(annotations),
         **_parse_ready(status),
-        next_run_time=status.get("nextRunTime"),
-        last_run_time=status.get("lastRunTime"),
+        next_run_time=fit_instant(status.get("nextRunTime")),
+        last_run_time=fit_instant(status.get("lastRunTime")),
         last_status=name_last_status(status.get("lastResult"), len(active)),
         consecutive_failures=int(status.get("consecutiveFailures", 0)),
         active_count=int(status.get("activeCount", 0)),
@@ -127,15 +134,16 @@ def read_schedule(item: JsonObject, epoch: int) -> ScheduleFact:
         created_by=parse_uuid(annotations.get(CREATED_BY)),
         updated_by=parse_uuid(annotations.get(UPDATED_BY)) if manager == OWN_MANAGER else None,
         created_at=metadata["creationTimestamp"],
-        updated_at=changed_at or metadata["creationTimestamp"],
+        updated_at=fit_instant(changed_at) or metadata["creationTimestamp"],
         etag=build_etag(metadata),
         generation=int(metadata["generation"]),
         resource_version=int(metadata["resourceVersion"]),
         epoch=epoch,
-        cursor=status.get("cursor"),
+        cursor=fit_instant(status.get("cursor")),
         active_runs=[entry["runId"] for entry in active if entry.get("runId")],
         active_omitted=clean_json(status.get("activeOmitted")),
-        recent_slots=clean_json(status.get("recentSlots") or []),
+        recent_slots=clean_json((status.get("recentSlots") or [])[: MAX_ENTRIES["recentSlots"]]),
+        out_of_order=list_out_of_order(status),
     )
     return ScheduleFact(row, (spec.get("taskFunctionRef") or {}).get("name", ""))
 
@@ -168,6 +176,25 @@ def _parse_counters(status: JsonObject) -> dict[str, Any]:
         "skipped_slots": limit_count(skipped),
         "missed_slots": limit_count(missed),
     }
+
+
+def list_out_of_order(status: JsonObject) -> list[str]:
+    """List the slots at or before the cursor that wait for a place, and those after it that have an entry."""
+    cursor = _plain(status.get("cursor") or "")
+    entries = {name: (status.get(name) or ())[: MAX_ENTRIES[name]] for name in ("queued", "recentSlots")}
+    waiting = [entry.get("slot") or "" for entry in entries["queued"]]
+    told = [entry.get("slot") or "" for entry in entries["recentSlots"] if _is_of_slot(entry)]
+    odd = [slot for slot in waiting if _plain(slot) <= cursor] + [s for s in told if _plain(s) > cursor]
+    return [instant for slot in odd[:MAX_OUT_OF_ORDER] if (instant := fit_instant(slot)) is not None]
+
+
+def _is_of_slot(entry: JsonObject) -> bool:
+    return "runId" in entry and entry.get("trigger", Trigger.SCHEDULE) == Trigger.SCHEDULE
+
+
+def _plain(instant: str) -> str:
+    """Make instants in UTC comparable as text, with a fraction and without."""
+    return instant.removesuffix("Z")
 
 
 def find_last_edit(metadata: JsonObject) -> tuple[str | None, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from sundial_api.mirror.projection.sanitize import quote, trim
 from sundial_api.mirror.projection.scheduled_jobs import RECENT_KEPT, ScheduleFact
 from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.readable import is_instant
 
 log = structlog.get_logger()
 
@@ -38,11 +39,16 @@ class SlotRow:
 
 def parse_slots(schedule: ScheduleFact) -> list[SlotRow]:
     """Read the entries of `recentSlots` that started no run."""
-    return [
-        _build_slot(schedule, entry)
-        for entry in schedule.row.recent_slots
-        if "runId" not in entry and entry.get("verdict") in VERDICTS and _begin(entry)
-    ]
+    return [_build_slot(schedule, entry) for entry in schedule.row.recent_slots if _is_verdict(entry)]
+
+
+def _is_verdict(entry: JsonObject) -> bool:
+    return "runId" not in entry and entry.get("verdict") in VERDICTS and _has_span(entry)
+
+
+def _has_span(entry: JsonObject) -> bool:
+    """Tell whether an entry says from when to when it is; anybody may have written it."""
+    return is_instant(_begin(entry)) and is_instant(entry.get("to") or _begin(entry))
 
 
 def _build_slot(schedule: ScheduleFact, entry: JsonObject) -> SlotRow:
@@ -51,7 +57,7 @@ def _build_slot(schedule: ScheduleFact, entry: JsonObject) -> SlotRow:
         job_id=schedule.row.id,
         first_slot=first,
         last_slot=entry.get("to") or first,
-        count=max(1, int(entry.get("count", 1))),
+        count=_count(entry),
         verdict=entry["verdict"],
         reason=trim(entry.get("reason"), 253) or "",
         message=quote(entry.get("message"), 65_536),
@@ -60,22 +66,33 @@ def _build_slot(schedule: ScheduleFact, entry: JsonObject) -> SlotRow:
     )
 
 
+def _count(entry: JsonObject) -> int:
+    return max(1, int(entry.get("count", 1)))
+
+
 def list_status_facts(schedule: ScheduleFact, before: list[JsonObject]) -> Iterator[RunFact]:
     """Find what a status tells of runs that it did not tell before; an entry that is not read is left out."""
     row = schedule.row
     known = {str(entry.get("runId")): entry for entry in before}
+    ignored = []
     for entry in row.recent_slots:
         if "runId" not in entry or entry == known.get(str(entry["runId"])):
             continue
         try:
             yield parse_status_fact(entry, row.id, row.namespace, schedule.version)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            log.warning("ignored an entry of recentSlots", job=row.id, error=repr(error))
+            ignored.append(type(error).__name__)
+    if ignored:
+        log.warning("ignored entries of recentSlots", job=row.id, entries=len(ignored), error=ignored[0])
 
 
-def compute_oldest(entries: list[JsonObject]) -> str:
-    """Find how far back `recentSlots` tells of every slot; those beyond are kept for active runs only."""
-    return _begin(entries[:RECENT_KEPT][-1])
+def compute_oldest(entries: list[JsonObject]) -> str | None:
+    """Find how far back `recentSlots` tells of every slot; those beyond are kept for active runs only.
+
+    None where no entry says when it was.
+    """
+    begins = (_begin(entry) for entry in reversed(entries[:RECENT_KEPT]))
+    return next(filter(is_instant, begins), None)
 
 
 def has_gap(schedule: ScheduleFact, covered_until: str | None) -> bool:
@@ -84,9 +101,29 @@ def has_gap(schedule: ScheduleFact, covered_until: str | None) -> bool:
     A list that is not full tells of all slots since the creation.
     """
     entries = schedule.row.recent_slots
-    if len(entries) < RECENT_KEPT:
+    oldest = compute_oldest(entries) if len(entries) >= RECENT_KEPT else None
+    if oldest is None:
         return False
-    return covered_until is None or _plain(covered_until) < _plain(compute_oldest(entries))
+    return covered_until is None or _plain(covered_until) < _plain(oldest)
+
+
+def find_newest_span(entries: list[JsonObject]) -> tuple[str | None, int]:
+    """Find where the newest entry of slots that started no run begins, and how many slots it is about."""
+    spans = [(entry.get("to") or _begin(entry), entry) for entry in entries if _is_verdict(entry)]
+    if not spans:
+        return None, 0
+    _, newest = max(spans, key=lambda span: _plain(span[0]))
+    return _begin(newest), _count(newest)
+
+
+def has_lost(schedule: ScheduleFact, waited: Iterable[str]) -> bool:
+    """Tell whether a slot that waited does not any more, and no entry tells what became of it."""
+    gone = set(waited) - set(schedule.row.out_of_order)
+    if not gone:
+        return False
+    spans = [(_begin(entry), entry.get("to") or _begin(entry)) for entry in schedule.row.recent_slots]
+    plain = [(_plain(first), _plain(last)) for first, last in spans]
+    return any(not any(first <= _plain(slot) <= last for first, last in plain) for slot in gone)
 
 
 def count_decided(schedule: ScheduleFact) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sundial_api.http.job_fields import DEFAULT_TIMEOUT_SECONDS
-from sundial_api.mirror.projection.sanitize import clean_json, trim
+from sundial_api.mirror.projection.sanitize import clean_json, fit_instant, trim
 from sundial_api.mirror.projection.scheduled_jobs import find_last_edit
 from sundial_core.resources.raw import JsonObject
 
@@ -63,7 +63,7 @@ def parse_function(item: JsonObject, epoch: int) -> Function:
         is_active=bool(spec.get("active", True)),
         is_system=bool(spec.get("system", False)),
         created_at=metadata["creationTimestamp"],
-        updated_at=find_last_edit(metadata)[0] or metadata["creationTimestamp"],
+        updated_at=fit_instant(find_last_edit(metadata)[0]) or metadata["creationTimestamp"],
         generation=int(metadata["generation"]),
         resource_version=int(metadata["resourceVersion"]),
         epoch=epoch,

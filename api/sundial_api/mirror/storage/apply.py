@@ -7,7 +7,7 @@ still so when it writes. That makes merging in Python safe with two mirrors at o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.http.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.mirror.projection import slots
-from sundial_api.mirror.projection.batches import Batch, Reject
-from sundial_api.mirror.projection.custody import RunOwner, is_credible
+from sundial_api.mirror.projection.batches import Batch
+from sundial_api.mirror.projection.custody import RunOwner, build_refusal, is_credible
 from sundial_api.mirror.projection.executions import (
     UNKNOWN_STANDING,
     Execution,
@@ -27,11 +27,12 @@ from sundial_api.mirror.projection.executions import (
     load,
 )
 from sundial_api.mirror.projection.instances import Instance
-from sundial_api.mirror.projection.merging import merge
+from sundial_api.mirror.projection.merging import is_refused, merge
+from sundial_api.mirror.projection.rejects import Reject
 from sundial_api.mirror.projection.run_facts import RunFact, RunRequestFact
 from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact, ScheduleRow
-from sundial_api.mirror.projection.slots import SlotRow
 from sundial_api.mirror.projection.versions import OLDEST, Version
+from sundial_api.mirror.storage import gaps, quarantine
 from sundial_api.mirror.storage import statements as sql
 from sundial_api.mirror.storage.function_ids import INLINE
 from sundial_api.mirror.storage.json_rows import (
@@ -52,22 +53,30 @@ WRITE_LOCK = 0x53_75_6E_4D_69_72_77
 
 _SCHEDULE_COLUMNS = (
     *sql.list_columns(ScheduleRow),
-    *("task_function_id", "timeout_seconds", "deleted_at", "covered_until", "covered_slots", "has_gap"),
+    *("task_function_id", "timeout_seconds", "deleted_at"),
+    *gaps.COVERAGE,
 )
 _UPSERT_SCHEDULES = sql.build_upsert("scheduled_jobs", _SCHEDULE_COLUMNS, "id", sql.NEWER)
 _UPSERT_EXECUTIONS = sql.build_upsert("scheduled_job_executions", sql.list_columns(ExecutionRow), "id")
-_UPSERT_SLOTS = sql.build_upsert("scheduler_slots", sql.list_columns(SlotRow), "job_id, first_slot")
 _UPSERT_INSTANCES = sql.build_upsert(
     "scheduler_instances", (*sql.list_columns(Instance), "deleted_at"), "id", sql.NEWER
 )
 
 
-async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) -> list[ExecutionRow]:
+@dataclass(frozen=True, slots=True)
+class SettledRuns:
+    """The executions that changed, and the objects that are not of the run that they name."""
+
+    rows: list[ExecutionRow]
+    refused: list[Reject]
+
+
+async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) -> SettledRuns:
     """Write a batch, inside the transaction that is open; `now` is when deletions were seen.
 
-    Returns the executions that changed.
+    Returns what became of executions; what only claimed to be of a run is in quarantine then.
     """
-    await connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
+    await take_turn(connection)
     if batch.functions:
         await write_functions(connection, batch.functions, now)
     status_facts, touched = (
@@ -76,17 +85,17 @@ async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) 
     settled = await upsert_runs(connection, [*status_facts, *batch.facts], touched)
     if batch.instances or batch.seats or batch.gone_instances:
         await _write_instances(connection, batch, now)
-    if batch.rejects:
-        await keep_rejects(connection, batch.rejects, now)
-    if batch.readable:
-        await connection.execute(sql.RELEASE_QUARANTINED, {"keys": batch.readable})
+    kept = [*batch.rejects, *settled.refused]
+    refused = {(reject.kind, reject.key) for reject in kept}
+    await quarantine.release(connection, [key for key in batch.readable if key not in refused])
+    await quarantine.keep(connection, kept, now)
     await _note_highest(connection, batch)
     return settled
 
 
-async def keep_rejects(connection: AsyncConnection, rejects: list[Reject], now: datetime) -> None:
-    """Keep what could not be read or written, for people to look at."""
-    await connection.execute(sql.KEEP_QUARANTINED, {"rows": dump(rejects), "now": now})
+async def take_turn(connection: AsyncConnection) -> None:
+    """Wait until no other transaction writes rows of the mirror; ours ends the turn."""
+    await connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
 
 
 async def _note_highest(connection: AsyncConnection, batch: Batch) -> None:
@@ -195,22 +204,12 @@ async def _build_rows(
             "task_function_id": function_id,
             "timeout_seconds": schedule.row.own_timeout_seconds or inherited,
         }
-        rows.append(to_row(schedule.row) | _cover(schedule, known.get(schedule.row.id)) | own)
+        rows.append(to_row(schedule.row) | gaps.cover(schedule, known.get(schedule.row.id)) | own)
     return rows
 
 
 def _name_of(schedule: ScheduleFact) -> Name:
     return schedule.row.namespace, schedule.row.resource_name
-
-
-def _cover(schedule: ScheduleFact, known: Row | None) -> dict[str, Any]:
-    """Say up to where all slots are mirrored; with a gap before what the status tells of, as before."""
-    until = known["covered_until"] if known is not None else None
-    if slots.has_gap(schedule, format_instant(until) if until else None):
-        before = known["covered_slots"] if known is not None else 0
-        return {"covered_until": until, "covered_slots": before, "has_gap": True}
-    decided = slots.count_decided(schedule)
-    return {"covered_until": schedule.row.cursor, "covered_slots": decided, "has_gap": False}
 
 
 async def _write_slots(
@@ -222,13 +221,12 @@ async def _write_slots(
     rows = {(row.job_id, row.first_slot): row for s in changed for row in slots.parse_slots(s)}
     kept = [row for row in rows.values() if not _is_forgotten(row.last_slot, floors.get(row.job_id))]
     told_before = [s for s in changed if s.row.recent_slots and _recent(known.get(s.row.id))]
-    if told_before:
-        jobs = [
-            {"job_id": s.row.id, "horizon": slots.compute_oldest(s.row.recent_slots)} for s in told_before
-        ]
+    horizons = {s.row.id: slots.compute_oldest(s.row.recent_slots) for s in told_before}
+    jobs = [{"job_id": job_id, "horizon": oldest} for job_id, oldest in horizons.items() if oldest]
+    if jobs:
         await connection.execute(sql.FORGET_SLOTS, {"jobs": dump(jobs), "rows": dump(kept)})
     if kept:
-        await connection.execute(_UPSERT_SLOTS, {"rows": dump(kept)})
+        await connection.execute(gaps.UPSERT_SLOTS, {"rows": dump(kept)})
 
 
 def _is_forgotten(instant: str, floor: datetime | None) -> bool:
@@ -238,17 +236,15 @@ def _is_forgotten(instant: str, floor: datetime | None) -> bool:
 
 async def upsert_runs(
     connection: AsyncConnection, facts: list[RunFact], touched: Iterable[str]
-) -> list[ExecutionRow]:
-    """Take facts, and settle the runs that they are about, as well as the open ones of the touched jobs.
-
-    Returns the rows that it wrote.
-    """
+) -> SettledRuns:
+    """Take facts, and settle the runs that they are about, as well as the open ones of the touched jobs."""
     facts = await _read_parents(connection, facts)
     shown = await _read_shown(connection, facts, touched)
-    known = {run_id: load(row["sources"], row["attempts"]) for run_id, row in shown.items()}
+    loaded = {run_id: try_load(row) for run_id, row in shown.items()}
+    known = {run_id: execution for run_id, execution in loaded.items() if execution is not None}
     identities = [fact.identity for fact in facts] + [execution.identity for execution in known.values()]
     jobs = await _read_jobs(connection, {identity.job_id for identity in identities if identity.job_id})
-    executions = _merge_credible(known, facts, jobs)
+    executions, refused = _merge_credible(known, facts, jobs)
     rows = []
     for run_id, execution in executions.items():
         job = jobs.get(execution.identity.job_id)
@@ -258,28 +254,37 @@ async def upsert_runs(
             rows.append(row)
     if rows:
         await connection.execute(_UPSERT_EXECUTIONS, {"rows": dump(rows)})
-    return rows
+    return SettledRuns(rows, [build_refusal(fact) for fact in refused])
 
 
 def _merge_credible(
     known: Mapping[str, Execution], facts: Iterable[RunFact], jobs: Mapping[str, Row]
-) -> dict[str, Execution]:
-    """Take facts but for those that only claim to be about a run."""
+) -> tuple[dict[str, Execution], list[RunFact]]:
+    """Take facts; returns the runs, and the facts that only claim to be about one."""
     executions, refused = dict(known), []
     for fact in facts:
         identity = fact.identity
         job = jobs.get(identity.job_id)
         owner = RunOwner(job["namespace"], job["resource_name"]) if job is not None else None
         if not is_credible(fact, owner):
-            refused.append(identity)
+            refused.append(fact)
             continue
         execution = executions.get(identity.run_id)
-        if execution is not None or identity.job_id:
-            executions[identity.run_id] = merge(execution, fact)
-    if refused:
-        first = {"namespace": refused[0].namespace, "run": refused[0].run_id}
-        log.warning("objects are not of the run that they name", **first, objects=len(refused))
-    return executions
+        if execution is None and not identity.job_id:
+            continue
+        merged = executions[identity.run_id] = merge(execution, fact)
+        if is_refused(merged, fact):
+            refused.append(fact)
+    return executions, refused
+
+
+def try_load(row: Row) -> Execution | None:
+    """Read back what a row was built from; one that cannot be read stays as it is."""
+    try:
+        return load(row["sources"], row["attempts"])
+    except (LookupError, TypeError, ValueError):
+        log.exception("the row of an execution cannot be read", execution=str(row["id"]))
+        return None
 
 
 async def _read_shown(
@@ -344,24 +349,6 @@ def _with_parent(fact: RunFact, parents: Mapping[Name, str]) -> RunFact:
         return fact
     parent = parents.get((fact.identity.namespace, fact.part.parent_name), "")
     return replace(fact, identity=replace(fact.identity, job_id=parent))
-
-
-async def close_gaps(connection: AsyncConnection) -> int:
-    """Write a row for the slots that passed unseen, once all that is known of them is written."""
-    await connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
-    found = await read_rows(connection, sql.FIND_GAPS)
-    rows = []
-    for job in found:
-        missing = job["decided"] - job["covered_slots"] - job["runs"] - job["slots"]
-        if missing > 0:
-            begin = job["covered_until"] or job["created_at"]
-            end = slots.compute_oldest(job["recent_slots"])
-            rows.append(slots.build_gap(str(job["id"]), begin, end, int(missing)))
-    if rows:
-        await connection.execute(_UPSERT_SLOTS, {"rows": dump(rows)})
-    if found:
-        await connection.execute(sql.CLOSE_GAPS, {"ids": [str(job["id"]) for job in found]})
-    return len(rows)
 
 
 async def _write_instances(connection: AsyncConnection, batch: Batch, now: datetime) -> None:

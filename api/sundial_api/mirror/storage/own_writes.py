@@ -8,14 +8,16 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.mirror.projection.batches import (
+    Absence,
+    Burial,
     ObjectKind,
-    Value,
     parse_deleted,
     parse_object,
     sort_values,
 )
 from sundial_api.mirror.storage import apply
 from sundial_api.mirror.storage import statements as sql
+from sundial_api.mirror.storage.tombstones import write_tombstones
 from sundial_core.resources.raw import JsonObject
 
 
@@ -35,9 +37,12 @@ async def take_deletion(
     connection: AsyncConnection, kind: ObjectKind, item: JsonObject, now: datetime
 ) -> None:
     """Write that an object is gone, given its last state, inside the transaction that is open."""
-    value: Value | None = parse_deleted(kind, item, await _read_epoch(connection))
-    if value is not None:
-        await apply.apply_batch(connection, sort_values([value]), now)
+    value = parse_deleted(kind, item, await _read_epoch(connection))
+    if isinstance(value, Burial):
+        gone = Absence(kind, value.version, frozenset())
+        await write_tombstones(connection, gone, frozenset({value.uid}), now)
+        return
+    await apply.apply_batch(connection, sort_values([value]), now)
 
 
 async def _read_epoch(connection: AsyncConnection) -> int:

@@ -80,7 +80,9 @@ FIND_ABSENT_FUNCTIONS = text(
 )
 
 READ_SCHEDULES = text(
-    "SELECT id, epoch, resource_version, recent_slots, covered_until, covered_slots, history_floor"
+    "SELECT id, epoch, resource_version, cursor, recent_slots, covered_until, covered_slots,"
+    " covered_out_of_order, covered_tail_from, covered_tail_count, out_of_order, has_gap, gap_version,"
+    " history_floor"
     " FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[]))"
 )
 READ_STANDINGS = text(
@@ -135,19 +137,42 @@ FORGET_SLOTS = text(
     "  AS kept (job_id uuid, first_slot timestamptz)"
     "  WHERE kept.job_id = j.job_id AND kept.first_slot = scheduler_slots.first_slot)"
 )
+_SINCE = "coalesce(j.covered_until, '-infinity')"
+_FIRST = (
+    "coalesce(least(j.covered_until, (SELECT min(waited) FROM unnest(j.covered_out_of_order) AS waited)),"
+    " '-infinity') - interval '1 hour'"
+)
+"""Before it no run began whose slot was not decided then; clocks differ a little."""
+_WAS_DECIDED = f"((e.scheduled_for <= {_SINCE}) <> (e.scheduled_for = ANY(j.covered_out_of_order)))"
+_IS_DECIDED = (
+    "((e.scheduled_for <= coalesce(j.cursor, '-infinity')) <> (e.scheduled_for = ANY(j.out_of_order)))"
+)
+_WAITED = (
+    "(SELECT count(*) FROM unnest(j.covered_out_of_order) AS waited"
+    " WHERE s.verdict <> 'NotMirrored' AND waited BETWEEN s.first_slot AND s.last_slot)"
+)
+_GROWN = "s.count - CASE WHEN s.first_slot = j.covered_tail_from THEN j.covered_tail_count ELSE 0 END"
+_NEW_SLOTS = (
+    f"CASE WHEN s.first_slot > {_SINCE} THEN s.count"
+    f" WHEN s.last_slot > {_SINCE} AND s.verdict <> 'NotMirrored' THEN {_GROWN} ELSE {_WAITED} END"
+)
 FIND_GAPS = text(
-    "SELECT j.id, j.recent_slots, j.created_at, j.covered_until, j.cursor,"
+    "SELECT j.id, j.recent_slots, j.created_at, j.covered_until,"
     " started_slots + skipped_slots + missed_slots AS decided, covered_slots,"
     " (SELECT count(*) FROM scheduled_job_executions e WHERE e.job_id = j.id"
-    "  AND e.triggered_by = 'scheduler'"
-    "  AND e.scheduled_for > coalesce(j.covered_until, '-infinity')) AS runs,"
-    " (SELECT coalesce(sum(count), 0) FROM scheduler_slots s WHERE s.job_id = j.id"
-    "  AND s.first_slot > coalesce(j.covered_until, '-infinity')) AS slots"
+    f"  AND e.started_at > {_FIRST}"
+    f"  AND e.triggered_by = 'scheduler' AND {_IS_DECIDED} AND NOT {_WAS_DECIDED}) AS runs,"
+    f" (SELECT coalesce(sum({_NEW_SLOTS}), 0) FROM scheduler_slots s WHERE s.job_id = j.id) AS slots"
     " FROM scheduled_jobs j WHERE j.deleted_at IS NULL AND j.has_gap"
+    " AND (j.epoch, j.gap_version) <= (:epoch, :jobs) ORDER BY j.id LIMIT :most"
 )
 CLOSE_GAPS = text(
-    "UPDATE scheduled_jobs SET has_gap = false, covered_until = cursor,"
-    " covered_slots = started_slots + skipped_slots + missed_slots WHERE id = ANY(CAST(:ids AS uuid[]))"
+    "UPDATE scheduled_jobs SET has_gap = false, gap_version = 0, covered_until = cursor,"
+    " covered_slots = started_slots + skipped_slots + missed_slots, covered_out_of_order = out_of_order,"
+    " covered_tail_from = tail.covered_tail_from, covered_tail_count = tail.covered_tail_count"
+    " FROM json_to_recordset(CAST(:rows AS json))"
+    " AS tail (id uuid, covered_tail_from timestamptz, covered_tail_count bigint)"
+    " WHERE scheduled_jobs.id = tail.id"
 )
 
 SEAT_LEADER = text(
@@ -184,5 +209,15 @@ KEEP_QUARANTINED = text(
     " epoch = EXCLUDED.epoch, document = EXCLUDED.document, error = EXCLUDED.error,"
     " seen_count = known.seen_count + 1, last_seen = EXCLUDED.last_seen"
 )
-RELEASE_QUARANTINED = text("DELETE FROM scheduler_quarantine WHERE key = ANY(:keys)")
-READ_QUARANTINED = text("SELECT key FROM scheduler_quarantine")
+CAP_QUARANTINED = text(
+    "DELETE FROM scheduler_quarantine USING (SELECT kind, key, row_number() OVER"
+    " (PARTITION BY namespace ORDER BY last_seen DESC, kind, key) AS place"
+    " FROM scheduler_quarantine WHERE namespace = ANY(CAST(:namespaces AS text[]))) AS ranked"
+    " WHERE place > :most"
+    " AND ranked.kind = scheduler_quarantine.kind AND ranked.key = scheduler_quarantine.key"
+)
+RELEASE_QUARANTINED = text(
+    "DELETE FROM scheduler_quarantine USING"
+    " json_to_recordset(CAST(:keys AS json)) AS readable (kind text, key text)"
+    " WHERE scheduler_quarantine.kind = readable.kind AND scheduler_quarantine.key = readable.key"
+)

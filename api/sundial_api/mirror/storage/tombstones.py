@@ -12,12 +12,12 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.mirror.projection.batches import Absence, ObjectKind
-from sundial_api.mirror.projection.executions import Execution, load
+from sundial_api.mirror.projection.executions import Execution
 from sundial_api.mirror.projection.run_facts import JobFact, RunFact, RunRequestFact
 from sundial_api.mirror.projection.versions import Version
 from sundial_api.mirror.storage import statements as sql
-from sundial_api.mirror.storage.apply import WRITE_LOCK, upsert_runs
-from sundial_api.mirror.storage.json_rows import dump
+from sundial_api.mirror.storage.apply import take_turn, try_load, upsert_runs
+from sundial_api.mirror.storage.json_rows import dump, read_rows
 from sundial_core.resources.names import compute_named_for
 
 FEW = 50
@@ -62,7 +62,7 @@ async def write_tombstones(
     connection: AsyncConnection, absence: Absence, uids: frozenset[str], now: datetime
 ) -> None:
     """Write tombstones for objects that are gone, and settle the runs that this concerns."""
-    await connection.execute(sql.LOCK_WRITES, {"key": WRITE_LOCK})
+    await take_turn(connection)
     version = {"epoch": absence.version.epoch, "number": absence.version.number}
     if absence.kind is ObjectKind.TASK_FUNCTION:
         rows = [{"uid": uid} | version for uid in uids]
@@ -72,7 +72,7 @@ async def write_tombstones(
         found = await connection.scalars(sql.BURY_SCHEDULES, {"rows": dump(rows), "now": now})
         buried = [str(uid) for uid in found]
         await upsert_runs(connection, [], buried)
-    else:
+    elif absence.kind in (ObjectKind.JOB, ObjectKind.SCHEDULED_JOB_RUN):
         facts = [
             bury_part(fact, absence.version)
             for execution in await _read_open(connection)
@@ -106,5 +106,6 @@ def _is_older(fact: RunFact, absence: Absence) -> bool:
 
 
 async def _read_open(connection: AsyncConnection) -> list[Execution]:
-    rows = (await connection.execute(sql.READ_ALL_OPEN)).mappings()
-    return [load(row["sources"], row["attempts"]) for row in rows]
+    """Read all runs that have not ended; one whose row cannot be read stays as it is."""
+    rows = await read_rows(connection, sql.READ_ALL_OPEN)
+    return [execution for row in rows if (execution := try_load(row)) is not None]

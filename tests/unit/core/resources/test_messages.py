@@ -15,7 +15,8 @@ from testkit.mirror_facts import (
 from testkit.scheduled_job_runs import build_run_marks
 from testkit.scheduled_jobs import at, build_job_item, build_observed
 
-from sundial_api.mirror.projection.batches import ObjectKind, Reject, parse_object
+from sundial_api.mirror.projection.batches import ObjectKind, parse_object
+from sundial_api.mirror.projection.rejects import Reject
 from sundial_api.mirror.projection.run_facts import PodFact, parse_pod_fact
 from sundial_api.mirror.projection.slots import SlotRow, parse_slots
 from sundial_clock.instants import format_instant
