@@ -26,6 +26,14 @@ class MirrorHealth(Protocol):
         """What the mirror of this process does; that of another replica may be the active one."""
 
 
+class Signatures(Protocol):
+    """What the API asks about who wrote objects."""
+
+    @property
+    def authorship(self) -> str:
+        """Whether it is known or only claimed."""
+
+
 class LatestChange(Protocol):
     """What event streams wait for."""
 
@@ -48,6 +56,7 @@ class Services:
     access: Access
     mirror: MirrorHealth
     newest: LatestChange
+    signatures: Signatures
     registry: CollectorRegistry
     read_clock: Clock
 

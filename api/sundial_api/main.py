@@ -36,8 +36,10 @@ from sundial_api.mirror.mirror import Mirror
 from sundial_api.mirror.settings import MirrorSettings
 from sundial_api.permissions import list_needed, report_missing
 from sundial_api.settings import ApiSettings, AuthMode
+from sundial_api.signatures import SignatureProbe
 from sundial_api.status.endpoints import router as status
 from sundial_api.task_functions.endpoints import router as task_functions
+from sundial_core.resources.names import build_installation
 from sundial_kube.client import KubeClient
 from sundial_kube.login import LoginError, load_configuration
 from sundial_kube.logs import configure_logs
@@ -101,7 +103,21 @@ async def _assemble(settings: ApiSettings, registry: CollectorRegistry, exits: A
     exits.push_async_callback(mirror.stop)
     newest = Newest(engine)
     exits.push_async_callback(_cancel, asyncio.create_task(newest.run(), name="newest change"))
-    return Services(settings, engine, client, authenticator, access, mirror, newest, registry, read_clock)
+    installation = build_installation(scope.installation_ns, scope.release)
+    signatures = SignatureProbe(client, scope.watched_ns or scope.installation_ns, installation)
+    exits.push_async_callback(_cancel, asyncio.create_task(signatures.run(), name="signatures"))
+    return Services(
+        settings=settings,
+        engine=engine,
+        client=client,
+        authenticator=authenticator,
+        access=access,
+        mirror=mirror,
+        newest=newest,
+        signatures=signatures,
+        registry=registry,
+        read_clock=read_clock,
+    )
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -29,6 +29,12 @@ class NoMirror:
     state = "standing by"
 
 
+class NoPolicy:
+    """Has never seen the policy work."""
+
+    authorship = "claimed"
+
+
 @asynccontextmanager
 async def build_services(database: str, **how: Any) -> AsyncIterator[FastAPI]:
     """Give an application that needs no start; `how` replaces parts of it, such as the authenticator."""
@@ -42,6 +48,7 @@ async def build_services(database: str, **how: Any) -> AsyncIterator[FastAPI]:
         "access": AllowAll(),
         "mirror": NoMirror(),
         "newest": newest,
+        "signatures": NoPolicy(),
         "registry": application.state.registry,
         "read_clock": read_clock,
     }

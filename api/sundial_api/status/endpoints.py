@@ -40,4 +40,5 @@ async def get_status(
         running_jobs=counts.running,
         next_scheduled_job=ScheduledJobRead.model_validate(following) if following else None,
         instances=instances,
+        authorship=services.signatures.authorship,
     )

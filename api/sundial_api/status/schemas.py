@@ -41,3 +41,6 @@ class SchedulerStatusResponse(WireModel):
     running_jobs: int
     next_scheduled_job: ScheduledJobRead | None = None
     instances: list[SchedulerInstanceRead]
+    authorship: str
+    """Whether createdBy, updatedBy and triggeredByUserId are known, or only claimed, as nothing keeps others
+    from writing them."""

@@ -1,0 +1,268 @@
+"""With the marks policies nobody but us makes what history is told by; what others may do still passes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from kubernetes.aio import client, config
+from testkit.processes.operators import Starter, Sundial, build_scheduled_job
+
+from sundial_api import signatures
+from sundial_api.signatures import Authorship, SignatureProbe
+from sundial_core.coordination.fence import ADMISSION
+from sundial_core.coordination.marks_policies import (
+    JOBS_PREFIX,
+    PODS_PREFIX,
+    PROBE,
+    SIGNATURES_PREFIX,
+    Accounts,
+    build_marks_policies,
+)
+from sundial_core.resources import names
+from sundial_devcluster.cluster import Cluster, KubectlError
+from sundial_devcluster.polling import until, until_async
+from sundial_kube.client import KubeClient
+
+JsonObject = dict[str, Any]
+FORBIDDEN_MARKS = r"makes (Jobs|Pods) with marks under sundial\.dev/"
+SELECTOR = "batch.kubernetes.io/controller-uid"
+SHARE = '[{"op": "replace", "path": "/metadata/ownerReferences/0/controller", "value": false}]'
+BY_STATUS = "--subresource=status"
+RELABEL = json.dumps({"metadata": {"labels": {names.RUN: "other"}}})
+DISOWN = '[{"op": "remove", "path": "/metadata/ownerReferences"}]'
+SIGNED = {names.CREATED_BY: "3f6d9b0e-8a51-4c7e-b1a7-2f1f5a0c9d11"}
+
+
+class User:
+    """A tenant who may do everything in the test's namespace."""
+
+    def __init__(self, cluster: Cluster, ns: str) -> None:
+        self.cluster, self.ns, self.name = cluster, ns, f"mallory-{ns}"
+
+    def kubectl(self, *arguments: str, **how: Any) -> str:
+        """Run kubectl as the tenant."""
+        return str(self.cluster.kubectl(*arguments, "-n", self.ns, f"--as={self.name}", **how))
+
+    def create(self, item: JsonObject, *more: str) -> str:
+        """Create an object."""
+        return self.kubectl("create", "-f", "-", *more, input=json.dumps(item))
+
+
+@pytest.fixture
+def user(cluster: Cluster, namespace: str) -> User:
+    """Give a tenant."""
+    tenant = User(cluster, namespace)
+    role = ("--clusterrole=cluster-admin", f"--user={tenant.name}")
+    cluster.kubectl("create", "rolebinding", "tenant", "-n", namespace, *role)
+    return tenant
+
+
+@pytest.fixture
+def policies(cluster: Cluster, namespace: str, user: User) -> Iterator[None]:
+    """Install the policies for the test's namespace, where whoever runs the tests is operator and API."""
+    me = json.loads(cluster.kubectl("auth", "whoami", "-o", "json"))["status"]["userInfo"]["username"]
+    items = build_marks_policies(f"{namespace}.sundial", Accounts((me,), (me,)), [namespace])
+    manifests = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    cluster.kubectl("apply", "-f", "-", input=manifests)
+    label = names.SCHEDULED_JOB_UID
+    for item in (build_run(PROBE), build_job("early", label), build_pod("early", label)):
+        until(partial(is_refused, partial(user.create, item, "--dry-run=server")))
+    yield
+    cluster.kubectl("delete", "--ignore-not-found", "-f", "-", input=manifests)
+
+
+@pytest.fixture
+def sundial(policies: None, start_operator: Starter) -> Sundial:
+    """Give an operator with a schedule that has started a Job."""
+    running = start_operator()
+    running.apply(build_scheduled_job("tick", {"interval": {"seconds": 1}}))
+    until(lambda: running.jobs("tick"))
+    running.patch("tick", {"suspend": True})
+    return running
+
+
+def is_refused(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except KubectlError as error:
+        return "sundial-" in str(error)
+    return False
+
+
+def build_run(name: str, **annotations: str) -> JsonObject:
+    return {
+        "apiVersion": "sundial.dev/v1alpha1",
+        "kind": "ScheduledJobRun",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {"scheduledJobName": "tick"},
+    }
+
+
+def build_job(name: str, *labels: str, template: tuple[str, ...] = ()) -> JsonObject:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "localhost/box:1"}]}
+    marks = {"metadata": {"labels": dict.fromkeys(template, "x")}} if template else {}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": dict.fromkeys(labels, "x")},
+        "spec": {"template": {**marks, "spec": pod}},
+    }
+
+
+def build_pod(name: str, *labels: str) -> JsonObject:
+    job = build_job(name, *labels)
+    spec = job["spec"]["template"]["spec"]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": job["metadata"], "spec": spec}
+
+
+def test_the_operators_jobs_and_their_pods_pass(sundial: Sundial) -> None:
+    until(lambda: sundial.status("tick").get("lastResult") == "Succeeded")
+    pods = sundial.cluster.get_json(f"/api/v1/namespaces/{sundial.ns}/pods")["items"]
+    assert pods
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(build_job("forged", names.SCHEDULED_JOB_UID, names.RUN), id="a-job"),
+        pytest.param(build_job("forged", template=(names.SCHEDULED_JOB_UID,)), id="a-job-of-marked-pods"),
+        pytest.param(build_pod("forged", names.SCHEDULED_JOB_UID), id="a-pod"),
+        pytest.param(build_pod("forged", "batch.kubernetes.io/controller-uid"), id="a-pod-to-be-adopted"),
+    ],
+)
+def test_nobody_else_makes_marked_objects(policies: None, user: User, item: JsonObject) -> None:
+    with pytest.raises(KubectlError, match=FORBIDDEN_MARKS):
+        user.create(item)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("label", "{job}", f"{names.RUN}=other", "--overwrite"), id="a-label-changed"),
+        pytest.param(("label", "{job}", f"{names.SCHEDULED_JOB_UID}-"), id="the-label-removed"),
+        pytest.param(("annotate", "{job}", f"{names.ATTEMPT}=7", "--overwrite"), id="a-mark-changed"),
+        pytest.param(("annotate", "{job}", f"{names.ENDED}=Cancelled"), id="a-mark-added"),
+        pytest.param(("label", "{pod}", f"{names.RUN}=other", "--overwrite"), id="of-a-pod"),
+        pytest.param(("label", "{pod}", f"{SELECTOR}=x", "--overwrite"), id="of-a-pod-to-be-released"),
+        pytest.param(("patch", "{pod}", "--type=json", "-p", DISOWN), id="the-owner-of-a-pod"),
+        pytest.param(("patch", "{job}", "--type=json", "-p", SHARE), id="the-controller-of-a-job"),
+        pytest.param(("patch", "{job}", BY_STATUS, "-p", RELABEL), id="a-label-by-the-status"),
+        pytest.param(("patch", "{pod}", BY_STATUS, "-p", RELABEL), id="of-a-pod-by-the-status"),
+    ],
+)
+def test_marks_stay_as_the_operator_wrote_them(
+    sundial: Sundial, user: User, command: tuple[str, ...]
+) -> None:
+    job = sundial.jobs("tick")[0]["metadata"]["name"]
+    pods = until(lambda: sundial.cluster.get_json(f"/api/v1/namespaces/{sundial.ns}/pods")["items"])
+    names_of = {"job": f"job/{job}", "pod": f"pod/{pods[0]['metadata']['name']}"}
+    filled = [part.format(**names_of) if part in ("{job}", "{pod}") else part for part in command]
+    with pytest.raises(KubectlError, match=r"marks under sundial\.dev/"):
+        user.kubectl(*filled)
+
+
+def test_what_users_do_with_jobs_still_passes(sundial: Sundial, user: User) -> None:
+    job = f"job/{sundial.jobs('tick')[0]['metadata']['name']}"
+    user.kubectl("annotate", job, f"{names.CANCEL}=true")
+    user.kubectl("label", job, "team=payments")
+    pods = until(lambda: sundial.cluster.get_json(f"/api/v1/namespaces/{sundial.ns}/pods")["items"])
+    user.kubectl("delete", job, "--cascade=orphan", "--wait=false")
+    user.create(build_job("own"))
+    user.create(build_pod("own"))
+    user.kubectl("label", "pod/own", "app=own")
+    until(lambda: is_missing(user, job))
+    orphan = f"/api/v1/namespaces/{sundial.ns}/pods/{pods[0]['metadata']['name']}"
+    until(lambda: "ownerReferences" not in sundial.cluster.get_json(orphan)["metadata"])
+
+
+def is_missing(user: User, name: str) -> bool:
+    return user.kubectl("get", name, "--ignore-not-found") == ""
+
+
+def test_a_suspended_jobs_template_gets_no_marks(policies: None, user: User) -> None:
+    job = build_job("waiting")
+    job["spec"]["suspend"] = True
+    user.create(job)
+    mark = {"spec": {"template": {"metadata": {"labels": {names.SCHEDULED_JOB_UID: "x"}}}}}
+    with pytest.raises(KubectlError, match=FORBIDDEN_MARKS):
+        user.kubectl("patch", "job/waiting", "--type=merge", "-p", json.dumps(mark))
+
+
+def test_a_signature_is_the_apis(policies: None, user: User) -> None:
+    with pytest.raises(KubectlError, match=f"only Sundial's API writes {names.CREATED_BY}"):
+        user.create(build_run("forged", **SIGNED))
+    job = build_scheduled_job("signed", {"cron": "@yearly"})
+    job["metadata"] |= {"annotations": SIGNED, "namespace": user.ns}
+    user.cluster.kubectl("create", "-f", "-", input=json.dumps(job))
+    other = "11111111-2222-4333-8444-555555555555"
+    for change in (f"{names.CREATED_BY}={other}", f"{names.UPDATED_BY}={other}"):
+        with pytest.raises(KubectlError, match="only Sundial's API writes"):
+            user.kubectl("annotate", "sj/signed", change, "--overwrite")
+    user.kubectl("annotate", "sj/signed", f"{names.CREATED_BY}-")
+
+
+def test_a_re_applied_export_and_the_users_own_marks_pass(policies: None, user: User) -> None:
+    job = build_scheduled_job("signed", {"cron": "@yearly"})
+    job["metadata"] |= {"annotations": SIGNED, "namespace": user.ns}
+    user.cluster.kubectl("create", "-f", "-", input=json.dumps(job))
+    user.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=json.dumps(job))
+    exported = user.kubectl("get", "sj/signed", "-o", "yaml")
+    user.kubectl("replace", "-f", "-", input=exported)
+    user.kubectl("annotate", "sj/signed", "sundial.dev/paused=true", "sundial.dev/paused-by=me")
+    user.kubectl("patch", "sj/signed", "--type=merge", "-p", '{"spec": {"suspend": true}}')
+    run = build_run("claimed")
+    run["spec"]["requestedBy"] = "the queen"
+    user.create(run)
+
+
+def test_nobody_writes_under_our_name(policies: None, user: User) -> None:
+    job = build_scheduled_job("plain", {"cron": "@yearly"})
+    with pytest.raises(KubectlError, match="only Sundial writes as sundial-api"):
+        user.create(job, "--field-manager=sundial-api")
+    user.create(job)
+    with pytest.raises(KubectlError, match="only Sundial writes as sundial-api"):
+        user.kubectl("annotate", "sj/plain", "a=b", "--field-manager=sundial-api")
+    signed = build_scheduled_job("by-api", {"cron": "@yearly"})
+    signed["metadata"]["namespace"] = user.ns
+    user.cluster.kubectl("create", "--field-manager=sundial-api", "-f", "-", input=json.dumps(signed))
+    user.kubectl("annotate", "sj/by-api", "a=b")
+
+
+def test_the_policies_are_free_of_warnings(cluster: Cluster, namespace: str, policies: None) -> None:
+    for prefix in (JOBS_PREFIX, PODS_PREFIX, SIGNATURES_PREFIX):
+        path = f"/apis/{ADMISSION}/validatingadmissionpolicies/{prefix}{namespace}.sundial"
+
+        def is_checked(path: str = path) -> bool:
+            return "typeChecking" in cluster.get_json(path).get("status", {})
+
+        until(is_checked)
+        assert cluster.get_json(path)["status"]["typeChecking"] == {}
+
+
+async def test_the_api_sees_whether_signatures_are_guarded(
+    cluster: Cluster, namespace: str, policies: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = client.Configuration()
+    await config.load_kube_config(str(cluster.kubeconfig), client_configuration=configuration)
+    async with KubeClient(configuration, user_agent="sundial-api") as kube:
+        monkeypatch.setattr(signatures, "CHECK_SECONDS", 0.2)
+        probe = SignatureProbe(kube, namespace, f"{namespace}.sundial")
+        looking = asyncio.create_task(probe.run())
+
+        async def is_known() -> bool:
+            return probe.authorship is Authorship.KNOWN
+
+        async def is_claimed() -> bool:
+            return probe.authorship is Authorship.CLAIMED
+
+        await until_async(is_known)
+        name = f"validatingadmissionpolicybinding/{SIGNATURES_PREFIX}{namespace}.sundial"
+        cluster.kubectl("delete", name)
+        await until_async(is_claimed)
+        looking.cancel()
+        await asyncio.wait([looking])
