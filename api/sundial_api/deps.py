@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sundial_api.auth.access import Access, Action
 from sundial_api.auth.tokens import Authenticator, Caller
@@ -66,12 +65,6 @@ def read_services(request: Request) -> Services:
     return cast(Services, request.app.state.services)
 
 
-async def connect(request: Request) -> AsyncIterator[AsyncConnection]:
-    """Open one transaction for one request."""
-    async with read_services(request).engine.begin() as connection:
-        yield connection
-
-
 @dataclass(frozen=True, slots=True)
 class CallerAccess:
     """The caller together with what decides about its rights."""
@@ -89,6 +82,5 @@ def read_caller(request: Request) -> CallerAccess:
     return CallerAccess(cast(Caller, request.state.caller), read_services(request).access)
 
 
-Connection = Annotated[AsyncConnection, Depends(connect)]
 CurrentCaller = Annotated[CallerAccess, Depends(read_caller)]
 AppServices = Annotated[Services, Depends(read_services)]

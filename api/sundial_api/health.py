@@ -14,7 +14,8 @@ from sundial_api.db.fetch import ping
 from sundial_api.deps import read_services
 
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-UNKNOWN_ROUTE = "unknown"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+UNKNOWN = "unknown"
 
 router = APIRouter(include_in_schema=False)
 
@@ -64,7 +65,8 @@ class Stopwatch:
 
         async def send_measured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                labels = (scope["method"], name_route(scope), str(message["status"]))
+                method = scope["method"] if scope["method"] in METHODS else UNKNOWN
+                labels = (method, name_route(scope), str(message["status"]))
                 self._durations.labels(*labels).observe(time.perf_counter() - began)
             await send(message)
 
@@ -73,4 +75,4 @@ class Stopwatch:
 
 def name_route(scope: Scope) -> str:
     """Find the pattern of the route that took a request: never a path, of which there are too many."""
-    return str(getattr(scope.get("route"), "path", UNKNOWN_ROUTE))
+    return str(getattr(scope.get("route"), "path", UNKNOWN))

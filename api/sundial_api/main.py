@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from sundial_api.auth.access import Access, AllowAll, SubjectAccessReviews
 from sundial_api.auth.cluster_tokens import ClusterTokens
+from sundial_api.auth.kept_answers import REVIEW_SECONDS
 from sundial_api.auth.middleware import AuthMiddleware
 from sundial_api.auth.oidc_tokens import Provider, ProviderTokens
 from sundial_api.auth.tokens import Anonymous, Authenticator
@@ -93,8 +94,11 @@ async def _assemble(settings: ApiSettings, registry: CollectorRegistry, exits: A
     exits.push_async_callback(engine.dispose)
     configuration = await load_configuration()
     client = await exits.enter_async_context(KubeClient(configuration, user_agent="sundial-api"))
-    authenticator = await _build_authenticator(settings, client, exits)
-    access: Access = AllowAll() if settings.auth is AuthMode.NONE else SubjectAccessReviews(client)
+    reviews = await exits.enter_async_context(
+        KubeClient(configuration, user_agent="sundial-api", request_seconds=REVIEW_SECONDS)
+    )
+    authenticator = await _build_authenticator(settings, reviews, exits)
+    access: Access = AllowAll() if settings.auth is AuthMode.NONE else SubjectAccessReviews(reviews)
     scope = MirrorSettings().scope
     needed = list_needed(scope.installation_ns, scope.watched_ns or None, settings.auth)
     exits.push_async_callback(_cancel, asyncio.create_task(report_missing(client, needed)))
@@ -134,8 +138,19 @@ async def _build_authenticator(
         return ClusterTokens(client, settings.token_audience)
     session = await exits.enter_async_context(aiohttp.ClientSession())
     provider = Provider(
-        settings.oidc_issuer, settings.oidc_audience, settings.oidc_name_claim, settings.oidc_groups_claim
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        name_claim=settings.oidc_name_claim,
+        groups_claim=settings.oidc_groups_claim,
+        name_prefix=settings.oidc_name_prefix,
+        groups_prefix=settings.oidc_groups_prefix,
     )
+    if not (settings.oidc_name_prefix and settings.oidc_groups_prefix):
+        log.info(
+            "the provider's names are used as they are: a user or group of the same name in the cluster has"
+            " the same rights; to tell them apart, set SUNDIAL_API_OIDC_NAME_PREFIX and _OIDC_GROUPS_PREFIX,"
+            " and name them so in role bindings"
+        )
     return ProviderTokens(provider, session)
 
 

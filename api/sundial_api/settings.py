@@ -65,6 +65,12 @@ class ApiSettings(DatabaseSettings):
     oidc_audience: str = Field("", description="The audience that a provider's token must have.")
     oidc_name_claim: str = Field("sub", description="The claim with the name that roles speak of.")
     oidc_groups_claim: str = Field("groups", description="The claim with the names of groups.")
+    oidc_name_prefix: str = Field(
+        "", description="What is put before a user's name, as --oidc-username-prefix of the API server."
+    )
+    oidc_groups_prefix: str = Field(
+        "", description="What is put before a group's name, as --oidc-groups-prefix of the API server."
+    )
     namespace: str = Field("default", description="The namespace of jobs that name no other.")
     time_zone: str = Field("UTC", description="The IANA zone of jobs that name no other.")
     log_format: LogFormat = Field(

@@ -12,7 +12,7 @@ from kubernetes.aio import client, config
 from testkit.api_apps import serve_reads
 from testkit.processes.apis import READER, make_user
 
-from sundial_api.auth import access
+from sundial_api.auth import kept_answers
 from sundial_api.auth.access import SubjectAccessReviews
 from sundial_api.auth.cluster_tokens import ClusterTokens, has_expired
 from sundial_devcluster.cluster import Cluster
@@ -42,7 +42,7 @@ async def wire(cluster: Cluster) -> AsyncIterator[Any]:
 async def test_who_was_known_reads_on(
     wire: Any, cluster: Cluster, namespace: str, fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 0.0)
     known, new = (make_user(cluster, namespace, name, READER, "ClusterRole") for name in ("known", "new"))
     how = {"authenticator": ClusterTokens(wire), "access": SubjectAccessReviews(wire), "client": wire}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from testkit.api_apps import build_services, serve_reads
 from testkit.rows import function_row, job_row, numbered
 
-from sundial_api.auth.access import Action, AllowAll
+from sundial_api.auth.access import Action, AllowAll, SubjectAccessReviews
 from sundial_api.auth.cluster_tokens import ClusterTokens
-from sundial_api.auth.tokens import Caller
+from sundial_api.auth.tokens import Anonymous, Caller
 from sundial_api.db.tables import ScheduledJobRow, TaskFunctionRow
 from sundial_api.main import PREFIX
 from sundial_kube.client import KubeClient
@@ -87,6 +88,53 @@ async def test_nobody_is_identified_while_the_cluster_is_away(stored: str) -> No
     async with lost_cluster() as kube, serve_reads(stored, authenticator=ClusterTokens(kube)) as api:
         headers = {"Authorization": "Bearer x"}
         check_words(await api.get("/jobs", headers=headers), 503, "API server cannot be reached")
+
+
+class HangingServer:
+    """Takes requests and gives no answer; `hang_up` closes all connections, and the next ones at once."""
+
+    def __init__(self) -> None:
+        self.has_request = asyncio.Event()
+        self._is_over = asyncio.Event()
+
+    async def hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        self.has_request.set()
+        await self._is_over.wait()
+        writer.close()
+
+    def hang_up(self) -> None:
+        self._is_over.set()
+
+
+@asynccontextmanager
+async def hanging_cluster() -> AsyncIterator[tuple[HangingServer, KubeClient]]:
+    hanging = HangingServer()
+    server = await asyncio.start_server(hanging.hold, "127.0.0.1", 0)
+    host = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with KubeClient(client.Configuration(host=host), request_seconds=60) as kube:
+        yield hanging, kube
+    hanging.hang_up()
+    server.close()
+
+
+@pytest.mark.parametrize("asks", ["who it is", "what is permitted"])
+async def test_an_api_server_that_hangs_holds_no_connection_of_the_database(stored: str, asks: str) -> None:
+    async with hanging_cluster() as (server, kube):
+        authenticator = ClusterTokens(kube) if asks == "who it is" else Anonymous()
+        how = {"authenticator": authenticator, "access": SubjectAccessReviews(kube)}
+        async with build_services(stored, **how) as application:
+            transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+            headers = {"Authorization": "Bearer x"}
+            async with httpx.AsyncClient(transport=transport, base_url=f"http://api{PREFIX}") as api:
+                asking = [asyncio.create_task(api.get(path, headers=headers)) for path in READS * 3]
+                await server.has_request.wait()
+                await asyncio.sleep(0.3)  # until those that look for a namespace first have done so
+                assert [task for task in asking if task.done()] == []
+                assert application.state.services.engine.pool.checkedout() == 0
+                server.hang_up()
+                for answer in await asyncio.gather(*asking):
+                    check_words(answer, 503, "API server cannot be reached")
 
 
 async def test_failure_inside_has_no_words(stored: str) -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
+from sundial_api.auth.kept_answers import KeptAnswers
 from sundial_api.auth.tokens import Caller
 from sundial_api.http.errors import HTTPProblem
 from sundial_kube.client import KubeClient
-from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.resources import ACCESS_REVIEWS, Resource
 
-KEPT_SECONDS = 10.0
-"""How long an answer is believed: a role that is taken away works for this much longer."""
-OUTAGE_SECONDS = 3600.0
-"""How long it is believed, for reading only, while the API server cannot be asked: history still reads."""
 READS = ("get", "list")
-MAX_KEPT = 10_000
+"""What a right of before is enough for while the API server cannot be asked: history still reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +34,36 @@ class AllowAll:
         """Permit."""
 
 
+Question = tuple[str, str, tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...], Action]
+"""All that an answer depends on: name, uid, groups and extra of the caller, and the action."""
+
+
 @dataclass(slots=True)
 class SubjectAccessReviews:
     """Asks the API server what a caller may do."""
 
     client: KubeClient
-    _kept: dict[tuple[str, tuple[str, ...], Action], tuple[float, bool]] = field(default_factory=dict)
+    _answers: KeptAnswers[Question, bool] = field(default_factory=lambda: KeptAnswers(bool))
 
     async def require(self, caller: Caller, action: Action) -> None:
         """Check that a caller may do something; raises Problem 403 with what is missing."""
-        if not await self._is_allowed(caller, action):
-            raise HTTPProblem(403, f"{caller.name} may not {action}")
 
-    async def _is_allowed(self, caller: Caller, action: Action) -> bool:
-        key = (caller.name, caller.groups, action)
-        asked_at, known = self._kept.get(key, (float("-inf"), False))
-        age = time.monotonic() - asked_at
-        if age < KEPT_SECONDS:
-            return known
-        try:
+        async def ask() -> bool:
             answer = await self.client.review(ACCESS_REVIEWS, _build_spec(caller, action))
-        except (ApiError, ApiUnreachable):
-            if action.verb in READS and age < OUTAGE_SECONDS:
-                return known
-            raise
-        allowed = bool(answer.get("allowed"))
-        if len(self._kept) >= MAX_KEPT:
-            self._kept.clear()
-        self._kept[key] = (time.monotonic(), allowed)
-        return allowed
+            return bool(answer.get("allowed"))
+
+        may = await self._answers.get(build_question(caller, action), ask, in_outage=action.verb in READS)
+        if not may:
+            raise HTTPProblem(403, f"{caller.name} may not {action}")
 
 
 Access = AllowAll | SubjectAccessReviews
+
+
+def build_question(caller: Caller, action: Action) -> Question:
+    """Build the key of an answer."""
+    extra = tuple(sorted((name, tuple(values)) for name, values in caller.extra.items()))
+    return caller.name, caller.cluster_uid, caller.groups, extra, action
 
 
 def _build_spec(caller: Caller, action: Action) -> dict[str, object]:

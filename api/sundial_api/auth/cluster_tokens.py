@@ -9,49 +9,39 @@ from contextlib import suppress
 
 import orjson
 
+from sundial_api.auth.kept_answers import KeptAnswers
 from sundial_api.auth.tokens import Caller, name_uuid, refuse, required
-from sundial_api.http.errors import HTTPProblem
 from sundial_kube.client import KubeClient
-from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.resources import TOKEN_REVIEWS
-
-OUTAGE_SECONDS = 3600.0
-"""How long a token of the cluster that was good is believed while the API server cannot be asked."""
-
-MAX_KNOWN = 10_000
 
 
 class ClusterTokens:
-    """Asks the API server about tokens (TokenReview): service accounts, or whatever it knows."""
+    """Asks the API server about tokens (TokenReview): service accounts, or whatever it knows.
+
+    An answer is believed for a moment, and while the API server is away it is believed for an hour, for
+    reading, that a token was good; never past the end that the token names.
+    """
 
     def __init__(self, client: KubeClient, audience: str = "") -> None:
         self._client = client
         self._spec = {"audiences": [audience]} if audience else {}
-        self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._answers: KeptAnswers[bytes, Caller | None] = KeptAnswers(lambda known: known is not None)
 
-    async def identify(self, token: str | None) -> Caller:
-        """Identify the owner of a token; while the cluster is away, of one that was good within the hour."""
+    async def identify(self, token: str | None, *, is_read: bool) -> Caller:
+        """Identify the owner of a token; raises Problem 401, ApiError and ApiUnreachable."""
         text = required(token)
+        if has_expired(text, time.time()):
+            raise refuse("the token has expired")
         key = hashlib.sha256(text.encode()).digest()
-        try:
-            caller = await self._review(text)
-        except (ApiError, ApiUnreachable):
-            seen_at, known = self._known.get(key, (float("-inf"), None))
-            if known is None or time.monotonic() - seen_at > OUTAGE_SECONDS or has_expired(text, time.time()):
-                raise
-            return known
-        except HTTPProblem:
-            self._known.pop(key, None)
-            raise
-        if len(self._known) >= MAX_KNOWN:
-            self._known.clear()
-        self._known[key] = (time.monotonic(), caller)
+        caller = await self._answers.get(key, lambda: self._review(text), in_outage=is_read)
+        if caller is None:
+            raise refuse("the token is not valid in this cluster")
         return caller
 
-    async def _review(self, token: str) -> Caller:
+    async def _review(self, token: str) -> Caller | None:
         answer = await self._client.review(TOKEN_REVIEWS, self._spec | {"token": token})
         if not answer.get("authenticated"):
-            raise refuse("the token is not valid in this cluster")
+            return None
         user = answer["user"]
         return Caller(
             name=user["username"],

@@ -17,6 +17,7 @@ from sundial_api.http.errors import CLUSTER_AWAY, HTTPProblem
 from sundial_kube.errors import ApiError, ApiUnreachable
 
 MAX_BODY_BYTES = 1024 * 1024
+READ_METHODS = ("GET", "HEAD")
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 """What probes and Prometheus read; it says nothing of any job."""
 
@@ -35,7 +36,8 @@ class AuthMiddleware:
             return
         try:
             token = parse_token(Headers(scope=scope).get("authorization"))
-            caller = await self._find_authenticator().identify(token)
+            is_read = scope["method"] in READ_METHODS
+            caller = await self._find_authenticator().identify(token, is_read=is_read)
             body = await _read_body(scope, receive)
         except HTTPProblem as problem:
             answer = JSONResponse({"detail": problem.detail}, problem.status, problem.headers)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+import orjson
+import structlog
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import JWKRegistry, KeySet
+from joserfc.jwk import JWKRegistry, Key
 
 from sundial_api.auth.tokens import Caller, name_uuid, refuse, required
 from sundial_api.http.errors import HTTPProblem
+from sundial_api.settings import is_confidential
+
+log = structlog.get_logger()
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Public-key signatures only: a shared secret would let any holder make tokens."""
@@ -25,18 +33,25 @@ KEYS_SECONDS = 600.0
 
 KEYS_PAUSE_SECONDS = 10.0
 PROVIDER_SECONDS = 5.0
+AWAY = "the OpenID provider cannot be reached, so nobody can be identified"
+EMAIL = "email"
 RESERVED = "system:"
 """Users and groups of the cluster itself begin so: a provider's words must not make anybody one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An OpenID provider: its tokens must be from `issuer` and for `audience`."""
+    """An OpenID provider: its tokens must be from `issuer` and for `audience`.
+
+    Names and groups get a prefix, as those of the API server's own `--oidc-username-prefix` do.
+    """
 
     issuer: str
     audience: str
     name_claim: str = "sub"
     groups_claim: str = "groups"
+    name_prefix: str = ""
+    groups_prefix: str = ""
 
 
 class ProviderTokens:
@@ -45,27 +60,45 @@ class ProviderTokens:
     def __init__(self, provider: Provider, session: aiohttp.ClientSession) -> None:
         self._provider = provider
         self._session = session
-        self._keys: KeySet | None = None
-        self._fetched_at = float("-inf")
+        self._keys: tuple[Key, ...] = ()
+        self._asked_at, self._is_away = float("-inf"), False
+        self._fetching = asyncio.Lock()
 
-    async def identify(self, token: str | None) -> Caller:
-        """Identify the subject of a token."""
+    async def identify(self, token: str | None, *, is_read: bool) -> Caller:  # noqa: ARG002 - as all do
+        """Identify the subject of a token; raises Problem 401, and 503 where no keys are known."""
         claims = self._check(await self._decode(required(token)))
-        name = str(claims.get(self._provider.name_claim) or claims["sub"])
-        if name.startswith(RESERVED):
-            raise refuse(f"the name of a user may not begin with {RESERVED}")
         return Caller(
-            name=name,
+            name=self._read_name(claims),
             uid=name_uuid(self._provider.issuer, str(claims["sub"])),
-            groups=("system:authenticated", *_parse_groups(claims.get(self._provider.groups_claim))),
+            groups=("system:authenticated", *self._list_groups(claims)),
         )
 
+    def _read_name(self, claims: Mapping[str, Any]) -> str:
+        claim = self._provider.name_claim
+        said = claims.get(claim)
+        if not isinstance(said, str) or not said:
+            raise refuse(f"the token does not name its user: it has no claim {claim}")
+        if claim == EMAIL and claims.get("email_verified", True) is not True:
+            raise refuse("the provider has not verified the user's email address")
+        name = self._provider.name_prefix + said
+        if name.startswith(RESERVED):
+            raise refuse(f"the name of a user may not begin with {RESERVED}")
+        return name
+
+    def _list_groups(self, claims: Mapping[str, Any]) -> list[str]:
+        claim = claims.get(self._provider.groups_claim)
+        said = [claim] if isinstance(claim, str) else claim if isinstance(claim, list) else []
+        names = [self._provider.groups_prefix + str(name) for name in said]
+        return [name for name in names if not name.startswith(RESERVED)]
+
     async def _decode(self, token: str) -> Mapping[str, Any]:
-        """Decode with the known keys; once more with fresh ones where those do not fit."""
+        """Decode with the known keys; once more with fresh ones where none of those fits."""
         for longest in (KEYS_SECONDS, KEYS_PAUSE_SECONDS):
-            keys = await self._select_keys(longest)
-            with suppress(JoseError, ValueError):
-                return jwt.decode(token, keys, algorithms=ALGORITHMS).claims
+            for key in choose_keys(token, await self._select_keys(longest)):
+                with suppress(JoseError, ValueError, TypeError):
+                    return jwt.decode(token, key, algorithms=ALGORITHMS).claims
+        if self._is_away:
+            raise HTTPProblem(503, AWAY)
         raise refuse("the token's signature is not one of the provider's")
 
     def _check(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -82,38 +115,76 @@ class ProviderTokens:
             raise refuse("the token has expired, or is not for this API") from None
         return claims
 
-    async def _select_keys(self, longest: float) -> KeySet:
-        if self._keys is None or time.monotonic() - self._fetched_at > longest:
-            self._keys = import_keys(await self._fetch_keys())
-            self._fetched_at = time.monotonic()
+    async def _select_keys(self, longest: float) -> tuple[Key, ...]:
+        """Give the keys, fetched at most `longest` seconds ago; old ones while the provider is away.
+
+        Of many who need fresh ones at once, one fetches. Who may have old ones does not wait for that.
+        """
+        may_be_old = bool(self._keys) and longest == KEYS_SECONDS
+        if self._is_young(longest) or (may_be_old and self._fetching.locked()):
+            return self._known()
+        async with self._fetching:
+            if not self._is_young(longest):
+                await self._ask()
+            return self._known()
+
+    def _is_young(self, longest: float) -> bool:
+        limit = min(longest, KEYS_PAUSE_SECONDS) if self._is_away else longest
+        return time.monotonic() - self._asked_at <= limit
+
+    def _known(self) -> tuple[Key, ...]:
+        if self._is_away and not self._keys:
+            raise HTTPProblem(503, AWAY)
         return self._keys
 
-    async def _fetch_keys(self) -> Any:
-        issuer = self._provider.issuer.rstrip("/")
+    async def _ask(self) -> None:
         try:
-            found = await self._read(f"{issuer}/.well-known/openid-configuration")
-            return await self._read(found["jwks_uri"])
-        except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
-            raise HTTPProblem(
-                503, "the OpenID provider cannot be reached, so nobody can be identified"
-            ) from None
+            self._keys, self._is_away = await self._fetch_keys(), False
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            self._is_away = True
+            log.warning("the OpenID provider gave no keys", error=f"{type(error).__name__}: {error}")
+        self._asked_at = time.monotonic()
+
+    async def _fetch_keys(self) -> tuple[Key, ...]:
+        """Fetch the keys from where the provider's own description says they are."""
+        issuer = self._provider.issuer.rstrip("/")
+        found = await self._read(f"{issuer}/.well-known/openid-configuration")
+        if not isinstance(found, dict) or str(found.get("issuer")).rstrip("/") != issuer:
+            raise ValueError("its description is of another issuer")
+        place = found.get("jwks_uri")
+        if not isinstance(place, str) or not is_confidential(place):
+            raise ValueError("its description names no jwks_uri that begins with https://")
+        keys = import_keys(await self._read(place))
+        if not keys:
+            raise ValueError("it publishes no key that can be used")
+        return keys
 
     async def _read(self, url: str) -> Any:
         limit = aiohttp.ClientTimeout(total=PROVIDER_SECONDS)
-        async with self._session.get(url, timeout=limit, raise_for_status=True) as answer:
+        async with self._session.get(
+            url, timeout=limit, raise_for_status=True, allow_redirects=False
+        ) as answer:
+            if answer.status != HTTPStatus.OK:
+                raise ValueError(f"it answered {answer.status}")
             return await answer.json(content_type=None)
 
 
-def import_keys(published: Any) -> KeySet:
+def choose_keys(token: str, keys: tuple[Key, ...]) -> list[Key]:
+    """Choose the keys that may have signed a token: the one that it names, or any where it names none."""
+    try:
+        part = token.split(".", maxsplit=1)[0]
+        header = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        kid = header.get("kid")
+    except (ValueError, AttributeError):
+        return []
+    return [key for key in keys if kid is None or key.kid in (None, kid)]
+
+
+def import_keys(published: Any) -> tuple[Key, ...]:
     """Import a provider's keys but those of kinds that are not known here, as RFC 7517 asks for."""
     found = published.get("keys") if isinstance(published, dict) else None
-    keys: list[Any] = []
+    keys: list[Key] = []
     for key in found if isinstance(found, list) else []:
         with suppress(JoseError, ValueError, TypeError, KeyError, AttributeError):
             keys.append(JWKRegistry.import_key(key))
-    return KeySet(keys)
-
-
-def _parse_groups(claim: object) -> list[str]:
-    names = [claim] if isinstance(claim, str) else claim if isinstance(claim, list) else []
-    return [str(name) for name in names if not str(name).startswith(RESERVED)]
+    return tuple(keys)

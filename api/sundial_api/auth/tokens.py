@@ -24,14 +24,17 @@ class Caller:
 class Authenticator(Protocol):
     """Tells who is behind a token."""
 
-    async def identify(self, token: str | None, /) -> Caller:
-        """Identify a caller; raises Problem 401 where that fails, 503 where it cannot be found out."""
+    async def identify(self, token: str | None, /, *, is_read: bool) -> Caller:
+        """Identify a caller; raises Problem 401 where that fails, 503 where it cannot be found out.
+
+        `is_read`: for a request that changes nothing, what was known before is enough in an outage.
+        """
 
 
 class Anonymous:
     """Takes everybody for one local user; only for an API that listens on loopback."""
 
-    async def identify(self, _token: str | None) -> Caller:
+    async def identify(self, _token: str | None, *, is_read: bool) -> Caller:  # noqa: ARG002 - as all do
         """Identify everybody."""
         return Caller("local", uuid.uuid5(uuid.NAMESPACE_DNS, "local.sundial.dev"))
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from sundial_api.deps import AppServices, Connection, CurrentCaller
+from sundial_api.deps import AppServices, CurrentCaller
 from sundial_api.executions import service
 from sundial_api.executions.cancel import RunCanceller
 from sundial_api.executions.repository import ExecutionFilter
@@ -27,24 +27,26 @@ router = APIRouter(tags=["executions"])
 @router.get("/executions", responses=document_page())
 async def list_executions(
     response: Response,
-    connection: Connection,
+    services: AppServices,
     caller: CurrentCaller,
     query: Annotated[ExecutionQuery, Query()],
 ) -> ScheduledJobExecutionListResponse:
     """List executions of all jobs, deleted ones included, newest first."""
     await caller.require("list", SCHEDULED_JOBS, query.namespace)
     wanted = ExecutionFilter(query.job_id, query.status, query.namespace)
-    answer = await service.list_executions(connection, wanted, query)
+    async with services.engine.begin() as connection:
+        answer = await service.list_executions(connection, wanted, query)
     describe_page(response, query.wanted, answer.total)
     return answer
 
 
 @router.get("/executions/{execution_id}", responses=document_errors(404))
 async def get_execution(
-    execution_id: UUID, connection: Connection, caller: CurrentCaller
+    execution_id: UUID, services: AppServices, caller: CurrentCaller
 ) -> ScheduledJobExecutionDetail:
     """Get an execution with all its attempts."""
-    row = await service.get_execution(connection, execution_id)
+    async with services.engine.begin() as connection:
+        row = await service.get_execution(connection, execution_id)
     await caller.require("get", SCHEDULED_JOBS, row["namespace"])
     return ScheduledJobExecutionDetail.model_validate(row)
 

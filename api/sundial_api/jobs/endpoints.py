@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Query, Response
 
-from sundial_api.deps import AppServices, Connection, CurrentCaller
+from sundial_api.deps import AppServices, CallerAccess, CurrentCaller, Services
 from sundial_api.executions import service as executions
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import (
@@ -57,39 +57,44 @@ IdempotencyKey = Annotated[
 
 @router.get("", responses=PAGE)
 async def list_jobs(
-    response: Response, connection: Connection, caller: CurrentCaller, query: Annotated[JobQuery, Query()]
+    response: Response,
+    services: AppServices,
+    caller: CurrentCaller,
+    query: Annotated[JobQuery, Query()],
 ) -> ScheduledJobListResponse:
     """List jobs, newest first."""
     await caller.require("list", SCHEDULED_JOBS, query.namespace)
     wanted = JobFilter(query.name, query.is_enabled, query.task_function_id, query.namespace)
-    answer = await service.list_jobs(connection, wanted, query)
+    async with services.engine.begin() as connection:
+        answer = await service.list_jobs(connection, wanted, query)
     describe_page(response, query.wanted, answer.total)
     return answer
 
 
 @router.get("/{job_id}", responses=TAGGED | NOT_FOUND)
 async def get_job(
-    job_id: UUID, response: Response, connection: Connection, caller: CurrentCaller, services: AppServices
+    job_id: UUID, response: Response, services: AppServices, caller: CurrentCaller
 ) -> ScheduledJobDetail:
     """Get a job with its task function and newest executions."""
-    row = await service.get_job(connection, job_id)
-    await caller.require("get", SCHEDULED_JOBS, row["namespace"])
-    response.headers["ETag"] = f'"{row["etag"]}"'
-    return await service.describe_job(connection, row, services.settings.namespace)
+    await _require_job(job_id, services, caller)
+    async with services.engine.begin() as connection:
+        row = await service.get_job(connection, job_id)
+        response.headers["ETag"] = f'"{row["etag"]}"'
+        return await service.describe_job(connection, row, services.settings.namespace)
 
 
 @router.get("/{job_id}/executions", responses=PAGE | NOT_FOUND)
 async def list_job_executions(
     job_id: UUID,
     response: Response,
-    connection: Connection,
+    services: AppServices,
     caller: CurrentCaller,
     query: Annotated[JobExecutionQuery, Query()],
 ) -> ScheduledJobExecutionListResponse:
     """List the executions of a job, newest first."""
-    row = await service.get_job(connection, job_id)
-    await caller.require("get", SCHEDULED_JOBS, row["namespace"])
-    answer = await executions.list_executions(connection, ExecutionFilter(job_id, query.status), query)
+    await _require_job(job_id, services, caller)
+    async with services.engine.begin() as connection:
+        answer = await executions.list_executions(connection, ExecutionFilter(job_id, query.status), query)
     describe_page(response, query.wanted, answer.total)
     return answer
 
@@ -98,14 +103,14 @@ async def list_job_executions(
 async def list_job_slots(
     job_id: UUID,
     response: Response,
-    connection: Connection,
+    services: AppServices,
     caller: CurrentCaller,
     query: Annotated[PageQuery, Query()],
 ) -> SlotListResponse:
     """List the slots of a job that started no run, newest first."""
-    row = await service.get_job(connection, job_id)
-    await caller.require("get", SCHEDULED_JOBS, row["namespace"])
-    answer = await executions.list_slots(connection, job_id, query.wanted)
+    await _require_job(job_id, services, caller)
+    async with services.engine.begin() as connection:
+        answer = await executions.list_slots(connection, job_id, query.wanted)
     describe_page(response, query.wanted, answer.total)
     return answer
 
@@ -170,6 +175,13 @@ async def trigger_job(
 async def preview_schedule(body: Annotated[PreviewRequest, Body()], services: AppServices) -> PreviewResponse:
     """Tell what a schedule would do: in words, its next slots, and what is odd about it."""
     return preview(body, services.settings.time_zone, services.read_clock())
+
+
+async def _require_job(job_id: UUID, services: Services, caller: CallerAccess) -> None:
+    """Check that the caller may read a job, with no connection held while that is asked."""
+    async with services.engine.begin() as connection:
+        row = await service.get_job(connection, job_id)
+    await caller.require("get", SCHEDULED_JOBS, row["namespace"])
 
 
 def _tagged(response: Response, written: WrittenJob) -> ScheduledJobRead:

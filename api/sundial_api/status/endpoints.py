@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from sundial_api.deps import AppServices, Connection, CurrentCaller
+from sundial_api.deps import AppServices, CurrentCaller
 from sundial_api.jobs import repository as jobs
 from sundial_api.jobs.schemas import ScheduledJobRead
 from sundial_api.status import repository
@@ -19,19 +19,19 @@ router = APIRouter(tags=["status"])
 
 @router.get("/status")
 async def get_status(
-    connection: Connection,
-    caller: CurrentCaller,
     services: AppServices,
+    caller: CurrentCaller,
     query: Annotated[StatusQuery, Query()],
 ) -> SchedulerStatusResponse:
     """Tell how the installation stands."""
     await caller.require("list", SCHEDULED_JOBS, query.namespace)
     since = services.read_clock() - timedelta(seconds=services.settings.instance_seconds)
-    found = await repository.list_instances(connection, since)
+    async with services.engine.begin() as connection:
+        found = await repository.list_instances(connection, since)
+        counts = await jobs.count_jobs(connection, query.namespace)
+        following = await jobs.find_next(connection, query.namespace)
     instances = [SchedulerInstanceRead.model_validate(row) for row in found]
     leader = next((instance for instance in instances if instance.is_leader), None)
-    counts = await jobs.count_jobs(connection, query.namespace)
-    following = await jobs.find_next(connection, query.namespace)
     return SchedulerStatusResponse(
         is_running=leader is not None,
         leader_instance=leader,

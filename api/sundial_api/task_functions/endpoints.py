@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from sundial_api.deps import AppServices, Connection, CurrentCaller
+from sundial_api.deps import AppServices, CurrentCaller
 from sundial_api.http.paging import describe_page, document_page
 from sundial_api.task_functions import repository
 from sundial_api.task_functions.repository import FunctionFilter
@@ -24,16 +24,16 @@ router = APIRouter(tags=["task functions"])
 @router.get("/task-functions", responses=document_page())
 async def list_task_functions(
     response: Response,
-    connection: Connection,
-    caller: CurrentCaller,
     services: AppServices,
+    caller: CurrentCaller,
     query: Annotated[TaskFunctionQuery, Query()],
 ) -> TaskFunctionListResponse:
     """List what can be run, by name."""
     await caller.require("list", TASK_FUNCTIONS, query.namespace)
     wanted = FunctionFilter(query.is_active, query.namespace)
-    total = await repository.count_functions(connection, wanted)
-    rows = await repository.list_functions(connection, wanted, query.wanted)
+    async with services.engine.begin() as connection:
+        total = await repository.count_functions(connection, wanted)
+        rows = await repository.list_functions(connection, wanted, query.wanted)
     describe_page(response, query.wanted, total)
     return TaskFunctionListResponse(
         task_functions=[describe_function(row, services.settings.namespace) for row in rows], total=total
@@ -41,6 +41,8 @@ async def list_task_functions(
 
 
 @router.get("/job-types")
-async def list_job_types(connection: Connection) -> list[SchedulerJobTypeRead]:
+async def list_job_types(services: AppServices) -> list[SchedulerJobTypeRead]:
     """List the kinds of schedules."""
-    return [SchedulerJobTypeRead.model_validate(row) for row in await repository.list_job_types(connection)]
+    async with services.engine.begin() as connection:
+        rows = await repository.list_job_types(connection)
+    return [SchedulerJobTypeRead.model_validate(row) for row in rows]

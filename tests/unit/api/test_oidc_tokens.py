@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator
@@ -31,9 +32,17 @@ class Issuer:
         self.key: Any = RSAKey.generate_key(2048, {"kid": "first"})
         self.published: list[dict[str, Any]] = [self.key.as_dict(private=False)]
         self.fetched = 0
+        self.is_away = False
+        self.is_asked, self.pause = asyncio.Event(), asyncio.Event()
+        self.pause.set()
+        self.description: dict[str, Any] = {}
 
     async def describe(self, _request: web.Request) -> web.Response:
-        return web.json_response({"issuer": self.url, "jwks_uri": f"{self.url}/keys"})
+        self.is_asked.set()
+        await self.pause.wait()
+        if self.is_away:
+            return web.Response(status=502)
+        return web.json_response({"issuer": self.url, "jwks_uri": f"{self.url}/keys"} | self.description)
 
     async def publish(self, _request: web.Request) -> web.Response:
         self.fetched += 1
@@ -41,6 +50,7 @@ class Issuer:
 
     def sign(self, key: Any = None, algorithm: str = "RS256", **changes: Any) -> str:
         claims = {"iss": self.url, "aud": AUDIENCE, "sub": SUBJECT, "exp": int(time.time()) + 60}
+        claims |= {"email": "mona@example.org"}
         chosen = key or self.key
         header = {"alg": algorithm} | ({"kid": chosen.kid} if chosen.kid else {})
         kept = {name: value for name, value in (claims | changes).items() if value is not None}
@@ -74,20 +84,21 @@ async def tokens(issuer: Issuer) -> AsyncIterator[ProviderTokens]:
 
 async def refuse(tokens: ProviderTokens, token: str | None) -> HTTPProblem:
     with pytest.raises(HTTPProblem) as refused:
-        await tokens.identify(token)
+        await tokens.identify(token, is_read=True)
     return refused.value
 
 
 async def test_subject_and_groups_are_the_callers(tokens: ProviderTokens, issuer: Issuer) -> None:
-    caller = await tokens.identify(issuer.sign(email="mona@example.org", roles=["ops", "system:masters"]))
+    token = issuer.sign(email="mona@example.org", roles=["ops", "system:masters"])
+    caller = await tokens.identify(token, is_read=True)
     assert caller == Caller("mona@example.org", UUID(SUBJECT), ("system:authenticated", "ops"))
 
 
 async def test_subject_that_is_no_uuid_becomes_one(tokens: ProviderTokens, issuer: Issuer) -> None:
-    one, two = [await tokens.identify(issuer.sign(sub="mona")) for _ in range(2)]
-    other = await tokens.identify(issuer.sign(sub="adam"))
+    one, two = [await tokens.identify(issuer.sign(sub="mona"), is_read=True) for _ in range(2)]
+    other = await tokens.identify(issuer.sign(sub="adam"), is_read=True)
     assert one.uid == two.uid == name_uuid(issuer.url, "mona") != other.uid
-    assert one.name == "mona"
+    assert one.name == "mona@example.org"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +112,10 @@ async def test_subject_that_is_no_uuid_becomes_one(tokens: ProviderTokens, issue
         pytest.param({"nbf": int(time.time()) + 600}, id="not yet valid"),
         pytest.param({"sub": None}, id="no subject"),
         pytest.param({"email": "system:admin"}, id="a name of the cluster's own"),
-        pytest.param({"sub": "system:kube-scheduler"}, id="a subject of the cluster's own"),
+        pytest.param({"email": None}, id="no name"),
+        pytest.param({"email": ["mona"]}, id="a name that is no text"),
+        pytest.param({"email_verified": False}, id="an address that is not verified"),
+        pytest.param({"email_verified": "true"}, id="an address of which that is not clear"),
     ],
 )
 async def test_claims_are_checked(tokens: ProviderTokens, issuer: Issuer, changes: dict[str, Any]) -> None:
@@ -110,7 +124,8 @@ async def test_claims_are_checked(tokens: ProviderTokens, issuer: Issuer, change
 
 
 async def test_audience_may_be_one_of_several(tokens: ProviderTokens, issuer: Issuer) -> None:
-    assert (await tokens.identify(issuer.sign(aud=["another", AUDIENCE]))).uid == UUID(SUBJECT)
+    token = issuer.sign(aud=["another", AUDIENCE])
+    assert (await tokens.identify(token, is_read=True)).uid == UUID(SUBJECT)
 
 
 @pytest.mark.parametrize("token", [None, "", "nonsense", "a.b.c"], ids=repr)
@@ -144,14 +159,100 @@ async def test_published_secret_is_refused(tokens: ProviderTokens, issuer: Issue
     assert (await refuse(tokens, issuer.sign(secret, "HS256"))).status == 401
 
 
+async def test_token_that_names_no_key_may_be_of_any(tokens: ProviderTokens, issuer: Issuer) -> None:
+    second = RSAKey.generate_key(2048, {"kid": "second"})
+    issuer.published.append(second.as_dict(private=False))
+    nameless = RSAKey.import_key(second.as_pem(private=True))
+    assert (await tokens.identify(issuer.sign(nameless), is_read=True)).uid == UUID(SUBJECT)
+
+
+async def test_names_and_groups_get_their_prefix(issuer: Issuer) -> None:
+    provider = Provider(issuer.url, AUDIENCE, "email", "roles", "oidc:", "oidc/")
+    async with aiohttp.ClientSession() as session:
+        token = issuer.sign(roles=["ops", "system:masters"])
+        caller = await ProviderTokens(provider, session).identify(token, is_read=True)
+    assert (caller.name, caller.groups) == (
+        "oidc:mona@example.org",
+        ("system:authenticated", "oidc/ops", "oidc/system:masters"),
+    )
+    assert caller.uid == UUID(SUBJECT)
+
+
+async def test_old_keys_serve_while_the_provider_is_away(
+    tokens: ProviderTokens, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tokens.identify(issuer.sign(), is_read=True)
+    issuer.is_away = True
+    monkeypatch.setattr(oidc_tokens, "KEYS_SECONDS", 0.0)
+    assert (await tokens.identify(issuer.sign(), is_read=True)).uid == UUID(SUBJECT)
+
+
+async def test_of_many_with_unknown_keys_one_asks_the_provider(
+    tokens: ProviderTokens, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tokens.identify(issuer.sign(), is_read=True)
+    monkeypatch.setattr(oidc_tokens, "KEYS_PAUSE_SECONDS", 0.05)
+    await asyncio.sleep(0.1)
+    strangers = [issuer.sign(RSAKey.generate_key(2048, {"kid": f"stranger {n}"})) for n in range(5)]
+    await asyncio.sleep(0.1)
+    await asyncio.gather(*(refuse(tokens, token) for token in strangers))
+    assert issuer.fetched == 2
+
+
+async def test_known_keys_serve_while_others_are_fetched(
+    tokens: ProviderTokens, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tokens.identify(issuer.sign(), is_read=True)
+    monkeypatch.setattr(oidc_tokens, "KEYS_PAUSE_SECONDS", 0.0)
+    issuer.is_asked.clear()
+    issuer.pause.clear()
+    stranger = issuer.sign(RSAKey.generate_key(2048, {"kid": "stranger"}))
+    waiting = asyncio.create_task(refuse(tokens, stranger))
+    await issuer.is_asked.wait()
+    monkeypatch.setattr(oidc_tokens, "KEYS_SECONDS", -1.0)
+    assert (await tokens.identify(issuer.sign(), is_read=True)).uid == UUID(SUBJECT)
+    assert not waiting.done()
+    issuer.pause.set()
+    assert (await waiting).status == 401
+
+
+@pytest.mark.parametrize("published", [[], [{"kty": "XYZ"}]], ids=["none", "unknown"])
+async def test_good_keys_stay_where_the_provider_publishes_none(
+    tokens: ProviderTokens,
+    issuer: Issuer,
+    monkeypatch: pytest.MonkeyPatch,
+    published: list[dict[str, Any]],
+) -> None:
+    await tokens.identify(issuer.sign(), is_read=True)
+    issuer.published = published
+    monkeypatch.setattr(oidc_tokens, "KEYS_SECONDS", -1.0)
+    assert (await tokens.identify(issuer.sign(), is_read=True)).uid == UUID(SUBJECT)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        pytest.param({"issuer": "https://elsewhere.example"}, id="another issuer"),
+        pytest.param({"issuer": None}, id="no issuer"),
+        pytest.param({"jwks_uri": 7}, id="no place"),
+        pytest.param({"jwks_uri": "http://elsewhere.example/keys"}, id="a place that anybody can change"),
+    ],
+)
+async def test_odd_description_gives_no_keys(
+    tokens: ProviderTokens, issuer: Issuer, description: dict[str, Any]
+) -> None:
+    issuer.description = description
+    assert (await refuse(tokens, issuer.sign())).status == 503
+
+
 async def test_rotated_key_is_fetched(
     tokens: ProviderTokens, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(oidc_tokens, "KEYS_PAUSE_SECONDS", 0.0)
     old = issuer.sign()
-    await tokens.identify(old)
+    await tokens.identify(old, is_read=True)
     issuer.rotate()
-    assert (await tokens.identify(issuer.sign(algorithm="ES256"))).uid == UUID(SUBJECT)
+    assert (await tokens.identify(issuer.sign(algorithm="ES256"), is_read=True)).uid == UUID(SUBJECT)
     assert (await refuse(tokens, old)).status == 401
 
 
@@ -166,7 +267,7 @@ async def test_unknown_keys_do_not_make_the_provider_be_asked_again_and_again(
 
 async def test_keys_of_unknown_kinds_are_passed_over(tokens: ProviderTokens, issuer: Issuer) -> None:
     issuer.published += [{"kty": "XYZ", "kid": "new"}, {"kid": "broken"}]
-    assert (await tokens.identify(issuer.sign())).uid == UUID(SUBJECT)
+    assert (await tokens.identify(issuer.sign(), is_read=True)).uid == UUID(SUBJECT)
 
 
 async def test_provider_that_is_away_is_503(issuer: Issuer) -> None:
