@@ -124,6 +124,21 @@ async def test_one_object_that_the_database_refuses_is_kept_and_the_others_are_w
     assert "the database refused it" in kept[0][2]
 
 
+async def test_a_deletion_that_the_database_refuses_is_one_all_the_same(fresh_engine: AsyncEngine) -> None:
+    async with fresh_engine.connect() as connection:
+        session = Session(connection)
+        sink = session.feed.sinks[ObjectKind.SCHEDULED_JOB]
+        sink.put(build_schedule_item(version=10))
+        await session.rows.write(session.feed)
+        gone = build_schedule_item(version=12)
+        gone["spec"]["retry"] = {"count": 2**40}
+        sink.remove(gone)
+        await session.rows.write(session.feed)
+        shown = await read(connection, "SELECT deleted_at IS NOT NULL, resource_version FROM scheduled_jobs")
+        kept = await read(connection, "SELECT kind FROM scheduler_quarantine")
+    assert (shown, kept) == ([(True, 12)], [("ScheduledJob",)])
+
+
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [

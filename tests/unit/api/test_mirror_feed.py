@@ -9,6 +9,7 @@ from kubernetes.aio.client import Configuration
 from testkit.mirror_facts import build_schedule_item
 from testkit.scheduled_jobs import UID, build_job_item
 
+from sundial_api.mirror import feed as module
 from sundial_api.mirror.feed import MAX_BATCH, Feed, WatchScope
 from sundial_api.mirror.projection.batches import Burial, ObjectKind
 from sundial_api.mirror.projection.rejects import Reject
@@ -45,6 +46,23 @@ def test_a_batch_is_cut_from_the_oldest(feed: Feed) -> None:
     put_jobs(feed, *range(MAX_BATCH + 1))
     assert (len(feed.cut().changes), len(feed)) == (MAX_BATCH, 1)
     assert len(feed.cut().changes) == 1
+
+
+def test_a_batch_has_a_limit_of_what_its_objects_tell(feed: Feed) -> None:
+    entries = [{"slot": "2026-01-01T00:00:00Z", "verdict": "Skipped"}] * 1000
+    for number in range(50):
+        item = build_schedule_item(uid=f"uid-{number}", status={"recentSlots": entries})
+        put(feed, ObjectKind.SCHEDULED_JOB, item)
+    sizes = []
+    while len(feed):
+        sizes.append(len(feed.cut().changes))
+    assert sizes == [19, 19, 12]
+
+
+def test_one_object_goes_whatever_it_tells(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WEIGHT", 0)
+    put_jobs(feed, 10, 20)
+    assert [len(feed.cut().changes), len(feed.cut().changes)] == [1, 1]
 
 
 def test_a_list_is_judged_after_what_came_before_it(feed: Feed) -> None:
