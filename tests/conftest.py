@@ -2,6 +2,8 @@
 
 import signal
 
+import structlog
+
 pytest_plugins = [
     "sundial_devcluster.pytest_plugin",
     "testkit.processes.operators",
@@ -13,6 +15,11 @@ pytest_plugins = [
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start, even where the run itself ignores it (`make test &`)."""
+    """Let Ctrl-C reach what the tests start, even where the run itself ignores it (`make test &`).
+
+    Tracebacks are plain, as the products' are: rich takes a minute to draw one of the API.
+    """
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

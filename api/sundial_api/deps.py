@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sundial_api.auth.access import Access, Action
 from sundial_api.auth.tokens import Authenticator, Caller
 from sundial_api.clock import Clock
+from sundial_api.db.probe import DatabaseProbe
 from sundial_api.settings import ApiSettings
 from sundial_kube.client import KubeClient
 from sundial_kube.resources import Resource
@@ -50,6 +51,7 @@ class Services:
 
     settings: ApiSettings
     engine: AsyncEngine
+    database: DatabaseProbe
     client: KubeClient
     authenticator: Authenticator
     access: Access

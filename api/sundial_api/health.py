@@ -7,10 +7,8 @@ import time
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sundial_api.db.fetch import ping
 from sundial_api.deps import read_services
 
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -30,9 +28,7 @@ async def tell_alive() -> PlainTextResponse:
 async def tell_ready(request: Request) -> JSONResponse:
     """Tell whether requests can be answered: all reads need the database, and nothing else."""
     services = read_services(request)
-    try:
-        await ping(services.engine)
-    except (SQLAlchemyError, OSError):
+    if not await services.database.is_answering():
         return JSONResponse({"database": "away"}, 503)
     return JSONResponse({"database": "ok", "mirror": services.mirror.state})
 

@@ -23,6 +23,7 @@ from sundial_api.auth.oidc_tokens import Provider, ProviderTokens
 from sundial_api.auth.tokens import Anonymous, Authenticator
 from sundial_api.clock import read_clock
 from sundial_api.db.engine import UnusableUrl, build_engine, parse_url
+from sundial_api.db.probe import DatabaseProbe
 from sundial_api.deps import Services
 from sundial_api.events.endpoints import router as changes
 from sundial_api.events.latest import Newest
@@ -92,6 +93,8 @@ async def _assemble(settings: ApiSettings, registry: CollectorRegistry, exits: A
     """Connect, and begin to mirror; everything ends in the opposite order."""
     engine = build_engine(settings)
     exits.push_async_callback(engine.dispose)
+    database = DatabaseProbe(build_engine(settings, connections=1))
+    exits.push_async_callback(database.close)
     configuration = await load_configuration()
     client = await exits.enter_async_context(KubeClient(configuration, user_agent="sundial-api"))
     reviews = await exits.enter_async_context(
@@ -113,6 +116,7 @@ async def _assemble(settings: ApiSettings, registry: CollectorRegistry, exits: A
     return Services(
         settings=settings,
         engine=engine,
+        database=database,
         client=client,
         authenticator=authenticator,
         access=access,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from kubernetes.aio import client
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,6 +19,7 @@ from testkit.rows import function_row, job_row, numbered
 from sundial_api.auth.access import Action, AllowAll, SubjectAccessReviews
 from sundial_api.auth.cluster_tokens import ClusterTokens
 from sundial_api.auth.tokens import Anonymous, Caller
+from sundial_api.db import probe
 from sundial_api.db.tables import ScheduledJobRow, TaskFunctionRow
 from sundial_api.main import PREFIX
 from sundial_kube.client import KubeClient
@@ -94,6 +96,7 @@ class HangingServer:
     """Takes requests and gives no answer; `hang_up` closes all connections, and the next ones at once."""
 
     def __init__(self) -> None:
+        self.port = 0
         self.has_request = asyncio.Event()
         self._is_over = asyncio.Event()
 
@@ -111,7 +114,8 @@ class HangingServer:
 async def hanging_cluster() -> AsyncIterator[tuple[HangingServer, KubeClient]]:
     hanging = HangingServer()
     server = await asyncio.start_server(hanging.hold, "127.0.0.1", 0)
-    host = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    hanging.port = server.sockets[0].getsockname()[1]
+    host = f"http://127.0.0.1:{hanging.port}"
     async with KubeClient(client.Configuration(host=host), request_seconds=60) as kube:
         yield hanging, kube
     hanging.hang_up()
@@ -135,6 +139,31 @@ async def test_an_api_server_that_hangs_holds_no_connection_of_the_database(stor
                 server.hang_up()
                 for answer in await asyncio.gather(*asking):
                     check_words(answer, 503, "API server cannot be reached")
+
+
+async def read_ready(application: FastAPI) -> tuple[int, str]:
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as api:
+        answer = await api.get("/readyz")
+    return answer.status_code, answer.json()["database"]
+
+
+async def test_a_pool_in_full_use_is_no_database_that_is_away(stored: str) -> None:
+    async with build_services(stored) as application, AsyncExitStack() as exits:
+        engine = application.state.services.engine
+        for _ in range(engine.pool.size()):
+            await exits.enter_async_context(engine.connect())
+        assert await read_ready(application) == (200, "ok")
+
+
+async def test_a_database_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "ANSWER_SECONDS", 0.2)
+    async with hanging_cluster() as (server, _):
+        url = f"postgresql://sundial@127.0.0.1:{server.port}/sundial"
+        async with build_services(url) as application:
+            answers = await asyncio.gather(*(read_ready(application) for _ in range(5)))
+            assert set(answers) == {(503, "away")}
+            server.hang_up()
 
 
 async def test_failure_inside_has_no_words(stored: str) -> None:

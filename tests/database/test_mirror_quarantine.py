@@ -124,6 +124,19 @@ async def test_one_object_that_the_database_refuses_is_kept_and_the_others_are_w
     assert "the database refused it" in kept[0][2]
 
 
+async def test_an_object_that_only_claims_a_run_stays_the_same_entry(fresh_engine: AsyncEngine) -> None:
+    forged = build_job_item(10)
+    forged["metadata"] |= {"namespace": "other", "uid": "forged"}
+    async with fresh_engine.connect() as connection:
+        session = Session(connection)
+        session.feed.sinks[ObjectKind.SCHEDULED_JOB].put(build_schedule_item())
+        for _ in range(2):
+            session.feed.sinks[ObjectKind.JOB].put(forged)
+            await session.rows.write(session.feed)
+        kept = await read(connection, "SELECT key, seen_count FROM scheduler_quarantine")
+    assert kept == [("forged", 2)]
+
+
 async def test_a_deletion_that_the_database_refuses_is_one_all_the_same(fresh_engine: AsyncEngine) -> None:
     async with fresh_engine.connect() as connection:
         session = Session(connection)

@@ -364,9 +364,27 @@ async def test_a_slot_that_waited_and_of_which_nothing_tells_is_a_gap(connection
     queued = {"queued": [{"slot": format_instant(at(3)), "since": format_instant(at(3)), "reason": "x"}]}
     before = full_status(4, 20)
     await mirror(connection, schedule(10, status=before | queued))
+    assert await close(connection) == 0
     await mirror(connection, schedule(11, status=full_status(5, 22)))
     assert await close(connection) == 1
     assert await read(connection, "scheduler_slots", "sum(count)") == [22]
+
+
+async def test_of_a_row_of_slots_that_has_grown_only_the_new_ones_count(connection: AsyncConnection) -> None:
+    def build_row(last: int) -> JsonObject:
+        span = {"from": format_instant(at(19)), "to": format_instant(at(last)), "count": last - 18}
+        return span | {"verdict": "Skipped", "reason": "AlreadyActive"}
+
+    queued = {"queued": [{"slot": format_instant(at(3)), "since": format_instant(at(3)), "reason": "x"}]}
+    before = full_status(1, 19) | {"cursor": format_instant(at(20))}
+    before["recentSlots"] = [build_row(20), *(entry(slot) for slot in range(18, 0, -1) if slot != 3)]
+    await mirror(connection, schedule(10, status=before | queued))
+    assert await close(connection) == 0
+    after = full_status(21, 40) | {"cursor": format_instant(at(40))}
+    after["recentSlots"] = [*(entry(slot) for slot in range(40, 21, -1)), build_row(21)]
+    await mirror(connection, schedule(11, status=after))
+    assert await close(connection) == 1
+    assert await read(connection, "scheduler_slots", "sum(count)") == [40]
 
 
 async def test_what_a_list_does_not_name_is_gone(connection: AsyncConnection) -> None:

@@ -15,6 +15,7 @@ from sundial_api.auth.access import AllowAll
 from sundial_api.auth.tokens import Anonymous
 from sundial_api.clock import read_clock
 from sundial_api.db.engine import build_engine
+from sundial_api.db.probe import DatabaseProbe
 from sundial_api.deps import Services
 from sundial_api.events.latest import Newest
 from sundial_api.main import PREFIX, build_application
@@ -41,8 +42,9 @@ async def build_services(database: str, **how: Any) -> AsyncIterator[FastAPI]:
     settings = ApiSettings(database_url=database, auth="none", time_zone="Africa/Cairo")
     application = build_application(settings)
     engine = build_engine(settings)
-    newest = Newest(engine)
+    newest, database = Newest(engine), DatabaseProbe(build_engine(settings, connections=1))
     services: dict[str, Any] = {
+        "database": database,
         "client": None,
         "authenticator": Anonymous(),
         "access": AllowAll(),
@@ -57,6 +59,7 @@ async def build_services(database: str, **how: Any) -> AsyncIterator[FastAPI]:
     yield application
     looking.cancel()
     await asyncio.wait([looking])
+    await database.close()
     await engine.dispose()
 
 

@@ -20,14 +20,14 @@ class UnusableUrl(ValueError):
     """The database's URL cannot be used; the message does not repeat it."""
 
 
-def build_engine(settings: DatabaseSettings) -> AsyncEngine:
-    """Build the pool of a process; nothing connects until it is used."""
+def build_engine(settings: DatabaseSettings, connections: int | None = None) -> AsyncEngine:
+    """Build the pool of a process, of so many connections; nothing connects until it is used."""
     url = parse_url(settings.database_url.get_secret_value())
     limits = {"statement_timeout": settings.statement_seconds, "lock_timeout": settings.lock_seconds}
     return create_async_engine(
         url,
         connect_args=_build_connect_arguments(url, settings, limits),
-        pool_size=settings.database_connections,
+        pool_size=connections or settings.database_connections,
         max_overflow=0,
         pool_timeout=settings.database_connect_seconds,
         pool_pre_ping=True,

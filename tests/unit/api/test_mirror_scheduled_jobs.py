@@ -17,6 +17,7 @@ from sundial_api.mirror.projection import slots
 from sundial_api.mirror.projection.scheduled_jobs import build_etag, read_schedule
 from sundial_api.mirror.projection.task_functions import parse_function
 from sundial_clock.instants import format_instant
+from sundial_core.resources.readable import MAX_ENTRIES
 
 
 @pytest.mark.parametrize(
@@ -161,3 +162,15 @@ def test_a_spec_beyond_the_apis_limits_is_shown_as_it_is() -> None:
     spec = build_spec(timeoutSeconds=604_800, concurrency={"policy": "Queue", "maxInstances": 100})
     row = build_schedule(spec=spec).row
     assert (row.own_timeout_seconds, row.max_instances, row.max_queued) == (604_800, 100, 1)
+
+
+def test_of_a_long_list_no_more_is_read_than_the_operator_reads() -> None:
+    slot = format_instant(at(10))
+    entry = {"slot": slot, "verdict": "Skipped", "reason": "AlreadyActive"}
+    waiting = {"slot": slot, "since": slot, "reason": "AlreadyActive"}
+    status = {"cursor": slot, "recentSlots": [entry] * 5000, "queued": [waiting] * 5000}
+    row = build_schedule(status).row
+    assert (len(row.recent_slots), len(row.out_of_order)) == (
+        MAX_ENTRIES["recentSlots"],
+        MAX_ENTRIES["queued"],
+    )
