@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from sundial_api.auth.tokens import Anonymous, Caller
 from sundial_api.db import probe
 from sundial_api.db.tables import ScheduledJobRow, TaskFunctionRow
 from sundial_api.main import PREFIX
+from sundial_devcluster.polling import until_async
 from sundial_kube.client import KubeClient
 
 AWAY = "postgresql://sundial:secret@127.0.0.1:1/sundial"
@@ -122,6 +124,12 @@ async def hanging_cluster() -> AsyncIterator[tuple[HangingServer, KubeClient]]:
     server.close()
 
 
+async def holds_nothing(engine: AsyncEngine) -> bool:
+    """Tell whether all connections are free; those that looked for a namespace first have had a moment."""
+    await asyncio.sleep(0.1)
+    return engine.pool.checkedout() == 0
+
+
 @pytest.mark.parametrize("asks", ["who it is", "what is permitted"])
 async def test_an_api_server_that_hangs_holds_no_connection_of_the_database(stored: str, asks: str) -> None:
     async with hanging_cluster() as (server, kube):
@@ -133,9 +141,8 @@ async def test_an_api_server_that_hangs_holds_no_connection_of_the_database(stor
             async with httpx.AsyncClient(transport=transport, base_url=f"http://api{PREFIX}") as api:
                 asking = [asyncio.create_task(api.get(path, headers=headers)) for path in READS * 3]
                 await server.has_request.wait()
-                await asyncio.sleep(0.3)  # until those that look for a namespace first have done so
+                await until_async(partial(holds_nothing, application.state.services.engine))
                 assert [task for task in asking if task.done()] == []
-                assert application.state.services.engine.pool.checkedout() == 0
                 server.hang_up()
                 for answer in await asyncio.gather(*asking):
                     check_words(answer, 503, "API server cannot be reached")
