@@ -86,7 +86,6 @@ class KeptAnswers(Generic[Key, Answer]):
         """
         asking = self._asking.get(key)
         if asking is None:
-            self._check_pause()
             asking = self._asking[key] = asyncio.create_task(self._ask(key, ask))
             asking.add_done_callback(_take_notice)
         return await asyncio.shield(asking)
