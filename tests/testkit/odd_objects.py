@@ -79,9 +79,30 @@ class Oddities:
             )
         elif kind is ObjectKind.JOB:
             item |= {"spec": self._draw_job_spec(), "status": self._draw_job_status()}
+            if self._dice.random() < 0.4:
+                self._make_credible(item)
         else:
             item |= {"spec": self._draw_some(nodeName=self._word), "status": self._draw_pod_status()}
+            if self._dice.random() < 0.4:
+                item["metadata"] |= self._draw_claim()
         return kind, item
+
+    def _make_credible(self, item: JsonObject) -> None:
+        """Let a Job prove by its name that it is an attempt of some run."""
+        own = self._draw_claim()
+        run, attempt = own["labels"][names.RUN], int(own["annotations"][names.ATTEMPT])
+        item["metadata"] |= own | {"name": names.build_job_name("tick", run, attempt)}
+        item["spec"]["template"] = {"metadata": {name: own[name] for name in ("labels", "annotations")}}
+
+    def _draw_claim(self) -> JsonObject:
+        """Draw the marks of an attempt of a run that is nobody else's."""
+        run, owner = (str(uuid.UUID(int=self._dice.getrandbits(128))) for _ in range(2))
+        odd = {name: self._text() for name in (names.ENDED, names.TIMEOUT, names.INSTANCE)}
+        return {
+            "labels": {names.RUN: run, names.TRIGGER: "manual", names.SCHEDULED_JOB_UID: owner},
+            "annotations": odd | {names.ATTEMPT: self._dice.choice("12")},
+            "ownerReferences": [{"uid": owner, "controller": True}],
+        }
 
     def age(self, item: JsonObject) -> JsonObject:
         """Give an object with a newer resourceVersion."""
