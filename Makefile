@@ -2,10 +2,12 @@
 PYTHON ?= python3
 CLUSTER ?= auto
 BENCH_EXECUTIONS ?= 10000000
+STORIES ?= 3000
+ODDITIES ?= 1000000
 PY := .venv/bin/python
 UV := VIRTUAL_ENV=.venv .venv/bin/uv
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit model cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills mutants walk clean
+.PHONY: help demo test unit model cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills mirror-search mutants walk clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -85,6 +87,9 @@ bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
 
 mirror-kills: setup programs ## Kill the mirror and its Postgres 50 times, then compare rows and cluster (5 minutes)
 	SUNDIAL_KILLS=50 SUNDIAL_OUTAGE_SECONDS=120 $(PY) -m pytest tests/cluster/test_mirror_faults.py
+
+mirror-search: setup ## Play 3,000 orders of events and draw 1,000,000 odd objects at the mirror (hours; STORIES=, ODDITIES=)
+	SUNDIAL_STORIES=$(STORIES) SUNDIAL_ODDITIES=$(ODDITIES) $(PY) -m pytest -n 2 tests/database/test_mirror_orders.py tests/database/test_mirror_oddities.py
 
 chaos: setup programs ## Kill, freeze, rob and cut off leaders, then check every slot (CHAOS_KILLS=100, CHAOS_SEED=any, CHAOS_LEASE=4, CHAOS_FAULT=one alone; 20 minutes)
 	PYTHONPATH=tests $(PY) -m chaos
