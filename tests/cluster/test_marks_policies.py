@@ -218,6 +218,9 @@ def test_a_re_applied_export_and_the_users_own_marks_pass(policies: None, user: 
     run = build_run("claimed")
     run["spec"]["requestedBy"] = "the queen"
     user.create(run)
+    stored = json.loads(user.kubectl("get", "sj/signed", "-o", "json"))
+    assert stored["spec"]["suspend"] is True
+    assert stored["metadata"]["annotations"].items() >= (SIGNED | {names.PAUSED: "true"}).items()
 
 
 def test_nobody_writes_under_our_name(policies: None, user: User) -> None:

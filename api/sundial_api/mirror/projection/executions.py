@@ -24,6 +24,7 @@ from sundial_api.mirror.projection.run_facts import (
     RunRequestFact,
     StatusFact,
 )
+from sundial_api.mirror.projection.sanitize import plain
 from sundial_api.mirror.projection.versions import OLDEST, Version
 from sundial_clock.instants import parse_instant
 from sundial_core.resources.phases import Phase
@@ -130,12 +131,12 @@ def has_left(execution: Execution, standing: ExecutionStanding) -> bool:
     if not standing.is_known or identity.run_id in standing.active or _is_omitted(execution, standing):
         return False
     if identity.trigger == "schedule" and identity.slot is not None:
-        if standing.cursor is None or _instant(standing.cursor) < _instant(identity.slot):
+        if standing.cursor is None or plain(standing.cursor) < plain(identity.slot):
             return False
     elif execution.request_fact is not None and not execution.request_fact.is_gone:
         return False
     begin = identity.slot or compute_start(execution)
-    is_past = standing.horizon is not None and _instant(begin) < _instant(standing.horizon)
+    is_past = standing.horizon is not None and plain(begin) < plain(standing.horizon)
     is_gone = _is_gone(execution) and standing.version > _compute_version(execution)
     return execution.status_fact is not None or is_past or is_gone
 
@@ -203,11 +204,6 @@ def compute_start(execution: Execution) -> str:
         min(pods, default=None),
     )
     return next((instant for instant in candidates if instant), "1970-01-01T00:00:00Z")
-
-
-def _instant(text: str) -> str:
-    """Make instants of UTC comparable as text: with and without a fraction."""
-    return text.removesuffix("Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,11 @@ def fit_instant(text: Any) -> str | None:
     return text if len(text) == USUAL_CHARS else format_instant(parse_instant(text))
 
 
+def plain(instant: str) -> str:
+    """Make instants in UTC comparable as text, with a fraction and without."""
+    return instant.removesuffix("Z")
+
+
 def require_instant(text: Any) -> str:
     """Give an instant as `fit_instant`; raises ValueError where there is none."""
     instant = fit_instant(text)

@@ -12,7 +12,7 @@ import orjson
 from sundial_api.http.job_fields import JOB_FIELDS
 from sundial_api.http.schedule_config import show_schedule_config
 from sundial_api.mirror.projection.api_values import name_last_status
-from sundial_api.mirror.projection.sanitize import clean_json, fit_instant, parse_uuid, trim
+from sundial_api.mirror.projection.sanitize import clean_json, fit_instant, parse_uuid, plain, trim
 from sundial_api.mirror.projection.versions import Version
 from sundial_core.resources.names import CREATED_BY, UPDATED_BY
 from sundial_core.resources.objects import read_pause
@@ -25,7 +25,7 @@ OWN_MANAGER = "sundial-api"
 """The field manager of the API's own writes: what anybody else wrote last was not updated by its users."""
 
 MAX_OUT_OF_ORDER = 400
-"""How many such slots are kept; the operator writes at most 200."""
+"""Of how many slots it is kept that the cursor is wrong about them: more than the operator writes."""
 
 RECENT_KEPT = 20
 """How many of the newest slots the operator keeps in a status; older ones are only kept for active runs."""
@@ -180,21 +180,16 @@ def _parse_counters(status: JsonObject) -> dict[str, Any]:
 
 def list_out_of_order(status: JsonObject) -> list[str]:
     """List the slots at or before the cursor that wait for a place, and those after it that have an entry."""
-    cursor = _plain(status.get("cursor") or "")
+    cursor = plain(status.get("cursor") or "")
     entries = {name: (status.get(name) or ())[: MAX_ENTRIES[name]] for name in ("queued", "recentSlots")}
     waiting = [entry.get("slot") or "" for entry in entries["queued"]]
     told = [entry.get("slot") or "" for entry in entries["recentSlots"] if _is_of_slot(entry)]
-    odd = [slot for slot in waiting if _plain(slot) <= cursor] + [s for s in told if _plain(s) > cursor]
+    odd = [slot for slot in waiting if plain(slot) <= cursor] + [s for s in told if plain(s) > cursor]
     return [instant for slot in odd[:MAX_OUT_OF_ORDER] if (instant := fit_instant(slot)) is not None]
 
 
 def _is_of_slot(entry: JsonObject) -> bool:
     return "runId" in entry and entry.get("trigger", Trigger.SCHEDULE) == Trigger.SCHEDULE
-
-
-def _plain(instant: str) -> str:
-    """Make instants in UTC comparable as text, with a fraction and without."""
-    return instant.removesuffix("Z")
 
 
 def find_last_edit(metadata: JsonObject) -> tuple[str | None, str]:

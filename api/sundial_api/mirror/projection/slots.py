@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from sundial_api.mirror.projection.run_facts import RunFact, parse_status_fact
-from sundial_api.mirror.projection.sanitize import quote, trim
+from sundial_api.mirror.projection.sanitize import plain, quote, trim
 from sundial_api.mirror.projection.scheduled_jobs import RECENT_KEPT, ScheduleFact
 from sundial_clock.instants import format_instant, parse_instant
 from sundial_core.resources.raw import JsonObject
@@ -104,7 +104,7 @@ def has_gap(schedule: ScheduleFact, covered_until: str | None) -> bool:
     oldest = compute_oldest(entries) if len(entries) >= RECENT_KEPT else None
     if oldest is None:
         return False
-    return covered_until is None or _plain(covered_until) < _plain(oldest)
+    return covered_until is None or plain(covered_until) < plain(oldest)
 
 
 def find_newest_span(entries: list[JsonObject]) -> tuple[str | None, int]:
@@ -112,7 +112,7 @@ def find_newest_span(entries: list[JsonObject]) -> tuple[str | None, int]:
     spans = [(entry.get("to") or _begin(entry), entry) for entry in entries if _is_verdict(entry)]
     if not spans:
         return None, 0
-    _, newest = max(spans, key=lambda span: _plain(span[0]))
+    _, newest = max(spans, key=lambda span: plain(span[0]))
     return _begin(newest), _count(newest)
 
 
@@ -122,8 +122,8 @@ def has_lost(schedule: ScheduleFact, waited: Iterable[str]) -> bool:
     if not gone:
         return False
     spans = [(_begin(entry), entry.get("to") or _begin(entry)) for entry in schedule.row.recent_slots]
-    plain = [(_plain(first), _plain(last)) for first, last in spans]
-    return any(not any(first <= _plain(slot) <= last for first, last in plain) for slot in gone)
+    told = [(plain(first), plain(last)) for first, last in spans]
+    return any(not any(first <= plain(slot) <= last for first, last in told) for slot in gone)
 
 
 def count_decided(schedule: ScheduleFact) -> int:
@@ -151,8 +151,3 @@ def build_gap(schedule_id: str, begin: datetime, end: str, count: int) -> SlotRo
 
 def _begin(entry: JsonObject) -> str:
     return str(entry.get("slot") or entry.get("from") or entry.get("startedAt") or "")
-
-
-def _plain(instant: str) -> str:
-    """Make instants in UTC comparable as text, with a fraction and without."""
-    return instant.removesuffix("Z")
