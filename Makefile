@@ -7,7 +7,7 @@ ODDITIES ?= 1000000
 PY := .venv/bin/python
 UV := VIRTUAL_ENV=.venv .venv/bin/uv
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit model cluster-tests database-tests pod-tests fmt lint types contracts verify check generate lock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-scale bench-writes chaos mirror-kills mirror-search mutants walk clean
+.PHONY: help demo test unit model cluster-tests database-tests celery-tests pod-tests chart-tests image fmt lint types contracts verify check generate lock relock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-release bench-runner bench-scale bench-writes chaos degraded import-scale mirror-kills mirror-search mutants walk clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -15,9 +15,11 @@ help: ## List these verbs
 demo: setup programs ## Show ScheduledJobs running in a throw-away cluster (CLUSTER=auto|local|current|kind|k3d, DEMO_SECONDS=60)
 	$(PY) -m sundial_demo --cluster $(CLUSTER)
 
-test: setup programs ## Run all tests (first run: up to 45 minutes, it builds Kubernetes; later ones: about 18)
+test: setup programs ## Run all tests (first run: up to 45 minutes, it builds Kubernetes; later ones: about 20)
 	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/model tests/database tests/cluster
-	$(PY) -m pytest tests/chaos tests/pods
+	$(PY) -m pytest -n 3 --dist loadfile -p no:schemathesis tests/celery_tasks
+	$(PY) -m pytest -n 2 --dist loadfile -p no:schemathesis tests/pods tests/chart
+	$(PY) -m pytest -p no:schemathesis tests/chaos
 
 unit: .venv/installed ## Run the tests of seconds that need no cluster
 	$(PY) -m pytest -n 2 -p no:schemathesis tests/unit
@@ -31,8 +33,18 @@ cluster-tests: setup programs ## Run the tests that need a control plane
 database-tests: setup ## Run the tests that need a Postgres (the system's, else that of a wheel)
 	$(PY) -m pytest -n 2 --dist loadfile tests/database
 
+celery-tests: setup ## Run the tests that need Celery's brokers (Debian's Redis and RabbitMQ)
+	$(PY) -m pytest -n 3 --dist loadfile -p no:schemathesis tests/celery_tasks
+
 pod-tests: setup programs ## Run the tests that need a real node
-	$(PY) -m pytest tests/pods
+	$(PY) -m pytest -n 2 --dist loadfile -p no:schemathesis tests/pods
+
+chart-tests: setup programs ## Run the tests of the Helm chart, some on a real node
+	$(PY) -m pytest -n 2 --dist loadfile -p no:schemathesis tests/chart
+
+image: setup ## Build the image, with a shell and without (Docker, else buildah), and check their sizes
+	$(PY) -m sundial_devcluster image
+	$(PY) -m sundial_devcluster image --runtime no-shell
 
 fmt: .venv/installed ## Format the code
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
@@ -46,20 +58,33 @@ types: .venv/installed ## Check types
 contracts: .venv/installed ## Check that the layers are kept
 	.venv/bin/lint-imports --no-logo
 
-generate: .venv/installed ## Write the generated files again: crds/, docs/openapi.json
+generate: .venv/installed ## Write the generated files again: crds/, the chart's files, docs/openapi.json
 	$(PY) -m sundial_core.crds
+	$(PY) -m sundial_core.chart
 	$(PY) -m sundial_api.openapi_file
 
 verify: .venv/installed ## Fail if a generated file or the lock is not what its source gives
 	$(PY) -m sundial_core.crds --check
+	$(PY) -m sundial_core.chart --check
 	$(PY) -m sundial_api.openapi_file --check
-	cp requirements.lock .venv/requirements.check && $(LOCK) -o .venv/requirements.check pyproject.toml && diff -u requirements.lock .venv/requirements.check
+	for lock in $(LOCKS); do cp $$lock .venv/checked.$$lock; done
+	$(call write_locks,.venv/checked.)
+	for lock in $(LOCKS); do diff -u -I '^ *#' $$lock .venv/checked.$$lock || exit 1; done
 
 check: lint types contracts verify ## Everything but the tests
 
-LOCK = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra dev
+LOCKS = requirements.lock requirements.runtime.lock requirements.build.lock
+LOCK = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
+# What is tested, what the image ships of it, and what builds the wheel: $(1) stands before their names.
+define write_locks
+	$(LOCK) --extra dev $(2) -o $(1)requirements.lock pyproject.toml
+	$(LOCK) -c $(1)requirements.lock -o $(1)requirements.runtime.lock pyproject.toml
+	$(LOCK) -c $(1)requirements.lock --group build -o $(1)requirements.build.lock
+endef
+relock: .venv/installed ## Write the locks again after a change of pyproject.toml; what is pinned stays
+	$(call write_locks,,)
 lock: .venv/installed ## Pin the newest dependencies that pyproject.toml allows
-	$(LOCK) --upgrade -o requirements.lock pyproject.toml
+	$(call write_locks,,--upgrade)
 
 bench: setup programs ## Measure everything, print one JSON (about an hour; QUICK=1 tries it with tiny numbers)
 	PYTHONPATH=tests $(PY) -m bench $(if $(QUICK),--quick)
@@ -73,6 +98,12 @@ bench-scale: setup programs ## Measure a restart with 10,000 ScheduledJobs, and 
 bench-rate: setup programs ## Measure lateness at 20 starts a second, and the rate that is too much (about 8 minutes)
 	PYTHONPATH=tests $(PY) -m bench.rate
 
+bench-release: setup programs ## Measure an installation by the chart, an upgrade, and leaders that go (about 4 minutes)
+	PYTHONPATH=tests $(PY) -m bench.releases
+
+bench-runner: setup programs ## Measure what the runner of functions and Celery tasks costs (about 5 minutes)
+	PYTHONPATH=tests $(PY) -m bench.runner
+
 bench-writes: setup programs ## Count the writes of a successful run (about 4 minutes)
 	PYTHONPATH=tests $(PY) -m bench.writes
 
@@ -85,6 +116,9 @@ bench-mirror: setup programs ## Measure the mirror: first sync of 10,000 Schedul
 bench-plan: .venv/installed ## Measure planning 10,000 schedules from cold
 	PYTHONPATH=tests $(PY) -m bench.plan
 
+import-scale: setup programs ## Import an original installation of 10,000 jobs and 1,000,000 executions, interrupted once and killed once
+	SUNDIAL_IMPORT_JOBS=10000 SUNDIAL_IMPORT_EXECUTIONS=1000000 $(PY) -m pytest -s tests/cluster/test_import_scale.py
+
 mirror-kills: setup programs ## Kill the mirror and its Postgres 50 times, then compare rows and cluster (5 minutes)
 	SUNDIAL_KILLS=50 SUNDIAL_OUTAGE_SECONDS=120 $(PY) -m pytest tests/cluster/test_mirror_faults.py
 
@@ -93,6 +127,9 @@ mirror-search: setup ## Play 3,000 orders of events and draw 1,000,000 odd objec
 
 chaos: setup programs ## Kill, freeze, rob and cut off leaders, then check every slot (CHAOS_KILLS=100, CHAOS_SEED=any, CHAOS_LEASE=4, CHAOS_FAULT=one alone; 20 minutes)
 	PYTHONPATH=tests $(PY) -m chaos
+
+degraded: setup programs ## Try each trouble of the API's with each way to log in (10 minutes)
+	SUNDIAL_ALL_LOGINS=1 $(PY) -m pytest -p no:schemathesis tests/cluster/test_api_degraded.py
 
 mutants: .venv/installed ## Break each guard of tests/mutants/guards.toml in every small way: some test must notice (GUARDS=fence; 10 minutes)
 	PYTHONPATH=tests $(PY) -m mutants $(GUARDS)

@@ -1,4 +1,4 @@
-"""Rings are folders: unit and model need nothing, cluster a control plane, database Postgres, pods a node."""
+"""Rings are folders: cluster needs a control plane, database Postgres, celery_tasks brokers, pods a node."""
 
 import signal
 
@@ -10,7 +10,9 @@ pytest_plugins = [
     "testkit.databases",
     "testkit.processes.mirrors",
     "testkit.processes.apis",
+    "testkit.processes.imports",
     "testkit.api_callers",
+    "testkit.kept_logs",
 ]
 
 

@@ -1,6 +1,7 @@
 """A number for each change of a job or an execution, in the order of their commits: event streams follow it.
 
-The mirror's transactions take turns, so a number that is committed later is higher.
+The mirror's transactions take turns, so a number that is committed later is higher. The index of the big
+table follows in 0002b.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ END $$;
 
 NUMBERED = """
 ALTER TABLE {table} ADD COLUMN change bigint;
-CREATE INDEX ix_{table}_change ON {table} (change);
 CREATE TRIGGER scheduler_number_change BEFORE INSERT OR UPDATE ON {table}
     FOR EACH ROW EXECUTE FUNCTION scheduler_number_change();
 """
@@ -41,6 +41,7 @@ def upgrade() -> None:
     op.execute(NUMBERING)
     for table in TABLES:
         op.execute(NUMBERED.format(table=table))
+    op.execute("CREATE INDEX ix_scheduled_jobs_change ON scheduled_jobs (change)")
 
 
 def downgrade() -> None:

@@ -1,5 +1,12 @@
-"""`python -m sundial_api`."""
+"""`python -m sundial_api`, and the command sundial-api."""
 
-from sundial_api.main import main
+from sundial_kube.commands import run_command
 
-main()
+
+def main() -> None:
+    """Run the command."""
+    run_command("sundial_api.main")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
@@ -11,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sundial_api.auth.access import Access, Action
 from sundial_api.auth.tokens import Authenticator, Caller
+from sundial_api.auth.visible_namespaces import Reach
 from sundial_api.clock import Clock
+from sundial_api.computations import Computations
 from sundial_api.db.probe import DatabaseProbe
 from sundial_api.settings import ApiSettings
 from sundial_kube.client import KubeClient
@@ -34,15 +38,12 @@ class Signatures(Protocol):
         """Whether it is known or only claimed."""
 
 
-class LatestChange(Protocol):
-    """What event streams wait for."""
+class MirrorReach(Protocol):
+    """What the API asks about how old its rows are."""
 
     @property
-    def number(self) -> int:
-        """The number of the newest change."""
-
-    async def pass_by(self, number: int) -> None:
-        """Wait until there is a newer change than that."""
+    def instant(self) -> datetime | None:
+        """Up to when all that the cluster had is in the database; None while that is not known."""
 
 
 @dataclass(slots=True)
@@ -56,10 +57,11 @@ class Services:
     authenticator: Authenticator
     access: Access
     mirror: MirrorHealth
-    newest: LatestChange
+    mirrored: MirrorReach
     signatures: Signatures
     registry: CollectorRegistry
     read_clock: Clock
+    computations: Computations = field(default_factory=Computations)
 
 
 def read_services(request: Request) -> Services:
@@ -73,15 +75,41 @@ class CallerAccess:
 
     identity: Caller
     access: Access
+    address: str | None = None
+    """Where the request came from, as the server tells; behind a proxy that is the proxy, unless trusted."""
 
-    async def require(self, verb: str, resource: Resource, ns: str | None) -> None:
+    async def require(self, verb: str, resource: Resource, ns: str | None, subresource: str = "") -> None:
         """Check that the caller may do something, in one namespace or (None) in all; raises Problem 403."""
-        await self.access.require(self.identity, Action(verb, resource, ns or ""))
+        await self.access.require(self.identity, Action(verb, resource, ns or "", subresource))
+
+    async def may(self, verb: str, resource: Resource, ns: str | None) -> bool:
+        """Tell whether the caller may do something, in one namespace or (None) in all."""
+        return await self.access.may(self.identity, Action(verb, resource, ns or ""))
+
+    async def find_reach(self, resource: Resource, ns: str | None) -> Reach:
+        """Find over which namespaces a list goes: the one asked for, else all that the caller may list.
+
+        docs/api-contract.md, "Lists over several namespaces". Raises Problem 403.
+        """
+        if ns is None:
+            return await self.access.find_reach(self.identity, resource)
+        await self.require("list", resource, ns)
+        return Reach((ns,))
 
 
 def read_caller(request: Request) -> CallerAccess:
     """Read who asks."""
-    return CallerAccess(cast(Caller, request.state.caller), read_services(request).access)
+    return CallerAccess(
+        cast(Caller, request.state.caller), read_services(request).access, read_address(request)
+    )
+
+
+def read_address(request: Request) -> str | None:
+    """Read from which address a request came; what is none is not known."""
+    try:
+        return str(ipaddress.ip_address(request.client.host)) if request.client else None
+    except ValueError:
+        return None
 
 
 CurrentCaller = Annotated[CallerAccess, Depends(read_caller)]

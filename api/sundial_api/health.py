@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sundial_api.db.probe import AWAY
 from sundial_api.deps import read_services
 
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -26,11 +27,16 @@ async def tell_alive() -> PlainTextResponse:
 
 @router.get("/readyz")
 async def tell_ready(request: Request) -> JSONResponse:
-    """Tell whether requests can be answered: all reads need the database, and nothing else."""
+    """Tell whether requests can be answered: reads need the database and its tables only.
+
+    A database that goes away later makes nobody unready: all would be at once, and callers would be refused
+    a connection where they are told what is away.
+    """
     services = read_services(request)
-    if not await services.database.is_answering():
-        return JSONResponse({"database": "away"}, 503)
-    return JSONResponse({"database": "ok", "mirror": services.mirror.state})
+    problem = await services.database.find_problem()
+    if problem is not None and not (problem == AWAY and services.database.has_answered):
+        return JSONResponse({"database": problem}, 503)
+    return JSONResponse({"database": problem or "ok", "mirror": services.mirror.state})
 
 
 @router.get("/metrics")

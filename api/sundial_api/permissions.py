@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import structlog
 
@@ -43,19 +43,30 @@ async def report_missing(client: KubeClient, needed: Iterable[Permission]) -> No
         await asyncio.sleep(CHECK_SECONDS)
 
 
-def list_needed(installation_ns: str, watched_ns: str | None, auth: AuthMode) -> Iterator[Permission]:
+def list_needed(
+    installation_ns: str, watched: Sequence[str], auth: AuthMode, *, reads_logs: bool = True
+) -> Iterator[Permission]:
     """List what the API does: what it mirrors, what callers have it write, and asking who they are."""
-    for resource in (SCHEDULED_JOBS, SCHEDULED_JOB_RUNS, TASK_FUNCTIONS, JOBS, PODS):
-        for verb in ("list", "watch"):
-            yield Permission(verb, resource, watched_ns)
-    for verb in ("get", "create", "patch", "delete"):
-        yield Permission(verb, SCHEDULED_JOBS, watched_ns)
-    for verb in ("get", "create", "delete"):
-        yield Permission(verb, SCHEDULED_JOB_RUNS, watched_ns)
-    yield Permission("patch", JOBS, watched_ns)  # to cancel a run
+    for ns in watched or (None,):
+        yield from _list_watched(ns)
+        if reads_logs:
+            yield Permission("get", PODS, ns)  # to know whose log is read
+            yield Permission("get", PODS, ns, "log")
     for verb in ("list", "watch", "create", "patch"):
         yield Permission(verb, LEASES, installation_ns)
     if auth is AuthMode.KUBERNETES:
         yield Permission("create", TOKEN_REVIEWS, None)
     if auth is not AuthMode.NONE:
         yield Permission("create", ACCESS_REVIEWS, None)
+
+
+def _list_watched(ns: str | None) -> Iterator[Permission]:
+    for resource in (SCHEDULED_JOBS, SCHEDULED_JOB_RUNS, TASK_FUNCTIONS, JOBS, PODS):
+        for verb in ("list", "watch"):
+            yield Permission(verb, resource, ns)
+    for verb in ("get", "create", "patch", "delete"):
+        yield Permission(verb, SCHEDULED_JOBS, ns)
+    for verb in ("get", "create", "delete"):
+        yield Permission(verb, SCHEDULED_JOB_RUNS, ns)
+    yield Permission("get", TASK_FUNCTIONS, ns)  # whether a run may start
+    yield Permission("patch", JOBS, ns)  # to cancel a run

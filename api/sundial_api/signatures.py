@@ -8,11 +8,12 @@ write an object may write anybody's id on it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from enum import StrEnum
 
 import structlog
 
-from sundial_core.coordination.marks_policies import PROBE, say_it_works
+from sundial_core.coordination.marks_policies import PROBE, is_guarded
 from sundial_core.resources.raw import JsonObject
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
@@ -33,13 +34,15 @@ class Authorship(StrEnum):
 class SignatureProbe:
     """Looks once a minute; authorship is claimed unless the newest look has seen the policy work.
 
-    It speaks of the namespace in which it looks: the policies hold there, and wherever else they are bound.
+    It has to work wherever objects are mirrored from: in `watched`, or (none) in all namespaces. `ns` is
+    where the look is.
     """
 
-    def __init__(self, client: KubeClient, ns: str, installation: str) -> None:
+    def __init__(self, client: KubeClient, ns: str, installation: str, watched: Sequence[str]) -> None:
         self._client = client
         self._ns = ns
-        self._refusal = say_it_works(installation)
+        self._installation = installation
+        self._watched = watched
         self.authorship = Authorship.CLAIMED
 
     async def run(self) -> None:
@@ -55,7 +58,7 @@ class SignatureProbe:
         try:
             await self._client.dry_run_create(SCHEDULED_JOB_RUNS, self._ns, build_probe(self._ns))
         except ApiError as error:
-            if self._refusal in error.message:
+            if is_guarded(error.message, self._installation, self._watched):
                 return Authorship.KNOWN
             log.warning("cannot see whether signatures are guarded", error=str(error))
         except ApiUnreachable as error:

@@ -1,4 +1,4 @@
-"""What `python -m sundial_clock slots` answers, as text; reading and printing are left to `__main__`."""
+"""What `python -m sundial_clock slots` answers, as text; reading and printing are left to `command`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 import orjson
 
+from sundial_clock.arabic.sentences import ARABIC
 from sundial_clock.errors import quoted
 from sundial_clock.query import SlotQuery, parse_query
 from sundial_clock.schedule import ScheduleError, compile_schedule
+from sundial_clock.sentences import Language, Sentence, say
 from sundial_clock.zones import load_zone
 
 # A status names the resource's fields, a command its options.
@@ -19,10 +21,12 @@ _OPTION_NAMES = {"schedule.timeZone": "zone", "schedule.cronFields": "fields"}
 
 def answer_line(line: bytes, now: datetime) -> bytes:
     """Answer one line of JSON with one line of JSON: the slots, or the error that a user would see."""
+    keys: Mapping[str, Any] = {}
     try:
-        slots, _ = list_slots(parse_query(_parse_line(line), now))
+        keys = _parse_line(line)
+        slots, _ = list_slots(parse_query(keys, now))
     except ScheduleError as error:
-        return orjson.dumps({"error": describe_error(error)})
+        return orjson.dumps({"error": describe_error(error, keys)})
     return orjson.dumps({"slots": [write_instant(slot) for slot in slots]})
 
 
@@ -39,22 +43,36 @@ def answer_text(keys: Mapping[str, Any], now: datetime) -> str:
     zone = load_zone(request.schedule.time_zone)
     lines = [f"{write_instant(slot)}  {_local(slot.astimezone(zone))}" for slot in slots]
     if len(slots) < request.count:
-        lines.append("no more slots follow" if slots else f"no slot follows {write_instant(request.after)}")
+        lines.append(_show(_describe_end(slots, request.after), request.language))
     return "\n".join([text, *lines])
+
+
+def _describe_end(slots: list[datetime], after: datetime) -> Sentence:
+    if slots:
+        return say("no more slots follow")
+    return say("no slot follows {instant}", instant=write_instant(after))
+
+
+def _show(sentence: Sentence, language: Language) -> str:
+    return sentence.english if language is Language.ENGLISH else ARABIC.render(sentence)
 
 
 def list_slots(request: SlotQuery) -> tuple[list[datetime], str]:
     """Find the slots that a request asks for, and the schedule in words. Raises ScheduleError."""
-    schedule = compile_schedule(request.schedule, name=request.name, created_at=request.after)
+    schedule = compile_schedule(
+        request.schedule, name=request.name, created_at=request.after, language=request.language
+    )
     return schedule.slots_after(request.after, request.count), schedule.text
 
 
-def describe_error(error: ScheduleError) -> str:
-    """Say which option is wrong and what to write instead."""
+def describe_error(error: ScheduleError, keys: Mapping[str, Any]) -> str:
+    """Say which option is wrong and what to write instead, in the language of the question."""
     field = error.field
     for path, option in _OPTION_NAMES.items():
         field = option + field.removeprefix(path) if field.startswith(path) else field
-    return f"{field.removeprefix('schedule.')}: {error}"
+    is_arabic = keys.get("language") == Language.ARABIC
+    shown = _show(error.sentence, Language.ARABIC if is_arabic else Language.ENGLISH)
+    return f"{field.removeprefix('schedule.')}: {shown}"
 
 
 def write_instant(instant: datetime) -> str:
@@ -66,11 +84,19 @@ def _parse_line(line: bytes) -> Mapping[str, Any]:
     try:
         keys = orjson.loads(line)
     except orjson.JSONDecodeError:
-        message = f"{quoted(line.decode(errors='replace').strip())} is not JSON; write one object a line."
+        message = say(
+            "{value} is not JSON; write one object a line.",
+            value=quoted(line.decode(errors="replace").strip()),
+        )
         raise ScheduleError("line", message) from None
     if not isinstance(keys, dict):
         raise ScheduleError(
-            "line", f'{quoted(keys)} is not an object; write one such as {{"cron": "0 9 * * *"}}.'
+            "line",
+            say(
+                "{value} is not an object; write one such as {example}.",
+                value=quoted(keys),
+                example='{"cron": "0 9 * * *"}',
+            ),
         )
     return keys
 

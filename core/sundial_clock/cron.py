@@ -14,6 +14,7 @@ from functools import lru_cache
 from croniter import CroniterError, croniter
 
 from sundial_clock.errors import ScheduleError, quoted
+from sundial_clock.sentences import Sentence, say
 from sundial_clock.slot_sources import Expression
 from sundial_clock.wallclock import (
     MONTH_NAMES,
@@ -33,7 +34,6 @@ from sundial_clock.wallclock import (
 MAX_CRON_CHARS = 256
 FIELD = "schedule.cron"
 
-_COUNTS = "write 5 (minute hour day month weekday), 6 (seconds first) or 7 (seconds first, year last)"
 _NAMED = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -55,24 +55,33 @@ def _list_names(names: Iterable[str], count: int) -> tuple[tuple[str, int], ...]
 class Field:
     """One field of a cron text: its bounds, its names and how to write it."""
 
-    name: str
+    name: Sentence
     low: int
     high: int
     example: str
     names: tuple[tuple[str, int], ...] = ()
 
-    def error(self, text: str, advice: str) -> ScheduleError:
+    def error(self, text: str, advice: Sentence) -> ScheduleError:
         """Say what is wrong with this field."""
-        return ScheduleError(FIELD, f"the {self.name} field {quoted(text)} {advice}")
+        return ScheduleError(
+            FIELD,
+            say("the {field} field {text} {advice}", field=self.name, text=quoted(text), advice=advice),
+        )
+
+    def not_understood(self, text: str) -> ScheduleError:
+        """Say that this field cannot be read."""
+        return self.error(
+            text, say("is not understood; write something like {example}.", example=self.example)
+        )
 
 
-SECOND = Field("second", 0, 59, "0, */10 or 15,45")
-MINUTE = Field("minute", 0, 59, "0, */15 or 5-10")
-HOUR = Field("hour", 0, 23, "9, */2 or 9-17")
-DAY = Field("day-of-month", 1, 31, "1, 1,15, L, LW or 15W")
-MONTH = Field("month", 1, 12, "1, JAN or 1-6", _list_names(MONTH_NAMES, 13))
-WEEKDAY = Field("weekday", 0, 7, "1-5, MON-FRI, 5#3 or L5", _list_names(WEEKDAY_NAMES, 7))
-YEAR = Field("year", 1970, 2099, "2027 or 2027-2030")
+SECOND = Field(say("second"), 0, 59, "0, */10 or 15,45")
+MINUTE = Field(say("minute"), 0, 59, "0, */15 or 5-10")
+HOUR = Field(say("hour"), 0, 23, "9, */2 or 9-17")
+DAY = Field(say("day-of-month"), 1, 31, "1, 1,15, L, LW or 15W")
+MONTH = Field(say("month"), 1, 12, "1, JAN or 1-6", _list_names(MONTH_NAMES, 13))
+WEEKDAY = Field(say("weekday"), 0, 7, "1-5, MON-FRI, 5#3 or L5", _list_names(WEEKDAY_NAMES, 7))
+YEAR = Field(say("year"), 1970, 2099, "2027 or 2027-2030")
 FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY, YEAR)
 _CRONITER_ORDER = (MINUTE, HOUR, DAY, MONTH, WEEKDAY, SECOND, YEAR)
 
@@ -113,6 +122,11 @@ def parse_cron(text: str, name: str) -> Expression:
     return Expression(WallClock(times, days), is_stepped=any(map(_is_stepped, written[1:3])))
 
 
+def has_hash(text: str) -> bool:
+    """Tell whether a cron text has `H`, which stands for values made of a name; raises ScheduleError."""
+    return any(part.startswith("H") for part in _split_fields(text))
+
+
 def _is_stepped(written: str) -> bool:
     return written[0] in "*?" or "/" in written
 
@@ -124,29 +138,47 @@ def _split_fields(text: str) -> list[str]:
         written = _expand_name(written)
     fields = re.split(r"[ \t]+", written.upper())
     if not 5 <= len(fields) <= 7 or not written:
-        given = len(fields) if written else 0
-        raise ScheduleError(FIELD, f"{quoted(text)} has {_counted(given)}; {_COUNTS}.")
+        raise ScheduleError(FIELD, _describe_count(quoted(text), len(fields) if written else 0))
     return [*(["0"] if len(fields) == 5 else []), *fields, *(["*"] if len(fields) < 7 else [])]
 
 
-def _counted(fields: int) -> str:
-    return f"{fields} field" if fields == 1 else f"{fields} fields"
+def _describe_count(text: str, count: int) -> Sentence:
+    if count == 1:
+        return say(
+            "{text} has 1 field; write 5 (minute hour day month weekday), 6 (seconds first) or 7 (seconds"
+            " first, year last).",
+            text=text,
+        )
+    return say(
+        "{text} has {count} fields; write 5 (minute hour day month weekday), 6 (seconds first) or 7 (seconds"
+        " first, year last).",
+        text=text,
+        count=count,
+    )
 
 
 def _check_text(text: str) -> None:
     if len(text) > MAX_CRON_CHARS:
         raise ScheduleError(
             FIELD,
-            f"cron is {len(text)} characters long; write at most {MAX_CRON_CHARS}, or split the schedule.",
+            say(
+                "cron is {length} characters long; write at most {limit}, or split the schedule.",
+                length=len(text),
+                limit=MAX_CRON_CHARS,
+            ),
         )
     odd = next((char for char in text if not (" " <= char <= "~" or char == "\t")), None)
     if odd is not None:
-        message = (
-            f"the character {quoted(odd)} has no place here; write digits, names, spaces and * , - / # ? ( )."
+        raise ScheduleError(
+            FIELD,
+            say(
+                "the character {character} has no place here; write digits, names, spaces and"
+                " * , - / # ? ( ).",
+                character=quoted(odd),
+            ),
         )
-        raise ScheduleError(FIELD, message)
     if "TZ=" in text.upper():
-        raise ScheduleError(FIELD, "TZ= and CRON_TZ= have no place here; write the zone in timeZone.")
+        raise ScheduleError(FIELD, say("TZ= and CRON_TZ= have no place here; write the zone in timeZone."))
 
 
 def _expand_name(written: str) -> str:
@@ -154,12 +186,19 @@ def _expand_name(written: str) -> str:
     if word in _NAMED:
         return _NAMED[word]
     if word.startswith("@every"):
-        raise ScheduleError(FIELD, "@every is an interval; write interval, such as interval: {minutes: 5}.")
+        raise ScheduleError(
+            FIELD, say("@every is an interval; write interval, such as interval: {minutes: 5}.")
+        )
     if word == "@reboot":
         raise ScheduleError(
-            FIELD, "@reboot names no time; write a time such as 0 9 * * *, or use at to run once."
+            FIELD, say("@reboot names no time; write a time such as 0 9 * * *, or use at to run once.")
         )
-    raise ScheduleError(FIELD, f"{quoted(written)} is not a known name; write one of {', '.join(_NAMED)}.")
+    raise ScheduleError(
+        FIELD,
+        say(
+            "{text} is not a known name; write one of {names}.", text=quoted(written), names=", ".join(_NAMED)
+        ),
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -193,7 +232,7 @@ def _parse_day_pick(item: str) -> Pick | None:
         return LastWorkday()
     if re.fullmatch(r"L-\d+", item, re.ASCII):
         raise DAY.error(
-            item, "counts back from the last day, which is not supported; write L, LW or the days."
+            item, say("counts back from the last day, which is not supported; write L, LW or the days.")
         )
     if (nearest := _NEAREST.fullmatch(item)) is None:
         return None
@@ -204,14 +243,14 @@ def _parse_weekday_pick(item: str) -> Pick | None:
     if (nth := _NTH.fullmatch(item)) is not None:
         if not 1 <= int(nth[2]) <= 5:
             raise WEEKDAY.error(
-                item, "names no week of the month; write #1 to #5, or L5 for the last Friday."
+                item, say("names no week of the month; write #1 to #5, or L5 for the last Friday.")
             )
         return NthWeekday(_monday_first(_parse_value(WEEKDAY, item, nth[1])), int(nth[2]))
     if (last := _LAST.fullmatch(item)) is not None:
         return LastWeekday(_monday_first(_parse_value(WEEKDAY, item, last[1] or last[2])))
     if item == "L":
         raise WEEKDAY.error(
-            item, "names no weekday; write L5 for the last Friday, or L in the day-of-month field."
+            item, say("names no weekday; write L5 for the last Friday, or L in the day-of-month field.")
         )
     return None
 
@@ -223,15 +262,19 @@ def _monday_first(weekday: int) -> int:
 def _parse_hash(field: Field, written: str) -> str:
     match = _HASH.fullmatch(written)
     if match is None:
-        raise field.error(written, "mixes H with something else; write H, H/15, H(0-29) or H(0-29)/10 alone.")
+        raise field.error(
+            written, say("mixes H with something else; write H, H/15, H(0-29) or H(0-29)/10 alone.")
+        )
     if field is YEAR:
-        raise field.error(written, "would pick a year at random; write the year.")
+        raise field.error(written, say("would pick a year at random; write the year."))
     if match["step"] is not None and int(match["step"]) == 0:
-        raise field.error(written, "has the step 0; write a step of 1 or more.")
+        raise field.error(written, say("has the step 0; write a step of 1 or more."))
     if match["low"] is not None:
         low, high = (_parse_value(field, written, match[key]) for key in ("low", "high"))
         if low >= high:
-            raise field.error(written, f"needs a range that grows; write H({field.low}-{field.high}).")
+            raise field.error(
+                written, say("needs a range that grows; write {range}.", range=f"H({field.low}-{field.high})")
+            )
     return written
 
 
@@ -239,10 +282,10 @@ def _parse_item(field: Field, written: str, item: str) -> str:
     """Check one value, range or step, and write it so that croniter reads it as cron does."""
     match = _ITEM.fullmatch(item)
     if match is None or (match["low"] in "*?" and match["high"] is not None):
-        raise field.error(written, f"is not understood; write something like {field.example}.")
+        raise field.not_understood(written)
     step = f"/{int(match['step'])}" if match["step"] is not None else ""
     if step == "/0":
-        raise field.error(written, "has the step 0; write a step of 1 or more.")
+        raise field.error(written, say("has the step 0; write a step of 1 or more."))
     if match["low"] in "*?":
         return f"*{step}"
     low = _parse_value(field, written, match["low"])
@@ -253,7 +296,11 @@ def _parse_range(field: Field, written: str, match: re.Match[str], low: int) -> 
     high = _parse_end(field, written, match["high"], low)
     if low > high:
         raise field.error(
-            written, f"runs backwards; write two parts such as {low}-{field.high},{field.low}-{high}."
+            written,
+            say(
+                "runs backwards; write two parts such as {parts}.",
+                parts=f"{low}-{field.high},{field.low}-{high}",
+            ),
         )
     values = range(low, high + 1, int(match["step"] or 1))
     return ",".join(str(value) for value in values)
@@ -271,9 +318,11 @@ def _parse_end(field: Field, written: str, end: str, low: int) -> int:
 def _parse_value(field: Field, written: str, value: str) -> int:
     number = int(value) if value.isdigit() else dict(field.names).get(value)
     if number is None:
-        raise field.error(written, f"is not understood; write something like {field.example}.")
+        raise field.not_understood(written)
     if not field.low <= number <= field.high:
-        raise field.error(written, f"is out of range; write {field.low} to {field.high}.")
+        raise field.error(
+            written, say("is out of range; write {low} to {high}.", low=field.low, high=field.high)
+        )
     return number
 
 
@@ -285,7 +334,7 @@ def _expand(field: Field, plain: str, hash_name: str) -> frozenset[int]:
     try:
         values = croniter.expand(" ".join(fields), hash_id=hash_name.encode())[0][place]
     except CroniterError:
-        raise field.error(plain, f"is not understood; write something like {field.example}.") from None
+        raise field.not_understood(plain) from None
     if "*" in values:
         values = range(field.low, field.high + 1)
     return frozenset(_monday_first(value) if field is WEEKDAY else value for value in values)

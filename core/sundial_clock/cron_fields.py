@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from sundial_clock.errors import ScheduleError, quoted
+from sundial_clock.sentences import Sentence, say
 from sundial_clock.slot_sources import Expression
 from sundial_clock.spec import CronFields
 from sundial_clock.wallclock import (
@@ -46,14 +47,22 @@ class NamedField:
     example: str
     names: tuple[str, ...] = ()
 
-    def error(self, text: str, advice: str) -> ScheduleError:
+    def error(self, text: str, advice: Sentence) -> ScheduleError:
         """Say what is wrong with this field."""
-        return ScheduleError(f"{FIELD}.{self.name}", f"{self.name} {quoted(text)} {advice}")
+        sentence = say("{field} {text} {advice}", field=self.name, text=quoted(text), advice=advice)
+        return ScheduleError(f"{FIELD}.{self.name}", sentence)
+
+    def not_understood(self, text: str) -> ScheduleError:
+        """Say that this field cannot be read."""
+        return self.error(
+            text, say("is not understood; write something like {example}.", example=self.example)
+        )
 
 
+YEAR = NamedField("year", 1970, 9999, "*", "2027 or 2027-2030")
 DAY = NamedField("day", 1, 31, "1", "1, 1,15, last, last fri or 1st mon")
 FIELDS = (
-    NamedField("year", 1970, 9999, "*", "2027 or 2027-2030"),
+    YEAR,
     NamedField("month", 1, 12, "1", "1, jan or jan-jun", _MONTHS),
     DAY,
     NamedField("week", 1, 53, "*", "1, */2 or 10-20"),
@@ -87,7 +96,7 @@ class NamedFieldReading:
 def parse_cron_fields(fields: CronFields) -> Expression:
     """Read APScheduler's fields. Raises ScheduleError, whose field ends with the bad one's name."""
     written = _fill_defaults(fields)
-    readings = {field.name: _parse_field(field, written[field.name]) for field in FIELDS}
+    readings = {field.name: _parse(field, written[field.name]) for field in FIELDS}
     hour, minute, second = (tuple(sorted(readings[name].numbers)) for name in ("hour", "minute", "second"))
     stepped = any(written[name].startswith("*") or "/" in written[name] for name in ("hour", "minute"))
     return Expression(WallClock(TimesOfDay(hour, minute, second), _build_days(readings)), stepped)
@@ -112,7 +121,7 @@ def _fill_defaults(fields: CronFields) -> dict[str, str]:
         if value is not None
     }
     if not given:
-        raise ScheduleError(FIELD, 'no field is given; write at least one field, such as hour: "9".')
+        raise ScheduleError(FIELD, say('no field is given; write at least one field, such as hour: "9".'))
     smallest = max(index for index, field in enumerate(FIELDS) if field.name in given)
     return {
         field.name: given.get(field.name, field.smallest if index > smallest else "*")
@@ -120,10 +129,26 @@ def _fill_defaults(fields: CronFields) -> dict[str, str]:
     }
 
 
+def _parse(field: NamedField, written: str) -> NamedFieldReading:
+    # Years are not kept: each reading may have thousands.
+    return _parse_field(field, written) if field is YEAR else _parse_field_once(field, written)
+
+
 @lru_cache(maxsize=4096)
+def _parse_field_once(field: NamedField, written: str) -> NamedFieldReading:
+    return _parse_field(field, written)
+
+
 def _parse_field(field: NamedField, written: str) -> NamedFieldReading:
     if len(written) > MAX_FIELD_CHARS:
-        raise field.error(written, f"is {len(written)} characters long; write at most {MAX_FIELD_CHARS}.")
+        raise field.error(
+            written,
+            say(
+                "is {length} characters long; write at most {limit}.",
+                length=len(written),
+                limit=MAX_FIELD_CHARS,
+            ),
+        )
     parts = [_parse_item(field, item) for item in re.split(" *, *", written.lower())]
     numbers = frozenset().union(*(part.numbers for part in parts))
     return NamedFieldReading(
@@ -141,14 +166,16 @@ def _parse_item(field: NamedField, item: str) -> NamedFieldReading:
         return NamedFieldReading(frozenset(), (_parse_day_pick(item),))
     if field.names and (match := _NAMES.fullmatch(item)) is not None:
         return NamedFieldReading(frozenset(_parse_names(field, item, match)))
-    raise field.error(item, f"is not understood; write something like {field.example}.")
+    raise field.not_understood(item)
 
 
 def _parse_range(field: NamedField, item: str, match: re.Match[str]) -> range:
     low = int(match["low"])
     high = int(match["high"]) if match["high"] else (field.high if match["step"] else low)
     if low < field.low or max(low, high) > field.high:
-        raise field.error(item, f"is out of range; write {field.low} to {field.high}.")
+        raise field.error(
+            item, say("is out of range; write {low} to {high}.", low=field.low, high=field.high)
+        )
     return _stepped(field, item, _growing(field, item, low, high), match["step"])
 
 
@@ -156,14 +183,14 @@ def _parse_names(field: NamedField, item: str, match: re.Match[str]) -> range:
     names = [name for name in (match["low"], match["high"]) if name]
     unknown = next((name for name in names if name not in field.names), None)
     if unknown is not None:
-        raise field.error(item, f"is not understood; write something like {field.example}.")
+        raise field.not_understood(item)
     numbers = [field.names.index(name) + field.low for name in names]
     return _growing(field, item, numbers[0], numbers[-1])
 
 
 def _growing(field: NamedField, item: str, low: int, high: int) -> range:
     if low > high:
-        raise field.error(item, "runs backwards; write it as two parts separated by a comma.")
+        raise field.error(item, say("runs backwards; write it as two parts separated by a comma."))
     return range(low, high + 1)
 
 
@@ -174,7 +201,14 @@ def _stepped(field: NamedField, item: str, values: range, step: str | None) -> r
     # APScheduler takes a range that ends at 0 for one without an end; it is harmless to do the same.
     widest = (values[-1] or field.high) - values[0]
     if not 1 <= int(step) <= widest:
-        raise field.error(item, f"has the step {quoted(int(step), 12)}; write a step of 1 to {widest}.")
+        raise field.error(
+            item,
+            say(
+                "has the step {step}; write a step of 1 to {widest}.",
+                step=quoted(int(step), 12),
+                widest=widest,
+            ),
+        )
     return values[:: int(step)]
 
 
@@ -183,7 +217,7 @@ def _parse_day_pick(item: str) -> Pick:
         return LastDay()
     match = _POSITION.fullmatch(item)
     if match is None or match["weekday"] not in _WEEKDAYS:
-        raise DAY.error(item, f"is not understood; write something like {DAY.example}.")
+        raise DAY.not_understood(item)
     weekday = _WEEKDAYS.index(match["weekday"])
     return (
         LastWeekday(weekday)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
-from itertools import pairwise
 
+from sundial_clock.grouping import find_only_step, find_period, is_row, split_rows
 from sundial_clock.slot_sources import Expression
 from sundial_clock.spec import Interval
 from sundial_clock.wallclock import (
@@ -25,10 +25,10 @@ from sundial_clock.wallclock import (
 )
 
 _NTH = ("first", "second", "third", "fourth", "fifth")
-_MOST_TIMES = 6
-_MOST_PARTS = 12
-_MOST_PICKS = 3
-_LONGEST = 380  # leaves room for the zone (64) and the window (57) within 512 characters
+MOST_TIMES = 6
+MOST_PARTS = 12
+MOST_PICKS = 3
+LONGEST = 380  # leaves room for the zone (64) and the window (57) within 512 characters
 
 
 def describe_at(at: datetime) -> str:
@@ -48,6 +48,12 @@ def describe_interval(interval: Interval, anchor: datetime | None) -> str:
     return text if anchor is None else f"{text} from {_instant(anchor)}"
 
 
+def describe_window(starts_at: datetime | None, ends_at: datetime | None) -> str:
+    """Describe a window, naive UTC, as it follows a schedule."""
+    start = f", from {starts_at:%Y-%m-%d %H:%M:%S} UTC" if starts_at else ""
+    return start + (f", until {ends_at:%Y-%m-%d %H:%M:%S} UTC" if ends_at else "")
+
+
 def describe_expression(expression: Expression, zone: str) -> str:
     """Describe a wall-clock expression; the zone follows in brackets."""
     times, days = expression.wall.times, expression.wall.days
@@ -55,7 +61,7 @@ def describe_expression(expression: Expression, zone: str) -> str:
     if len(parts) == 1 and parts[0][:2] == "At" and parts[0][3].isdigit():
         parts.append("every day")
     text = ", ".join(parts)
-    return f"{text if len(text) <= _LONGEST else text[:_LONGEST] + '...'} ({zone})"
+    return f"{text if len(text) <= LONGEST else text[:LONGEST] + '...'} ({zone})"
 
 
 def _instant(at: datetime) -> str:
@@ -63,7 +69,7 @@ def _instant(at: datetime) -> str:
 
 
 def _describe_times(times: TimesOfDay) -> str:
-    if len(times) <= _MOST_TIMES:
+    if len(times) <= MOST_TIMES:
         return "At " + _join(_clock(times, rank) for rank in range(len(times)))
     if times.seconds == (0,):
         return _describe_minutes(times)
@@ -77,7 +83,7 @@ def _clock(times: TimesOfDay, rank: int) -> str:
 
 
 def _describe_minutes(times: TimesOfDay) -> str:
-    if len(times.minutes) == 1 and _is_run(times.hours) and len(times.hours) < 24:
+    if len(times.minutes) == 1 and is_row(times.hours) and len(times.hours) < 24:
         return f"Every hour from {_clock(times, 0)} to {_clock(times, len(times) - 1)}"
     if times.minutes == (0,) and (hours := _every(times.hours, 24, "hour")):
         return _capital(hours)
@@ -95,15 +101,15 @@ def _within(times: TimesOfDay) -> str:
 def _within_hours(hours: tuple[int, ...]) -> str:
     if len(hours) == 24:
         return ""
-    if _is_run(hours):
+    if is_row(hours):
         return f"from {hours[0]:02}:00 to {hours[-1]:02}:59"
     return f"of {_of('hour', hours)}"
 
 
 def _every(values: tuple[int, ...], size: int, unit: str) -> str:
     """Say `every n units` if the values really recur every n, across the end of the field too."""
-    step = size // len(values)
-    if len(values) < 2 or size % len(values) or values != tuple(range(values[0], size, step)):
+    step = find_period(values, size)
+    if step is None:
         return ""
     every = f"every {unit}" if step == 1 else f"every {step} {unit}s"
     return every if values[0] == 0 else f"{every} from {unit} {values[0]}"
@@ -143,8 +149,8 @@ def _weekdays(days: DaySet) -> str:
 
 
 def _picks(picks: tuple[Pick, ...]) -> list[str]:
-    more = len(picks) - _MOST_PICKS
-    named = [_pick(pick) for pick in picks[: _MOST_PICKS if more > 1 else None]]
+    more = len(picks) - MOST_PICKS
+    named = [_pick(pick) for pick in picks[: MOST_PICKS if more > 1 else None]]
     return [*named, f"{more} more"] if more > 1 else named
 
 
@@ -172,24 +178,14 @@ def _of(unit: str, values: Iterable[int]) -> str:
     return f"{unit if len(numbers) == 1 else unit + 's'} {_runs(numbers, str)}"
 
 
-def _is_run(values: tuple[int, ...]) -> bool:
-    return values[-1] - values[0] == len(values) - 1
-
-
 def _runs(values: list[int], name: Callable[[int], str], article: str = "") -> str:
     """Name ascending values, three or more in a row as a range; a long list is shortened."""
-    runs: list[list[int]] = []
-    for value in values:
-        if runs and runs[-1][-1] == value - 1:
-            runs[-1].append(value)
-        else:
-            runs.append([value])
-    parts = [part for run in runs for part in _run(run, name, article)]
-    more = len(parts) - _MOST_PARTS
-    steps = {later - earlier for earlier, later in pairwise(values)}
-    if more > 0 and len(steps) == 1:
-        return f"{name(values[0])} to {name(values[-1])} in steps of {steps.pop()}"
-    return _join([*parts[:_MOST_PARTS], f"{more} more"] if more > 1 else parts)
+    parts = [part for run in split_rows(values) for part in _run(run, name, article)]
+    more = len(parts) - MOST_PARTS
+    step = find_only_step(values)
+    if more > 0 and step is not None:
+        return f"{name(values[0])} to {name(values[-1])} in steps of {step}"
+    return _join([*parts[:MOST_PARTS], f"{more} more"] if more > 1 else parts)
 
 
 def _run(run: list[int], name: Callable[[int], str], article: str) -> list[str]:

@@ -6,14 +6,18 @@ further: a slot that comes later than that after the instant asked about does no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
+from sundial_clock import describe
+from sundial_clock.arabic import words as arabic
 from sundial_clock.cron import parse_cron
 from sundial_clock.cron_fields import parse_cron_fields
-from sundial_clock.describe import describe_at, describe_expression, describe_interval
 from sundial_clock.errors import ScheduleError
 from sundial_clock.instants import RESOLUTION
+from sundial_clock.sentences import Language, say
 from sundial_clock.slot_sources import (
     CalendarSlots,
     Expression,
@@ -31,7 +35,26 @@ LOOK_BACK = timedelta(days=3660)
 
 _EARLIEST = datetime(FIRST_YEAR, 1, 2)  # noqa: DTZ001 - naive UTC inside
 _LATEST = datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001 - naive UTC inside
-_KINDS = "exactly one of cron, cronFields, interval and at must be set"
+
+
+class Words(Protocol):
+    """What says a schedule in a language; instants are naive UTC."""
+
+    def describe_at(self, at: datetime) -> str:
+        """Describe one instant."""
+
+    def describe_interval(self, interval: Interval, anchor: datetime | None) -> str:
+        """Describe a period, and its anchor if one was given."""
+
+    def describe_expression(self, expression: Expression, zone: str) -> str:
+        """Describe a wall-clock expression."""
+
+    def describe_window(self, starts_at: datetime | None, ends_at: datetime | None) -> str:
+        """Describe a window, as it follows a schedule."""
+
+
+_WORDS: Mapping[Language, Words] = {Language.ENGLISH: describe, Language.ARABIC: arabic}
+_KINDS = say("exactly one of cron, cronFields, interval and at must be set")
 
 
 @dataclass(slots=True)
@@ -110,16 +133,24 @@ class CompiledSchedule:
         return max(after + RESOLUTION, self.low), min(until + RESOLUTION, self.high)
 
 
-def compile_schedule(spec: Schedule, *, name: str, created_at: datetime) -> CompiledSchedule:
+def compile_schedule(
+    spec: Schedule, *, name: str, created_at: datetime, language: Language = Language.ENGLISH
+) -> CompiledSchedule:
     """Compile a schedule; `name` is namespace/name, `created_at` anchors an interval without an anchor.
 
     Raises ScheduleError with the path of the bad field.
     """
     _check_shape(spec)
-    low = _instant(spec.starts_at, "startsAt") if spec.starts_at else _EARLIEST
-    high = _instant(spec.ends_at, "endsAt") + RESOLUTION if spec.ends_at else _LATEST
-    source, text = _compile_source(spec, name, created_at)
-    return CompiledSchedule(source, low, high, text + _describe_window(spec))
+    words = _WORDS[language]
+    starts_at = _instant(spec.starts_at, "startsAt") if spec.starts_at else None
+    ends_at = _instant(spec.ends_at, "endsAt") if spec.ends_at else None
+    source, text = _compile_source(spec, name, created_at, words)
+    return CompiledSchedule(
+        source,
+        _EARLIEST if starts_at is None else starts_at,
+        _LATEST if ends_at is None else ends_at + RESOLUTION,
+        text + words.describe_window(starts_at, ends_at),
+    )
 
 
 def _check_shape(spec: Schedule) -> None:
@@ -128,19 +159,20 @@ def _check_shape(spec: Schedule) -> None:
         raise ScheduleError("schedule", _KINDS)
     if spec.anchor is not None and spec.interval is None:
         raise ScheduleError(
-            "schedule.anchor", "an anchor goes only with interval; remove it, or write interval"
+            "schedule.anchor", say("an anchor goes only with interval; remove it, or write interval")
         )
 
 
-def _compile_source(spec: Schedule, name: str, created_at: datetime) -> tuple[SlotSource, str]:
+def _compile_source(spec: Schedule, name: str, created_at: datetime, words: Words) -> tuple[SlotSource, str]:
     zone = load_zone(spec.time_zone)
     if spec.at is not None:
         at = _exact_instant(spec.at, "at")
-        return SingleSlot(at), describe_at(at)
+        return SingleSlot(at), words.describe_at(at)
     if spec.interval is not None:
-        return _compile_interval(spec, spec.interval, created_at)
+        return _compile_interval(spec, spec.interval, created_at, words)
     expression = _parse_expression(spec, name)
-    return CalendarSlots(expression, zone, spec.dst), describe_expression(expression, spec.time_zone)
+    text = words.describe_expression(expression, spec.time_zone)
+    return CalendarSlots(expression, zone, spec.dst), text
 
 
 def _parse_expression(spec: Schedule, name: str) -> Expression:
@@ -151,40 +183,50 @@ def _parse_expression(spec: Schedule, name: str) -> Expression:
     raise ScheduleError("schedule", _KINDS)
 
 
-def _compile_interval(spec: Schedule, interval: Interval, created_at: datetime) -> tuple[SlotSource, str]:
+def _compile_interval(
+    spec: Schedule, interval: Interval, created_at: datetime, words: Words
+) -> tuple[SlotSource, str]:
     period = _parse_period(interval)
     if spec.anchor is None:
-        return IntervalSlots(_naive(created_at), period, first_k=1), describe_interval(interval, None)
+        text = words.describe_interval(interval, None)
+        return IntervalSlots(_naive(created_at), period, first_k=1), text
     anchor = _exact_instant(spec.anchor, "anchor")
-    return IntervalSlots(anchor, period, first_k=0), describe_interval(interval, anchor)
+    return IntervalSlots(anchor, period, first_k=0), words.describe_interval(interval, anchor)
 
 
 def _parse_period(interval: Interval) -> timedelta:
     parts = asdict(interval)
     negative = next((name for name, value in parts.items() if value < 0), None)
     if negative is not None:
-        raise ScheduleError(f"schedule.interval.{negative}", f"{negative} is negative; write 0 or more")
+        raise ScheduleError(
+            f"schedule.interval.{negative}", say("{period} is negative; write 0 or more", period=negative)
+        )
     if not any(parts.values()):
         raise ScheduleError(
-            "schedule.interval", "the period is zero; write at least one second, such as seconds: 30"
+            "schedule.interval", say("the period is zero; write at least one second, such as seconds: 30")
         )
     try:
         return timedelta(**parts)
     except OverflowError:
-        message = "the period is longer than the calendar; write less than a million days"
+        message = say("the period is longer than the calendar; write less than a million days")
         raise ScheduleError("schedule.interval", message) from None
 
 
 def _instant(value: datetime, key: str) -> datetime:
     if value.tzinfo is None:
-        message = "the instant has no zone; end it with Z or an offset, such as 2026-12-01T08:00:00Z"
+        message = say("the instant has no zone; end it with Z or an offset, such as 2026-12-01T08:00:00Z")
         raise ScheduleError(f"schedule.{key}", message)
     return _naive(value)
 
 
 def _exact_instant(value: datetime, key: str) -> datetime:
     if not FIRST_YEAR < value.year < LAST_YEAR:
-        message = f"the year {value.year} is beyond the clock; write {FIRST_YEAR + 1} to {LAST_YEAR - 1}"
+        message = say(
+            "the year {year} is beyond the clock; write {first} to {last}",
+            year=value.year,
+            first=FIRST_YEAR + 1,
+            last=LAST_YEAR - 1,
+        )
         raise ScheduleError(f"schedule.{key}", message)
     return _instant(value, key)
 
@@ -202,8 +244,3 @@ def _horizon(start: datetime) -> datetime:
     year = min(start.year + HORIZON_YEARS, LAST_YEAR)
     is_leap_day = (start.month, start.day) == (2, 29)
     return start.replace(year=year, month=3, day=1) if is_leap_day else start.replace(year=year)
-
-
-def _describe_window(spec: Schedule) -> str:
-    start = f", from {_naive(spec.starts_at):%Y-%m-%d %H:%M:%S} UTC" if spec.starts_at else ""
-    return start + (f", until {_naive(spec.ends_at):%Y-%m-%d %H:%M:%S} UTC" if spec.ends_at else "")

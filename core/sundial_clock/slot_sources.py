@@ -16,6 +16,8 @@ from sundial_clock.wallclock import WallClock
 from sundial_clock.zones import Stretch, stretches_back, stretches_between
 
 _SECOND = timedelta(seconds=1)
+_REACH = timedelta(days=2)
+"""No slot is as far as this from the reading that it stands for: an offset is less than a day."""
 
 
 class SlotSource(Protocol):
@@ -52,8 +54,17 @@ class CalendarSlots:
     dst: DstPolicy
 
     def first(self, low: datetime, high: datetime) -> datetime | None:
-        """Find the first slot."""
+        """Find the first slot; of the zone only what lies around readings is looked at."""
         low, high = _up(low), _up(high)
+        while True:
+            end = min(high, low + 3 * _REACH)
+            if (slot := self._first_of(low, end)) is not None or end == high:
+                return slot
+            if (reading := self.expression.wall.first(end - _REACH, high + _REACH)) is None:
+                return None
+            low = max(end, reading - _REACH)
+
+    def _first_of(self, low: datetime, high: datetime) -> datetime | None:
         for stretch in stretches_between(self.zone, low, high):
             if low <= stretch.since < high and self._makes_up(stretch):
                 return stretch.start

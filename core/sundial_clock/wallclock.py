@@ -6,11 +6,12 @@ Dates and times here are naive and belong to no zone; clock changes are the busi
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from calendar import monthrange
+from calendar import isleap, monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import Enum
+from functools import cache, lru_cache
 
 SATURDAY, SUNDAY = 5, 6
 
@@ -124,27 +125,16 @@ class Combine(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class DayRule:
-    """Which dates an expression names; None stands for every one."""
+class DayNaming:
+    """Which days of a month dates, weekdays and ISO weeks name together; None stands for every one."""
 
-    dates: DaySet | None = None
-    weekdays: DaySet | None = None
-    months: frozenset[int] = frozenset(range(1, 13))
-    years: frozenset[int] | None = None
-    weeks: frozenset[int] | None = None
-    combine: Combine = Combine.EITHER
+    dates: DaySet | None
+    weekdays: DaySet | None
+    weeks: frozenset[int] | None
+    combine: Combine
 
-    def days_in(self, year: int, number: int) -> list[int]:
-        """List the days of one month, ascending."""
-        if number not in self.months or (self.years is not None and year not in self.years):
-            return []
-        month = Month.of(year, number)
-        days = self._days_of(month)
-        if self.weeks is not None:
-            days = {day for day in days if date(year, number, day).isocalendar().week in self.weeks}
-        return sorted(days)
-
-    def _days_of(self, month: Month) -> set[int]:
+    def days_of(self, month: Month) -> set[int]:
+        """Give the days that dates and weekdays name."""
         every = range(1, month.length + 1)
         if self.dates is None and self.weekdays is None:
             return set(every)
@@ -162,6 +152,52 @@ class DayRule:
         numbers = self.weekdays.numbers
         days = {day for day in range(1, month.length + 1) if month.weekday(day) in numbers}
         return days | self.weekdays.picked_in(month)
+
+
+@dataclass(frozen=True, slots=True)
+class DayRule:
+    """Which dates an expression names; None stands for every one."""
+
+    dates: DaySet | None = None
+    weekdays: DaySet | None = None
+    months: frozenset[int] = frozenset(range(1, 13))
+    years: frozenset[int] | None = None
+    weeks: frozenset[int] | None = None
+    combine: Combine = Combine.EITHER
+
+    def days_in(self, year: int, number: int) -> tuple[int, ...]:
+        """List the days of one month, ascending."""
+        if number not in self.months or (self.years is not None and year not in self.years):
+            return ()
+        return _days_in(self.naming, find_twin(year), number)
+
+    @property
+    def naming(self) -> DayNaming:
+        """What is left of the rule in a month that it names."""
+        return DayNaming(self.dates, self.weekdays, self.weeks, self.combine)
+
+
+@lru_cache(maxsize=4096)
+def _days_in(naming: DayNaming, year: int, number: int) -> tuple[int, ...]:
+    days = naming.days_of(Month.of(year, number))
+    if naming.weeks is not None:
+        days = {day for day in days if date(year, number, day).isocalendar().week in naming.weeks}
+    return tuple(sorted(days))
+
+
+def find_twin(year: int) -> int:
+    """Find a year from 2000 on with the same calendar, ISO weeks included: there are 21 kinds of years."""
+    return _find_year(date(year, 1, 1).weekday(), isleap(year), isleap(year - 1))
+
+
+@cache
+def _find_year(weekday: int, is_leap: bool, follows_leap: bool) -> int:  # noqa: FBT001 - what a calendar is
+    kind = (weekday, is_leap, follows_leap)
+    return next(
+        year
+        for year in range(2000, 2400)
+        if (date(year, 1, 1).weekday(), isleap(year), isleap(year - 1)) == kind
+    )
 
 
 @dataclass(frozen=True, slots=True)

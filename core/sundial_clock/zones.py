@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
 from sundial_clock.errors import ScheduleError, quoted
+from sundial_clock.sentences import Sentence, say
 
 FIRST_YEAR = 1800
 LAST_YEAR = 9990
@@ -53,16 +54,19 @@ def load_zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(data, key=name)
 
 
-def _unknown_zone(name: str) -> str:
+def _unknown_zone(name: str) -> Sentence:
     near = difflib.get_close_matches(name[:64].lower(), {zone.lower() for zone in zone_names()}, n=1)
     meant = next((zone for zone in sorted(zone_names()) if near and zone.lower() == near[0]), "Europe/Berlin")
-    hint = f"did you mean {meant}?" if near else f"write a name like {meant} or UTC."
-    return f"{quoted(name)} is not an IANA time zone; {hint}"
+    if near:
+        return say("{zone} is not an IANA time zone; did you mean {meant}?", zone=quoted(name), meant=meant)
+    return say(
+        "{zone} is not an IANA time zone; write a name like {meant} or UTC.", zone=quoted(name), meant=meant
+    )
 
 
 def offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:
     """Read the zone's offset at a naive UTC instant."""
-    offset = instant.replace(tzinfo=UTC).astimezone(zone).utcoffset()
+    offset = zone.fromutc(instant.replace(tzinfo=zone)).utcoffset()
     return offset if offset is not None else timedelta()
 
 

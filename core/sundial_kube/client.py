@@ -17,6 +17,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from sundial_core.resources.raw import JsonObject
+from sundial_kube.deadline import compute_remaining
 from sundial_kube.errors import NOT_FOUND, ApiError, ApiUnreachable, parse_error
 from sundial_kube.nested_json import parse_nested
 from sundial_kube.resources import Resource
@@ -31,6 +32,8 @@ CREATED_HEADERS = {
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+DRY_RUN = {"dryRun": "All"}
 PAGE_SIZE = "500"
 REQUEST_TIMEOUT_SECONDS = 15.0
 LIST_TIMEOUT_SECONDS = 60.0
@@ -103,8 +106,8 @@ class KubeClient:
         if self._session is not None:
             await self._session.close()
 
-    async def get(self, resource: Resource, ns: str, name: str) -> JsonObject:
-        """Read one object, uncached."""
+    async def get(self, resource: Resource, ns: str | None, name: str) -> JsonObject:
+        """Read one object, uncached; `ns` is None for one that is in no namespace."""
         return await self._request("GET", resource.path(ns, name))
 
     async def get_or_none(self, resource: Resource, ns: str, name: str) -> JsonObject | None:
@@ -115,6 +118,15 @@ class KubeClient:
             if error.status == NOT_FOUND:
                 return None
             raise
+
+    async def read_text(self, path: str, query: Mapping[str, str], most: int) -> bytes:
+        """Read what is no JSON, such as a log; at most so many bytes, whatever the query asks for."""
+        limit, headers = self._limit(f"GET {path}"), {"Accept": "text/plain, */*"}
+        async with self._send("GET", path, query, None, headers, limit) as answer:
+            try:
+                return await _read_at_most(answer, most)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise ApiUnreachable(f"GET {path}: {error!r}") from error
 
     async def list_page(self, path: str, query: Mapping[str, str], accept: str = JSON) -> JsonObject:
         """Read one page of a collection; with METADATA_LIST only the metadata of each object."""
@@ -155,9 +167,8 @@ class KubeClient:
 
     async def dry_run_create(self, resource: Resource, ns: str, manifest: JsonObject) -> None:
         """Have an object's creation checked by the API server, admission included, and not done."""
-        seconds, query = self._write_timeout(), {"dryRun": "All"}
-        data = orjson.dumps(manifest)
-        await self._request("POST", resource.path(ns), query=query, data=data, timeout=seconds)
+        seconds, data = self._write_timeout(), orjson.dumps(manifest)
+        await self._request("POST", resource.path(ns), query=DRY_RUN, data=data, timeout=seconds)
 
     async def review(self, resource: Resource, spec: JsonObject) -> JsonObject:
         """Ask who somebody is or what they may do; a review changes nothing. Returns its status."""
@@ -175,6 +186,23 @@ class KubeClient:
     ) -> JsonObject:
         """Patch an object by the operations of RFC 6902, which can also write null."""
         return await self._write("PATCH", resource.path(ns, name), operations, JSON_PATCH)
+
+    async def apply(
+        self, resource: Resource, manifest: JsonObject, manager: str, dry_run: Mapping[str, str] | None = None
+    ) -> JsonObject:
+        """Apply an object server-side as a field manager; raises ApiError 409 where others own a field.
+
+        With DRY_RUN it is checked by the API server, admission included, and not done.
+        """
+        seconds, metadata = self._write_timeout(), manifest["metadata"]
+        return await self._request(
+            "PATCH",
+            resource.path(metadata["namespace"], metadata["name"]),
+            query={"fieldManager": manager, "fieldValidation": "Strict", **(dry_run or {})},
+            data=orjson.dumps(manifest),
+            headers={"Content-Type": APPLY_PATCH},
+            timeout=seconds,
+        )
 
     async def patch_status(self, resource: Resource, ns: str, name: str, patch: JsonObject) -> JsonObject:
         """Merge-patch the status; the patch carries the resourceVersion that guards it."""
@@ -204,6 +232,13 @@ class KubeClient:
         """Compute how many seconds a write may take: never longer than this process surely leads."""
         return min(self._request_seconds, self._gate())
 
+    def _limit(self, what: str, timeout: float | None = None) -> aiohttp.ClientTimeout:
+        """Limit a request to what is left of the deadline; raises ApiUnreachable where that is nothing."""
+        seconds = min(timeout or self._request_seconds, compute_remaining())
+        if not seconds:
+            raise ApiUnreachable(f"{what}: no time is left")
+        return aiohttp.ClientTimeout(total=seconds)
+
     async def _request(
         self,
         method: str,
@@ -214,7 +249,7 @@ class KubeClient:
         headers: Mapping[str, str] = JSON_HEADERS,
         timeout: float | None = None,
     ) -> JsonObject:
-        limit = aiohttp.ClientTimeout(total=timeout or self._request_seconds)
+        limit = self._limit(f"{method} {path}", timeout)
         async with self._send(method, path, query, data, headers, limit) as answer:
             try:
                 body = await answer.read()
@@ -274,6 +309,16 @@ def parse_json(text: bytes, what: str) -> JsonObject:
         return parse_nested(text)
     except ValueError as error:
         raise ApiUnreachable(f"{what}: the answer is no JSON: {error}") from error
+
+
+async def _read_at_most(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    data = bytearray()
+    async for chunk in answer.content.iter_any():
+        data += chunk
+        if len(data) >= most:
+            answer.close()
+            break
+    return bytes(data[:most])
 
 
 async def _read_error(answer: aiohttp.ClientResponse) -> bytes:

@@ -8,6 +8,9 @@ from sundial_core.resources.messages import redact
 
 NOT_FOUND = 404
 GONE = 410
+INVALID = 422
+NO_CAUSE = "the server rejected our request due to an error in our request"
+"""All that is said of a JSON patch that does not apply; what is wrong with an object is said by its name."""
 
 
 class ApiError(Exception):
@@ -19,6 +22,11 @@ class ApiError(Exception):
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
+
+    @property
+    def is_failed_patch(self) -> bool:
+        """Whether a JSON patch did not apply to the object as it is now: one of its tests failed, say."""
+        return self.status == INVALID and self.message == NO_CAUSE
 
 
 class ApiUnreachable(Exception):

@@ -33,7 +33,7 @@ def configure_logs(log_format: LogFormat) -> None:
     )
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, render],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

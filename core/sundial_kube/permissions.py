@@ -13,17 +13,19 @@ from sundial_kube.resources import SELF_ACCESS_REVIEWS, Resource
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One verb on one resource, in one namespace or (None) in all."""
+    """One verb on one resource, in one namespace or (None) in all; of any name, or of one."""
 
     verb: str
     resource: Resource
     ns: str | None
     subresource: str = ""
+    name: str = ""
 
     def __str__(self) -> str:
         where = f"in namespace {self.ns}" if self.ns else "in all namespaces"
-        name = f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
-        return f"{self.verb} {name} ({self.resource.group or 'core'}) {where}"
+        what = f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
+        named = f" {self.name}" if self.name else ""
+        return f"{self.verb} {what}{named} ({self.resource.group or 'core'}) {where}"
 
 
 async def list_missing(client: KubeClient, needed: Iterable[Permission]) -> list[Permission]:
@@ -44,5 +46,6 @@ def _build_spec(permission: Permission) -> JsonObject:
         "resource": permission.resource.plural,
         "subresource": permission.subresource,
         "namespace": permission.ns or "",
+        "name": permission.name,
     }
     return {"resourceAttributes": attributes}

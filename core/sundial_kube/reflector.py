@@ -38,8 +38,8 @@ class Sink(Protocol):
     def remove(self, item: JsonObject) -> None:
         """Take the last state of an object that was deleted."""
 
-    def retain(self, listed: set[str], resource_version: int) -> None:
-        """Take the UIDs of a complete list, consistent at that version."""
+    def retain(self, listed: set[str], resource_version: int, ns: str | None) -> None:
+        """Take the UIDs of a complete list (of all namespaces, or of `ns`), consistent at that version."""
 
 
 class ClusterRestored(Exception):
@@ -70,6 +70,7 @@ class Reflector:
     ) -> None:
         self._client = client
         self._resource = resource
+        self._ns = ns
         self._path = resource.path(ns)
         self._store = store
         self._selector = selector
@@ -157,7 +158,7 @@ class Reflector:
                 self.stirred_at = time.monotonic()
                 if kind == "BOOKMARK" and _ends_initial_events(item):
                     resource_version: str = item["metadata"]["resourceVersion"]
-                    self._store.retain(listed, int(resource_version))
+                    self._store.retain(listed, int(resource_version), self._ns)
                     return resource_version
                 if kind == "DELETED":
                     listed.discard(item["metadata"]["uid"])
@@ -186,7 +187,7 @@ class Reflector:
             for item in page["items"]:
                 listed.add(item["metadata"]["uid"])
                 self._store.put(item)
-        self._store.retain(listed, int(resource_version))
+        self._store.retain(listed, int(resource_version), self._ns)
         return resource_version
 
     def _query(self) -> dict[str, str]:

@@ -20,6 +20,7 @@ class Relist:
     ) -> None:
         self._client = client
         self._resource = resource
+        self._ns = ns
         self._path = resource.path(ns)
         self._store = store
 
@@ -40,7 +41,7 @@ class Relist:
             if self._is_behind(uid, metadata):
                 repaired += await self._fetch(uid, metadata)
         known = len(self._store)
-        self._store.retain(set(listed), resource_version)
+        self._store.retain(set(listed), resource_version, self._ns)
         return repaired + known - len(self._store)
 
     async def _list(self) -> tuple[dict[str, JsonObject], int]:

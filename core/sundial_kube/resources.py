@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A namespaced resource of the Kubernetes API."""
+    """A resource of the Kubernetes API."""
 
     group: str
     version: str
@@ -41,6 +41,8 @@ SELF_ACCESS_REVIEWS = Resource(
 )
 ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview")
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
+ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
+CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole")
 PODS = Resource("", "v1", "pods", "Pod")
 EVENTS = Resource("", "v1", "events", "Event")
 NEW_EVENTS = Resource("events.k8s.io", "v1", "events", "Event")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -16,15 +16,20 @@ WANTED = {
 """What is said of a value of another type, by pydantic's name for that."""
 
 
-def describe_settings(settings: type[BaseSettings], only: Sequence[str] | None = None) -> str:
+def describe_settings(*kinds: type[BaseSettings], only: Sequence[str] | None = None) -> str:
     """List a command's environment variables with their defaults, as the end of its `--help`."""
+    return "\n".join(
+        ["environment variables:", *(line for kind in kinds for line in _list_lines(kind, only))]
+    )
+
+
+def _list_lines(settings: type[BaseSettings], only: Sequence[str] | None) -> Iterator[str]:
     prefix = settings.model_config["env_prefix"]
-    lines = ["environment variables:"]
     for name, field in settings.model_fields.items():
         if only is None or name in only:
             default = "" if field.is_required() else f" [{field.default}]"
-            lines.append(f"  {prefix}{name.upper():25} {field.description}{default}")
-    return "\n".join(lines)
+            variable = f"{prefix}{name.upper()}"
+            yield f"  {variable:37} {field.description}{default}"
 
 
 def explain_unusable(settings: type[BaseSettings], error: ValidationError) -> str:
@@ -36,5 +41,6 @@ def explain_unusable(settings: type[BaseSettings], error: ValidationError) -> st
 
 def _explain(settings: type[BaseSettings], problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
-        return f"is needed; write {settings.model_fields[str(problem['loc'][0])].description}"
+        description = settings.model_fields[str(problem["loc"][0])].description or ""
+        return f"is needed: {description[:1].lower()}{description[1:]}"
     return WANTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")

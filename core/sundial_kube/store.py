@@ -20,6 +20,10 @@ class Versioned(Protocol):
         """The object's UID."""
 
     @property
+    def ns(self) -> str:
+        """The object's namespace."""
+
+    @property
     def resource_version(self) -> int:
         """The object's resourceVersion."""
 
@@ -80,12 +84,17 @@ class Store(Generic[V]):
         value = self._parsed(item)
         self._drop(uid, resource_version, old if value is None else value)
 
-    def retain(self, listed: set[str], resource_version: int) -> None:
-        """Drop what is older than a complete list, consistent at `resource_version`, that did not name it."""
+    def retain(self, listed: set[str], resource_version: int, ns: str | None) -> None:
+        """Drop what is older than a complete list, consistent at `resource_version`, that did not name it.
+
+        The list is of one namespace, or (None) of all.
+        """
         missing = [
             value
             for uid, value in self._values.items()
-            if uid not in listed and value.resource_version < resource_version
+            if uid not in listed
+            and value.resource_version < resource_version
+            and (ns is None or value.ns == ns)
         ]
         for value in missing:
             self._drop(value.uid, resource_version, value)

@@ -1,7 +1,8 @@
 """How do schedules and runs look on a terminal, and how late were they? Values in, rich tables out.
 
 A Job's delay is from the slot to its creationTimestamp, which is cut to whole seconds; a Pod's delay is from
-the slot to the scheduler's event. A retry has no slot of its own, so it has no delay.
+the slot to the scheduler's event. A retry has no slot of its own, and what somebody asks for
+comes when they ask: neither has a delay.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LEGEND = (
     "Job after: from the slot to the Job's creationTimestamp, which has whole seconds.\n"
     "Pod after: from the slot to the scheduler's event that gave the Job's Pod to a node."
 )
-STYLES = {"Succeeded": "green", "Failed": "red", "TimedOut": "red", "Running": "cyan"}
+STYLES = {"Succeeded": "green", "Failed": "red", "TimedOut": "red", "Cancelled": "yellow", "Running": "cyan"}
 
 
 def build_schedules_table(schedules: Iterable[Schedule], now: datetime) -> Table:
@@ -57,7 +58,7 @@ def build_summary(schedules: Iterable[Schedule], runs: list[Run]) -> RenderableT
 
 def describe_delays(runs: Iterable[Run]) -> tuple[str, str]:
     """Return the worst delay of Jobs and of Pods; a Job's is given as what it was surely less than."""
-    first = [run for run in runs if run.attempt == 1]
+    first = [run for run in runs if run.attempt == 1 and run.trigger == "schedule"]
     jobs = [max(0, int((run.created - run.slot).total_seconds())) for run in first]
     pods = [(run.placed - run.slot).total_seconds() for run in first if run.placed]
     return f"< {max(jobs) + 1} s" if jobs else "-", f"{max(pods):.2f} s" if pods else "-"

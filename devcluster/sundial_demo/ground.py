@@ -13,7 +13,8 @@ from rich.console import Console
 
 from sundial_devcluster.builds import ensure_programs
 from sundial_devcluster.choose import Kind, choose_cluster, choose_kind, look_around
-from sundial_devcluster.cluster import ClusterConfig, Lifetime, start_cluster
+from sundial_devcluster.cluster import Cluster, ClusterConfig, Lifetime, start_cluster
+from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.images import BOX
 from sundial_devcluster.kubectl import run_kubectl
 from sundial_devcluster.programs import program_names
@@ -34,6 +35,14 @@ class Ground:
     kubeconfig: Path
     folder: Path
     image: str | None = None
+    cluster: Cluster | None = None
+    """The local one: others are given no images."""
+
+    def load_image(self, archive: Path) -> None:
+        """Give the node an image; raise ClusterError where the node is not ours."""
+        if self.cluster is None:
+            raise ClusterError(f"{self.description} is given no images.")
+        self.cluster.load_image(archive)
 
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
         """Run kubectl and return its output; raise KubectlError when it fails."""
@@ -61,7 +70,7 @@ def _local(config: ClusterConfig, report: Report) -> Iterator[Ground]:
     cluster = start_cluster(config, report)
     description = f"the throw-away cluster {config.name} on this machine"
     try:
-        yield Ground(Kind.LOCAL, description, cluster.kubeconfig, cluster.folder, BOX)
+        yield Ground(Kind.LOCAL, description, cluster.kubeconfig, cluster.folder, BOX, cluster)
     finally:
         if config.lifetime is Lifetime.STARTER:
             report("removing the cluster")

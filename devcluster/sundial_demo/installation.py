@@ -12,7 +12,8 @@ import yaml
 
 from sundial_demo.ground import Ground, Report
 from sundial_devcluster.choose import Kind
-from sundial_devcluster.errors import ClusterError, KubectlError
+from sundial_devcluster.errors import ClusterError
+from sundial_devcluster.kubectl import are_served
 from sundial_devcluster.polling import until
 
 NAMESPACE = "sundial-demo"
@@ -38,7 +39,7 @@ def installed(ground: Ground, report: Report) -> Iterator[None]:
     missing = [one for one in objects if name_of(one) not in map(_short, present)]
     try:
         ground.kubectl("apply", "--server-side", "-f", "-", text=dump(missing))
-        until(lambda: _are_established(ground), 30)
+        until(lambda: are_served(ground.kubectl, CRDS), 30)
         yield
     finally:
         if ground.kind is Kind.CURRENT:
@@ -69,15 +70,6 @@ def _short(name: str) -> str:
     """Return kubectl's kind.group/name without the group."""
     kind, _, rest = name.partition("/")
     return f"{kind.partition('.')[0]}/{rest}"
-
-
-def _are_established(ground: Ground) -> bool:
-    """Ask anew after a failure: just after its creation a CRD may have no conditions yet."""
-    try:
-        ground.kubectl("wait", "--for=condition=Established", "--timeout=10s", f"--filename={CRDS}")
-    except KubectlError:
-        return False
-    return True
 
 
 def remove(ground: Ground, created: list[dict[str, Any]], present: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import FrameType
@@ -17,12 +18,15 @@ from rich.console import Console
 from rich.prompt import Confirm
 
 from sundial_demo.board import build_summary
+from sundial_demo.catalog import add_catalog
 from sundial_demo.ground import Ground, open_ground, settle_kind
 from sundial_demo.installation import NAMESPACE, dump, installed, write_kubeconfig
 from sundial_demo.observations import NodeCount, Observer
+from sundial_demo.requests import build_catalog_requests, build_requests
 from sundial_demo.schedules import build_function, build_schedules
 from sundial_demo.services import Service, running_api, running_operator
-from sundial_demo.show import Board, build_commands, build_requests, look_every_second, show, wait_answer
+from sundial_demo.show import Board, build_commands, look_every_second, show, wait_answer
+from sundial_devcluster.choices import one_of
 from sundial_devcluster.choose import DEMO, Kind
 from sundial_devcluster.cluster import ClusterConfig, ClusterError, Lifetime, Nodes, choose_nodes
 from sundial_devcluster.folders import cluster_folder
@@ -30,6 +34,8 @@ from sundial_devcluster.kubectl import kubectl_program
 from sundial_devcluster.postgres import own_postgres
 
 PLAIN_WIDTH = 140
+NODES = (Nodes.REAL, Nodes.KWOK)
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SERVER = "jsonpath={.clusters[0].cluster.server}"
 CHANGES = (
     "The demo creates there the namespaces sundial-demo and sundial-system, the ClusterRoles and bindings "
@@ -40,7 +46,7 @@ CHANGES = (
 
 def main() -> None:
     """Run the demo; errors are one sentence and exit status 1."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in INTERRUPTIONS:
         signal.signal(number, _interrupt)
     arguments = build_parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)
@@ -61,16 +67,36 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+@contextlib.contextmanager
+def delayed_interruptions() -> Iterator[None]:
+    """Let an interruption wait for the end of the block: what is half drawn could not be taken away again."""
+    waiting: list[int] = []
+    handlers = {number: signal.signal(number, lambda it, _: waiting.append(it)) for number in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if waiting:
+            signal.raise_signal(signal.Signals(waiting[0]))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="sundial-demo", description="Show ScheduledJobs at work.")
     add = parser.add_argument
     kind, seconds = os.environ.get("CLUSTER") or Kind.AUTO, os.environ.get("DEMO_SECONDS") or None
-    add("--cluster", type=Kind, choices=[*Kind], default=kind, help="on which cluster (CLUSTER, auto)")
+    add(
+        "--cluster",
+        type=one_of([*Kind]),
+        choices=[*Kind],
+        default=kind,
+        help="on which cluster (CLUSTER, auto)",
+    )
     add("--seconds", type=parse_seconds, default=seconds, help="for how long (DEMO_SECONDS, until Ctrl-C)")
     add("--yes", action="store_true", help="do not ask before the current context is used")
     add("--name", default=DEMO, help=f"name of the local cluster ({DEMO})")
-    add("--nodes", type=Nodes, choices=[Nodes.REAL, Nodes.KWOK], help="nodes of the local cluster")
+    add("--nodes", type=one_of(NODES), choices=NODES, help="nodes of the local cluster")
     add("--keep", action="store_true", help="leave the local cluster running")
     return parser
 
@@ -96,11 +122,13 @@ class Steps:
             self.pause()  # under a spinner a long line, perhaps with a command, would be cut
             self._console.print(f"- {step}", soft_wrap=True)
             self._spinner.update("working")
-            self._spinner.start()
+            with delayed_interruptions():
+                self._spinner.start()
 
     def pause(self) -> None:
         """Stop the spinner."""
-        self._spinner.stop()
+        with delayed_interruptions():
+            self._spinner.stop()
 
 
 def run_demo(arguments: argparse.Namespace, console: Console) -> None:
@@ -133,13 +161,18 @@ def run_on(ground: Ground, seconds: float | None, console: Console, steps: Steps
         login = write_kubeconfig(ground, "sundial", "sundial-operator")
         operator = exits.enter_context(running_operator(login, watched))
         create_schedules(ground, nodes, observer, operator)
+        has_catalog = ground.cluster is not None and not nodes.are_simulated
+        if has_catalog:
+            add_catalog(ground, steps)
+            wait_answer(observer, operator)
         steps("starting Postgres and the API, as a ServiceAccount of its own")
         database = exits.enter_context(own_postgres(ground.folder))
         login = write_kubeconfig(ground, "sundial-api", "sundial-api")
         api = exits.enter_context(running_api(login, watched, database.url()))
         steps(f"the API is at {api.url}")
         steps.pause()
-        commands = [*build_commands(ground, nodes), *build_requests(api)]
+        catalog = build_catalog_requests(api) if has_catalog else []
+        commands = [*build_commands(ground, nodes), *build_requests(api), *catalog]
         board = Board(f"Sundial on {ground.description}, {nodes}", observer, commands)
         with contextlib.suppress(KeyboardInterrupt):
             show(console, board, look_every_second(observer, (operator, api.service), seconds))
@@ -165,4 +198,7 @@ def ask(question: str, console: Console) -> bool:
     view = [str(kubectl_program()), "config", "view", "--minify", f"--output={SERVER}"]
     server = subprocess.run(view, capture_output=True, text=True, check=False).stdout
     console.print(f"Its API server is {server}. {CHANGES}")
-    return Confirm.ask(question, console=console, default=False)
+    try:
+        return Confirm.ask(question, console=console, default=False)
+    except EOFError:
+        return False

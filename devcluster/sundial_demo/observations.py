@@ -13,6 +13,8 @@ from sundial_demo.installation import NAMESPACE
 
 WATCHED = "scheduledjobs.sundial.dev,jobs.batch,pods"
 RESULTS = ("SuccessCriteriaMet", "Complete", "FailureTarget", "Failed")
+ENDED_EARLY = {"Cancelled": "Cancelled", "Replaced": "Cancelled", "StartTimeout": "Failed"}
+"""What a run is that passed its deadline because it was ended early, by the mark of its Job."""
 SIMULATED = "kwok.x-k8s.io/node"
 JsonObject = dict[str, Any]
 
@@ -33,7 +35,8 @@ class Schedule:
 class Run:
     """A Job of a ScheduledJob; `created` and `ended` have whole seconds, `placed` has microseconds.
 
-    `placed` is when the scheduler gave the Job's Pod to a node, by the scheduler's event.
+    `placed` is when the scheduler gave the Job's Pod to a node, by the scheduler's event; `trigger` is what
+    asked for it: schedule, manual or backfill.
     """
 
     job: str
@@ -43,6 +46,7 @@ class Run:
     created: datetime
     phase: str
     ended: datetime | None
+    trigger: str
     node: str = ""
     placed: datetime | None = None
 
@@ -156,17 +160,21 @@ def try_read_run(job: JsonObject, pod: JsonObject | None) -> Run | None:
 def read_run(job: JsonObject, pod: JsonObject | None) -> Run:
     """Read a Job that Sundial created; while it has no result, its phase is that of its Pod."""
     metadata = job["metadata"]
+    labels, marks = metadata["labels"], metadata["annotations"]
     phase, ended = read_result(job.get("status", {}).get("conditions", ()))
+    if phase == "TimedOut":
+        phase = ENDED_EARLY.get(marks.get("sundial.dev/ended", ""), phase)
     if pod is not None and ended is None:
         phase = pod["status"].get("phase", phase)
     return Run(
         job=metadata["name"],
-        schedule=metadata["labels"]["sundial.dev/scheduled-job"],
-        attempt=int(metadata["annotations"]["sundial.dev/attempt"]),
-        slot=datetime.fromisoformat(metadata["annotations"]["sundial.dev/scheduled-for"]),
+        schedule=labels["sundial.dev/scheduled-job"],
+        attempt=int(marks["sundial.dev/attempt"]),
+        slot=datetime.fromisoformat(marks["sundial.dev/scheduled-for"]),
         created=datetime.fromisoformat(metadata["creationTimestamp"]),
         phase=phase,
         ended=ended,
+        trigger=labels["sundial.dev/trigger"],
         node=pod["spec"].get("nodeName", "") if pod else "",
     )
 

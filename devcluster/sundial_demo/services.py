@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sundial_demo.installation import NAMESPACE
 from sundial_devcluster.addresses import LOOPBACK, free_ports
@@ -55,11 +56,23 @@ class Api:
     service: Service
     url: str
 
-    def get_function_id(self) -> int:
-        """Return the number of the demo's TaskFunction."""
-        with urllib.request.urlopen(f"{self.url}/task-functions", timeout=ASK_SECONDS) as answer:
-            functions = json.load(answer)["taskFunctions"]
-        return int(next(one["id"] for one in functions if one["namespace"] == NAMESPACE))
+    def get_function_id(self, name: str) -> int:
+        """Return the number of one of the demo's TaskFunctions."""
+        functions = self._read("task-functions")["taskFunctions"]
+        return int(next(one["id"] for one in functions if one["name"] == name and _is_ours(one)))
+
+    def get_job_id(self, resource_name: str) -> str:
+        """Return the id of one of the demo's jobs."""
+        jobs = self._read("jobs?per_page=100")["jobs"]
+        return str(next(one["id"] for one in jobs if one["resourceName"] == resource_name and _is_ours(one)))
+
+    def _read(self, path: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/{path}", timeout=ASK_SECONDS) as answer:
+            return dict(json.load(answer))
+
+
+def _is_ours(one: dict[str, Any]) -> bool:
+    return bool(one["namespace"] == NAMESPACE)
 
 
 @contextmanager
@@ -94,7 +107,7 @@ def _running(name: str, kubeconfig: Path, watched: str, settings: Mapping[str, s
     environment = _environment() | {
         MARK: str(kubeconfig.parent),  # by which `down` finds it
         "KUBECONFIG": str(kubeconfig),
-        "SUNDIAL_WATCH_NAMESPACE": watched,
+        "SUNDIAL_WATCH_NAMESPACES": watched,
         **settings,
     }
     # Whatever kills the demo ends its children too, where util-linux is there to arrange it.

@@ -16,7 +16,7 @@ from sundial_demo.board import build_runs_table, build_schedules_table
 from sundial_demo.ground import Ground
 from sundial_demo.installation import NAMESPACE
 from sundial_demo.observations import NodeCount, Observer
-from sundial_demo.services import Api, Service
+from sundial_demo.services import Service
 from sundial_devcluster.errors import ClusterError, KubectlError
 from sundial_devcluster.kubectl import kubectl_program
 from sundial_devcluster.polling import until
@@ -25,7 +25,8 @@ ANSWER_SECONDS = 30
 OUTAGE_SECONDS = 15
 PLAIN_EVERY = 10
 MIN_RUNS = 3
-OTHER_LINES = 10
+LAST_LINE = 1
+"""Where the cursor is."""
 EXAMPLE = "examples/spread.yaml"
 
 
@@ -82,18 +83,42 @@ class Board:
         heading = Text(f"{self.heading}; {end}.", style="bold")
         return Group(heading, "", build_schedules_table(seen.schedules, now), "", runs, "")
 
-    def fit(self, left: float | None, height: int) -> RenderableType:
-        """Return all of it, with as many runs as there is room for."""
-        room = height - OTHER_LINES - len(self.observer.schedules) - len(self.commands)
-        return Group(self.tables(left, max(MIN_RUNS, room)), self.hints())
+    def fit(self, left: float | None, console: Console) -> RenderableType:
+        """Return all of it, with as many runs as have room; commands without room are only counted."""
+        hints = self.hints()
+        if self.find_room(console) < 0:
+            count, needed = count_lines(console, hints), console.height - self.find_room(console)
+            hints = Text(
+                f"{count} lines with commands for another terminal are hidden: scroll up, or make this one"
+                f" {needed} lines high.",
+                "cyan",
+            )
+        least = count_lines(console, Group(self.tables(left, MIN_RUNS), hints))
+        more = max(0, console.height - LAST_LINE - least)
+        return Group(self.tables(left, MIN_RUNS + more), hints)
+
+    def find_room(self, console: Console) -> int:
+        """Find how many lines are left beside the commands and the fewest runs; below 0 there are too few."""
+        return (
+            console.height
+            - LAST_LINE
+            - count_lines(console, Group(self.tables(None, MIN_RUNS), self.hints()))
+        )
+
+
+def count_lines(console: Console, shown: RenderableType) -> int:
+    """Count the lines that something takes on a terminal, those that wrap as what they become."""
+    return len(console.render_lines(shown, pad=False))
 
 
 def show(console: Console, board: Board, looks: Iterator[float | None]) -> None:
-    """Show the board until there is nothing more to look at."""
+    """Show the board until there is nothing more to look at; what has no room there is in the scrollback."""
     if console.is_terminal:
-        with Live(console=console, screen=True, auto_refresh=False) as live:
+        console.print(board.hints(), "")
+        has_room = board.find_room(console) >= 0
+        with Live(console=console, screen=has_room, auto_refresh=False) as live:
             for left in looks:
-                live.update(board.fit(left, console.height), refresh=True)
+                live.update(board.fit(left, console), refresh=True)
     else:
         console.print(board.hints(), "")
         for left in itertools.islice(looks, None, None, PLAIN_EVERY):
@@ -118,17 +143,4 @@ def build_commands(ground: Ground, nodes: NodeCount) -> list[str]:
         f"kubectl get jobs {here} -l sundial.dev/scheduled-job=failing",
         *logs,
         *create,
-    ]
-
-
-def build_requests(api: Api) -> list[str]:
-    """Return requests to copy; the ID of a job is in the answer to the first."""
-    return [
-        f"export API={api.url}",
-        f"""curl $API/jobs --json '{{"name": "Tidy up", "taskFunctionId": {api.get_function_id()},""",
-        """  "taskArgs": {"days": 30}, "jobTypeId": 1, "scheduleConfig": {"minutes": 1}}'""",
-        "curl $API/jobs",
-        "curl -X POST $API/jobs/ID/trigger",
-        'curl "$API/executions?status=success&per_page=5"',
-        "curl $API/status",
     ]

@@ -14,6 +14,7 @@ from sundial_devcluster.addresses import box_addresses, loopback_addresses
 from sundial_devcluster.builds import ensure_programs
 from sundial_devcluster.config import ClusterConfig, Lifetime, Nodes
 from sundial_devcluster.controls import START_TIMEOUT, Cluster
+from sundial_devcluster.dns import build_dns_objects, write_corefile
 from sundial_devcluster.errors import ClusterError, KubectlError
 from sundial_devcluster.folders import cluster_folder
 from sundial_devcluster.identities import write_identities
@@ -64,7 +65,7 @@ def start_cluster(config: ClusterConfig, report: Report = lambda _: None) -> Clu
     obstacle = find_obstacle() if config.nodes.are_real else None
     if obstacle:
         raise ClusterError(f"A real node cannot run on this machine: {obstacle}.")
-    ensure_programs(program_names(config.nodes), Console(stderr=True))
+    ensure_programs(program_names(config.nodes, has_dns=config.has_dns), Console(stderr=True))
     cluster = Cluster(_claim(config))
     try:
         _bring_up(cluster, report)
@@ -109,7 +110,7 @@ def _claim(config: ClusterConfig) -> State:
 
 
 def _plan_state(config: ClusterConfig, folder: Path, others: list[State]) -> State:
-    programs = locate_programs(program_names(config.nodes))
+    programs = locate_programs(program_names(config.nodes, has_dns=config.has_dns))
     taken = [other.addresses for other in others]
     if not config.nodes.are_real:
         return State(config, folder, loopback_addresses(taken), own_process(), programs=programs)
@@ -153,6 +154,8 @@ def _bring_up(cluster: Cluster, report: Report) -> None:
     if cluster.state.config.nodes.are_real:
         report("starting the node")
         _start_node(cluster)
+    if cluster.state.config.has_dns:
+        _start_dns(cluster)
     if cluster.state.config.nodes.are_simulated:
         report(f"registering {cluster.state.config.simulated_nodes} simulated nodes")
         _start_simulation(cluster)
@@ -176,6 +179,12 @@ def _start_node(cluster: Cluster) -> None:
     cluster.launch_component("kubelet")
     cluster.launch_component("kube-proxy")
     cluster.kubectl("create", "-f", "-", input=yaml.safe_dump(build_kubelet_client_grant()))
+
+
+def _start_dns(cluster: Cluster) -> None:
+    write_corefile(cluster.plan)
+    cluster.kubectl("create", "-f", "-", input=yaml.safe_dump_all(build_dns_objects(cluster.plan)))
+    cluster.launch_component("coredns")
 
 
 def _start_simulation(cluster: Cluster) -> None:

@@ -54,6 +54,8 @@ class ClusterConfig:
     controller_manager_flags: tuple[str, ...] = FAST_CLIENT_FLAGS
     scheduler_flags: tuple[str, ...] = FAST_CLIENT_FLAGS
     audit_policy: Path | None = None
+    has_dns: bool = False
+    """Whether names of Services resolve in Pods of a real node."""
     lifetime: Lifetime = Lifetime.STARTER
 
     def __post_init__(self) -> None:
@@ -61,5 +63,7 @@ class ClusterConfig:
             raise ClusterError(
                 f"The name {self.name!r} is not up to 40 lower-case letters, digits and inner hyphens."
             )
+        if self.has_dns and not self.nodes.are_real:
+            raise ClusterError("Names are resolved for Pods of a real node: ask for one.")
         if self.simulated_nodes < 0:
             raise ClusterError("The number of simulated nodes cannot be negative.")

@@ -10,6 +10,7 @@ from sundial_devcluster.boxes import open_box
 from sundial_devcluster.cgroups import joining_files_inside
 from sundial_devcluster.children import Child
 from sundial_devcluster.components import Component, Plan, control_plane
+from sundial_devcluster.dns import build_coredns
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.identities import kubeconfig_path
 from sundial_devcluster.kubectl import run_kubectl
@@ -72,7 +73,8 @@ class Cluster:
         plan, nodes = self.plan, self._state.config.nodes
         real = node_components(plan) if nodes.are_real else ()
         simulated = (build_kwok(plan),) if nodes.are_simulated else ()
-        return {component.name: component for component in (*control_plane(plan), *real, *simulated)}
+        dns = (build_coredns(plan),) if self._state.config.has_dns else ()
+        return {component.name: component for component in (*control_plane(plan), *real, *simulated, *dns)}
 
     def is_component_running(self, name: str) -> bool:
         """Tell whether a component runs."""

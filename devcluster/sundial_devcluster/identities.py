@@ -37,6 +37,7 @@ CLIENTS = (
     CertificateRequest("kube-proxy", "system:kube-proxy", Use.CLIENT),
     CertificateRequest("kubelet", f"system:node:{NODE}", Use.CLIENT, "system:nodes"),
     CertificateRequest("kwok", "kwok", Use.CLIENT),
+    CertificateRequest("coredns", "coredns", Use.CLIENT),
 )
 
 

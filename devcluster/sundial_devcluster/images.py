@@ -10,7 +10,9 @@ import shutil
 import struct
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.folders import images_folder
@@ -48,7 +50,8 @@ def _short(name: str) -> str:
 def _ensure_image(name: str, busybox: Path, target: Path) -> Path:
     if not target.exists():
         part = target.with_suffix(".part")
-        part.write_bytes(build_archive(name, COMMANDS[name], build_layer(busybox)))
+        config = {"Cmd": COMMANDS[name], "Env": ["PATH=/bin"]}
+        part.write_bytes(build_archive(name, config, [build_layer(busybox)]))
         part.replace(target)
     return target
 
@@ -67,22 +70,28 @@ def build_layer(busybox: Path) -> bytes:
     return data.getvalue()
 
 
-def build_archive(name: str, command: list[str], layer: bytes) -> bytes:
-    """Return an image as a docker-archive with one layer."""
-    config = {
+def build_archive(name: str, config: dict[str, Any], layers: Sequence[bytes]) -> bytes:
+    """Return an image as a docker-archive; `config` is what its containers run, in Docker's words."""
+    described = {
         "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
-        "config": {"Cmd": command, "Env": ["PATH=/bin"]},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{_hash(layer)}" for layer in layers]},
         "history": [],
     }
-    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
+    files = [f"layer-{number}.tar" for number in range(len(layers))]
+    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": files}]
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
-        for file, content in (("config.json", config), ("manifest.json", manifest)):
+        for file, content in (("config.json", described), ("manifest.json", manifest)):
             _add(tar, _entry(file, tarfile.REGTYPE, 0o644), json.dumps(content).encode())
-        _add(tar, _entry("layer.tar", tarfile.REGTYPE, 0o644), layer)
+        for file, layer in zip(files, layers, strict=True):
+            _add(tar, _entry(file, tarfile.REGTYPE, 0o644), layer)
     return data.getvalue()
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _entry(name: str, kind: bytes, mode: int, link: str = "") -> tarfile.TarInfo:

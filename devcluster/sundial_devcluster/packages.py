@@ -25,6 +25,14 @@ PACKAGES = (
     "iproute2",
     "util-linux",
     "postgresql",
+    "python3",
+    "tzdata",
+    "ca-certificates",
+    "redis-server",
+    "rabbitmq-server",
+    "buildah",
+    "mmdebstrap",
+    "prometheus",
 )
 NODE_PACKAGES = ("nodejs", "npm")
 """For the test of the frontend's types; a Node.js from elsewhere, with its own npm, serves as well."""

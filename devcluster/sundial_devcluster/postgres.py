@@ -59,9 +59,9 @@ class Postgres:
         """Return the URL of a database, for its superuser."""
         return f"postgresql://postgres@/{database}?host={quote(str(self.folder))}"
 
-    def start(self) -> None:
-        """Start the server and wait until it takes connections."""
-        settings = {**SETTINGS, "unix_socket_directories": str(self.folder)}
+    def start(self, listen: str = "") -> None:
+        """Start the server and wait until it takes connections, on an address of a box's network too."""
+        settings = {**SETTINGS, "unix_socket_directories": str(self.folder), "listen_addresses": listen}
         options = " ".join(f"-c {name}={value!r}" for name, value in settings.items())
         self._run("pg_ctl", "start", "--wait", "--silent", "--log=log", f"--options={options}")
 
@@ -76,6 +76,11 @@ class Postgres:
     def create(self) -> None:
         """Make the data folder."""
         self._run("initdb", *INITDB)
+
+    def let_in(self, network: str) -> None:
+        """Take connections from a network, with a password."""
+        with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {network} scram-sha-256\n")
 
     def _run(self, program: str, *arguments: str) -> None:
         done = self._call(program, *arguments)

@@ -37,6 +37,7 @@ class Module(StrEnum):
     KUBERNETES = "k8s.io/kubernetes"
     KWOK = "sigs.k8s.io/kwok"
     HELM = "helm.sh/helm/v4"
+    COREDNS = "github.com/coredns/coredns"
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,16 @@ PROGRAMS = (
     Program("kubelet", "kubernetes", Module.KUBERNETES, "/cmd/kubelet", 30),
     Program("kube-proxy", "kubernetes", Module.KUBERNETES, "/cmd/kube-proxy", 15),
     Program("helm", "helm", Module.HELM, "/cmd/helm", 90),
+    Program("coredns", "coredns", Module.COREDNS, "", 80),
 )
 
 
-def program_names(nodes: Nodes) -> tuple[str, ...]:
+def program_names(nodes: Nodes, *, has_dns: bool = False) -> tuple[str, ...]:
     """Return the names of the programs that a cluster with such nodes runs."""
+    dns = ("coredns",) if has_dns else ()
     simulated = ("kwok",) if nodes.are_simulated else ()
     real = ("kubelet", "kube-proxy") if nodes.are_real else ()
-    return ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", *simulated, *real)
+    return ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", *simulated, *real, *dns)
 
 
 def pinned_version(program: Program) -> str:
@@ -92,6 +95,7 @@ def linker_flags(program: Program) -> str:
         ),
         Module.KWOK: (f"sigs.k8s.io/kwok/pkg/consts.Version={version}",),
         Module.HELM: (f"helm.sh/helm/v4/internal/version.version={version}",),
+        Module.COREDNS: (),
     }
     return " ".join(["-s -w", *(f"-X {flag}" for flag in flags[program.module])])
 

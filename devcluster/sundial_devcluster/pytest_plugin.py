@@ -1,7 +1,7 @@
 """Which clusters do tests get? One control plane and one real node per test run, a fresh namespace per test.
 
-Rings are folders: tests/cluster, tests/pods and tests/database get their markers here. Tests elsewhere need
-nothing. Tests wait with `until` and `until_async` of sundial_devcluster.polling.
+Rings are folders: tests/cluster, tests/pods, tests/chart and tests/database get their markers here. Tests
+elsewhere need nothing. Tests wait with `until` and `until_async` of sundial_devcluster.polling.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from sundial_devcluster.cluster import (
     find_obstacle,
     start_cluster,
 )
+from sundial_devcluster.kubectl import install_crds
 from sundial_devcluster.polling import until
 
-RINGS = ("cluster", "pods", "database")
+RINGS = ("cluster", "pods", "database", "chart")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -62,18 +63,12 @@ def node_namespace(node_cluster: Cluster) -> Iterator[str]:
     yield from _fresh_namespace(node_cluster)
 
 
-def install_crds(cluster: Cluster, folder: Path) -> None:
-    """Apply the CRDs in a folder, if any, and wait until the API server serves them."""
-    if not any(folder.glob("*.yaml")):
-        return
-    cluster.kubectl("apply", "--server-side", "-f", str(folder))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(folder))
-
-
 def _session_cluster(name: str, nodes: Nodes, config: pytest.Config) -> Iterator[Cluster]:
     started = start_cluster(ClusterConfig(name, nodes))
     try:
-        install_crds(started, config.rootpath / "crds")
+        crds = config.rootpath / "crds"
+        if any(crds.glob("*.yaml")):
+            install_crds(started.kubectl, crds)
         yield started
     finally:
         started.stop()

@@ -1,5 +1,12 @@
-"""`python -m sundial_operator`."""
+"""`python -m sundial_operator`, and the command sundial-operator."""
 
-from sundial_operator.main import main
+from sundial_kube.commands import run_command
 
-main()
+
+def main() -> None:
+    """Run the command."""
+    run_command("sundial_operator.main")
+
+
+if __name__ == "__main__":
+    main()

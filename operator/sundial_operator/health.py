@@ -25,6 +25,11 @@ MAX_SILENCE_SECONDS = 300.0
 """A watch gets a bookmark a minute, and an attempt ends after 150 s of silence: this long is trouble."""
 
 
+MAX_CONNECTIONS = 64
+CONNECTION_SECONDS = 10.0
+"""How many connections there are at once, and for how long each lasts, be it between requests."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """The answer of one check; `detail` is for people."""
@@ -95,21 +100,39 @@ def check_loops(watches: Iterable[Watch], now: float) -> Check:
     return Check(still < MAX_SILENCE_SECONDS, f"no watch has stood still for more than {still:.0f} s")
 
 
+class BriefServer(web.Server):
+    """A server whose connections are few and short: a probe asks once, and nobody else has to wait long.
+
+    Whoever can reach the port would otherwise take all file descriptors of the process by connections that
+    never send a whole request.
+    """
+
+    def __call__(self) -> web.RequestHandler:
+        """Give the handler of a new connection, and end the oldest ones that are too many."""
+        for connection in self.connections[: max(0, len(self.connections) - MAX_CONNECTIONS + 1)]:
+            _end(connection)
+        connection = super().__call__()
+        asyncio.get_running_loop().call_later(CONNECTION_SECONDS, _end, connection)
+        return connection
+
+
+def _end(connection: web.RequestHandler) -> None:
+    if connection.transport is not None:
+        connection.transport.abort()
+
+
 class HealthServer:
     """Serves `/livez`, `/readyz` and `/metrics` on one port; the checks are asked at each request."""
 
     def __init__(self, metrics: Metrics, health: Health) -> None:
-        self._metrics = metrics
-        self._health = health
-        application = web.Application()
-        application.add_routes(
-            [
-                web.get("/livez", self._serve_live),
-                web.get("/readyz", self._serve_ready),
-                web.get("/metrics", self._serve_metrics),
-            ]
-        )
-        self._runner = web.AppRunner(application, access_log=None)
+        self._answers: Mapping[str, Callable[[], web.Response]] = {
+            "/livez": lambda: _answer(health.live),
+            "/readyz": lambda: _answer(health.ready),
+            "/metrics": lambda: web.Response(
+                body=metrics.render(), content_type="text/plain", charset="utf-8"
+            ),
+        }
+        self._runner = web.ServerRunner(BriefServer(self._serve, access_log=None))
 
     async def start(self, host: str, port: int) -> int:
         """Listen; port 0 takes a free one. Returns the port."""
@@ -124,14 +147,12 @@ class HealthServer:
         """Stop listening."""
         await self._runner.cleanup()
 
-    async def _serve_live(self, _: web.Request) -> web.Response:
-        return _answer(self._health.live)
-
-    async def _serve_ready(self, _: web.Request) -> web.Response:
-        return _answer(self._health.ready)
-
-    async def _serve_metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.render(), content_type="text/plain", charset="utf-8")
+    async def _serve(self, request: web.BaseRequest) -> web.Response:
+        build = self._answers.get(request.path)
+        if build is None or request.method not in ("GET", "HEAD"):
+            status = 404 if build is None else 405
+            return web.Response(text=f"ask for one of {', '.join(self._answers)}\n", status=status)
+        return build()
 
 
 @asynccontextmanager

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from sundial_core.runs.runner_pods import read_archive
 from sundial_kube.client import KubeClient
 from sundial_operator.inputs.relists import Relists
 from sundial_operator.leading.fence_probe import FenceProbe
 from sundial_operator.leading.replica_sweep import ReplicaSweep
 from sundial_operator.outputs.function_statuses import FunctionReports
+from sundial_operator.outputs.runner_delivery import RunnerDelivery
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.reconciler import Reconciler
 from sundial_operator.settings import OperatorSettings
@@ -30,7 +32,10 @@ class Leader:
         self._reconciler = reconciler
         self._fence = fence
         self._relists = relists
-        self._reports = FunctionReports(client, writer, stores.functions, stores.function_index)
+        self._runners = RunnerDelivery(client, writer, stores, settings, read_archive())
+        self._reports = FunctionReports(
+            client, writer, stores.functions, stores.function_index, self._runners
+        )
         self._sweep = ReplicaSweep(client, settings.namespace, settings.installation, settings.member_seconds)
 
     async def lead(self) -> None:
@@ -42,6 +47,7 @@ class Leader:
             parts.create_task(reconciler.mirror.run())
             parts.create_task(self._relists.run())
             parts.create_task(self._fence.run())
+            parts.create_task(self._runners.run())
             parts.create_task(self._reports.run())
             parts.create_task(self._sweep.run())
             parts.create_task(reconciler.run())

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,8 +20,11 @@ from sundial_kube.login import LoginError
 from sundial_kube.logs import configure_logs
 from sundial_kube.nested_json import allow_deep_json
 from sundial_kube.settings_help import describe_settings, explain_unusable
+from sundial_operator.check_args import add_check_command
+from sundial_operator.check_function import add_check_function_command
 from sundial_operator.inputs.kopf_handlers import register_handlers
 from sundial_operator.replica import Replica, StartError, open_replica
+from sundial_operator.runner_manifest import add_manifest_command
 from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
@@ -77,8 +81,9 @@ async def _watch_own_kinds(settings: OperatorSettings, replica: Replica, is_watc
     await kopf.operator(
         registry=registry,
         settings=build_kopf_settings(),
-        clusterwide=not settings.watch_namespace,
-        namespaces=[settings.watch_namespace] if settings.watch_namespace else (),
+        clusterwide=not settings.watch_namespaces,
+        namespaces=settings.watch_namespaces,
+        identity=socket.gethostname(),  # type: ignore[arg-type] # else the name of an account, which a Pod may lack
         standalone=True,
         ready_flag=is_watching,
     )
@@ -121,7 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog=describe_settings(OperatorSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.parse_args(arguments)
+    commands = parser.add_subparsers(metavar="[COMMAND]", title="other commands")
+    add_check_command(commands)
+    add_check_function_command(commands)
+    add_manifest_command(commands)
+    options = parser.parse_args(arguments)
+    if "run" in options:
+        allow_deep_json()
+        sys.exit(options.run(options))
     try:
         settings = OperatorSettings()
     except ValidationError as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from sundial_core.resources.phases import Phase, Verdict
 from sundial_core.resources.raw import JsonObject
+from sundial_core.resources.reasons import MISSES, SKIPS
+from sundial_kube.metrics import build_registry
 
 LATENESS_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 RECONCILE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
@@ -51,7 +54,7 @@ class Metrics:
     """The metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
-        registry = self._registry = CollectorRegistry()
+        registry = self._registry = build_registry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram = partial(Histogram, registry=registry)
         self.lateness = histogram(
@@ -88,7 +91,22 @@ class Metrics:
             "Objects whose change or end no watch had told when they were listed again, by kind.",
             ["kind"],
         )
+        self._begin_counters()
         self._gauges = {name: gauge(f"sundial_{name}", text) for name, text in GAUGES.items()}
+
+    def _begin_counters(self) -> None:
+        """Have each counter at 0 before its first event: one that is born as 1 has not increased."""
+        self.verdicts.labels(Verdict.STARTED.value, "")
+        for verdict, reasons in ((Verdict.SKIPPED, SKIPS), (Verdict.MISSED, MISSES)):
+            for reason in reasons:
+                self.verdicts.labels(verdict.value, reason.value)
+        for phase in Phase:
+            if phase.is_result:
+                self.results.labels(phase.value)
+        for cause in ("behind", "rate", "failed"):
+            self.events_dropped.labels(cause)
+        for cap in ("schedule", "installation"):
+            self.capped.labels(cap)
 
     def watch(self, name: str, read: Callable[[], float]) -> None:
         """Read a gauge by a function whenever somebody asks."""

@@ -7,7 +7,7 @@ import gc
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
 from typing import Any
@@ -16,7 +16,7 @@ import structlog
 from kubernetes.aio.client import Configuration
 
 from sundial_core.coordination.fence import FenceState
-from sundial_core.coordination.replica_record import ReplicaRecord
+from sundial_core.coordination.replica_record import LeaderStanding, ReplicaRecord
 from sundial_core.decision.installation import Trust
 from sundial_core.decision.job_deletions import Limits, compute_floors
 from sundial_core.resources import names
@@ -38,7 +38,7 @@ from sundial_operator.leading.fence_probe import FenceProbe
 from sundial_operator.leading.patch_refusals import PatchRefusals
 from sundial_operator.metrics import Metrics
 from sundial_operator.outputs.write_queue import WriteQueue
-from sundial_operator.permissions import list_needed
+from sundial_operator.permissions import list_needed, list_optional
 from sundial_operator.reconcile.reconciler import Installation, Reconciler
 from sundial_operator.replica_lease import ReplicaLease
 from sundial_operator.settings import OperatorSettings
@@ -120,7 +120,7 @@ class Replica:
         self._health = health
         self._tasks: list[asyncio.Task[None]] = []
         self._writer = WriteQueue(settings.concurrent_writes)
-        self._fence = FenceProbe(client, settings.installation, settings.namespace, lambda: campaign.term)
+        self._fence = FenceProbe(client, settings, lambda: campaign.term)
         self._installation_state = InstallationWatch(client, settings, self._enqueue_all)
         self._reconciler = Reconciler(
             client,
@@ -134,19 +134,12 @@ class Replica:
             ),
         )
         self.stores = stores = self._reconciler.observed
-        ns = settings.watch_namespace or None
-        selector = names.SCHEDULED_JOB_UID  # of any installation: what one has started, the next one adopts
-        self._watches = [
-            Reflector(client, SCHEDULED_JOBS, stores.schedules, ns=ns),
-            Reflector(client, JOBS, stores.jobs, selector=selector, ns=ns),
-            Reflector(client, PODS, stores.pods, selector=selector, ns=ns),
-        ]
-        self._few_kinds = [
-            Reflector(client, TASK_FUNCTIONS, stores.functions, ns=ns),
-            Reflector(client, SCHEDULED_JOB_RUNS, stores.run_requests, ns=ns),
-        ]
+        watched: Sequence[str | None] = settings.watch_namespaces or (None,)
+        self._watches = [watch for ns in watched for watch in _build_watches(client, stores, ns)]
+        self._few_kinds = [watch for ns in watched for watch in _build_few_watches(client, stores, ns)]
         self._followed: list[Reflector] = []
-        self._relists = _build_relists(client, stores, ns, metrics)
+        relists = [relist for ns in watched for relist in _build_relists(client, stores, ns)]
+        self._relists = Relists(relists, metrics)
         self._leader = Leader(client, settings, self._writer, self._reconciler, self._fence, self._relists)
         self.failed = asyncio.Event()
         self._add_checks()
@@ -174,7 +167,8 @@ class Replica:
     async def _run_campaign(self) -> None:
         """Campaign once all is permitted; once elected, list again, then lead."""
         await self._await_permissions()
-        self._spawn(self._lease.run())
+        await self._tell_optional()
+        self._spawn(self._lease.run(self._describe_standing))
         await self._installation_state.learn()
         self._spawn(self._installation_state.run())
         self._health.stage = Check(True, "standing by")
@@ -197,7 +191,8 @@ class Replica:
             await asyncio.sleep(WAIT_SECONDS)
 
     async def _await_permissions(self) -> None:
-        needed = list(list_needed(self._settings.namespace, self._settings.watch_namespace or None))
+        settings = self._settings
+        needed = list(list_needed(settings.namespace, settings.release, settings.watch_namespaces))
         while True:
             try:
                 missing = await list_missing(self._client, needed)
@@ -214,6 +209,19 @@ class Replica:
             self._health.stage = stage
             await asyncio.sleep(PERMISSION_SECONDS)
 
+    async def _tell_optional(self) -> None:
+        """Say what is not permitted and hinders nobody from leading."""
+        if not self._settings.runner_config_maps:
+            return
+        try:
+            missing = await list_missing(self._client, list_optional(self._settings.watch_namespaces))
+        except (ApiError, ApiUnreachable) as error:
+            log.warning("asking for permissions failed", error=str(error))
+            return
+        if missing:
+            said = ", ".join(map(str, missing))
+            log.warning("not permitted; functions and Celery tasks may lack the runner", missing=said)
+
     def _enqueue_all(self) -> None:
         self._reconciler.enqueue_all()
 
@@ -221,6 +229,14 @@ class Replica:
         """Find what of the installation's limits depends on the fence; it is probed again and again."""
         tombstone, capped = compute_floors(self._fence.state, self._settings.tombstone_seconds)
         return Limits(tombstone, capped, self._settings.most_finished_jobs)
+
+    def _describe_standing(self) -> LeaderStanding | None:
+        """Describe what only the leader knows of the installation; None where this replica does not lead."""
+        if not self._campaign.is_elected:
+            return None
+        hold = self._installation_state.compute_state().find_hold()
+        by, until = (hold.by, hold.until) if hold is not None else ("", "")
+        return LeaderStanding(self._campaign.term, self._fence.state.value, by, until)
 
     def _add_checks(self) -> None:
         self._health.live |= {
@@ -271,14 +287,30 @@ class Replica:
             self.failed.set()
 
 
-def _build_relists(client: KubeClient, stores: Stores, ns: str | None, metrics: Metrics) -> Relists:
+def _build_watches(client: KubeClient, stores: Stores, ns: str | None) -> list[Reflector]:
+    selector = names.SCHEDULED_JOB_UID  # of any installation: what one has started, the next one adopts
+    return [
+        Reflector(client, SCHEDULED_JOBS, stores.schedules, ns=ns),
+        Reflector(client, JOBS, stores.jobs, selector=selector, ns=ns),
+        Reflector(client, PODS, stores.pods, selector=selector, ns=ns),
+    ]
+
+
+def _build_few_watches(client: KubeClient, stores: Stores, ns: str | None) -> list[Reflector]:
+    """Build what lists the kinds that kopf then watches."""
+    return [
+        Reflector(client, TASK_FUNCTIONS, stores.functions, ns=ns),
+        Reflector(client, SCHEDULED_JOB_RUNS, stores.run_requests, ns=ns),
+    ]
+
+
+def _build_relists(client: KubeClient, stores: Stores, ns: str | None) -> list[Relist]:
     """List again what comes by few events: nothing else shows that a watch has lost one."""
-    relists = [
+    return [
         Relist(client, TASK_FUNCTIONS, stores.functions, ns),
         Relist(client, SCHEDULED_JOBS, stores.schedules, ns),
         Relist(client, SCHEDULED_JOB_RUNS, stores.run_requests, ns),
     ]
-    return Relists(relists, metrics)
 
 
 async def try_list(reflector: Reflector) -> bool:

@@ -7,11 +7,17 @@ work: a replica that hangs gives no sign.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 from kubernetes.aio.client import Configuration
 
-from sundial_core.coordination.replica_record import ReplicaRecord, build_renewal, build_replica_lease
+from sundial_core.coordination.replica_record import (
+    LeaderStanding,
+    ReplicaRecord,
+    build_renewal,
+    build_replica_lease,
+)
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.resources import LEASES
@@ -38,19 +44,19 @@ class ReplicaLease:
         self._seconds = seconds
         self._uid = ""
 
-    async def run(self) -> None:
-        """Give signs of life for ever; remove the Lease when cancelled."""
+    async def run(self, describe_standing: Callable[[], LeaderStanding | None]) -> None:
+        """Give signs of life for ever, and say how the installation stands; removes the Lease at the end."""
         async with self._client:
             try:
                 while True:
-                    await self._give_sign()
+                    await self._give_sign(describe_standing())
                     await asyncio.sleep(self._seconds / BEATS)
             finally:
                 await self._leave()
 
-    async def _give_sign(self) -> None:
+    async def _give_sign(self, standing: LeaderStanding | None) -> None:
         try:
-            if not self._uid or not await self._renew():
+            if not self._uid or not await self._renew(standing):
                 await self._join()
         except (ApiError, ApiUnreachable) as error:
             log.warning("renewing the member Lease failed", error=str(error))
@@ -66,10 +72,10 @@ class ReplicaLease:
             lease = await self._client.get(LEASES, self._ns, self._record.lease_name)
         self._uid = lease["metadata"]["uid"]
 
-    async def _renew(self) -> bool:
+    async def _renew(self, standing: LeaderStanding | None) -> bool:
         """Renew the Lease; False when it is gone."""
         try:
-            patch = build_renewal(read_clock())
+            patch = build_renewal(read_clock(), standing)
             await self._client.patch(LEASES, self._ns, self._record.lease_name, patch)
         except ApiError as error:
             if error.status != 404:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sundial_core.coordination.leader_record import Timing
 from sundial_core.resources.names import build_installation
 from sundial_kube.logs import LogFormat
+from sundial_kube.setting_types import NamespaceName, Namespaces, ReleaseName
 
 
 class OperatorSettings(BaseSettings):
@@ -17,9 +18,23 @@ class OperatorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SUNDIAL_", frozen=True)
 
-    namespace: str = Field("sundial-system", description="The namespace of the installation.")
-    release: str = Field("sundial", description="The name of the Helm release.")
-    watch_namespace: str = Field("", description="The only namespace to look after; empty means all.")
+    namespace: NamespaceName = Field("sundial-system", description="The namespace of the installation.")
+    release: ReleaseName = Field("sundial", description="The name of the Helm release.")
+    role: str = Field(
+        "",
+        max_length=253,
+        description="The operator's own role, a ClusterRole unless it watches some namespaces: runners go"
+        " with it; empty: RELEASE-operator.",
+    )
+    runner_config_maps: bool = Field(
+        True, description="Whether the operator creates the runner's ConfigMaps; false: you apply them."
+    )
+    watch_namespaces: Namespaces = Field(
+        (), description="The namespaces to look after, separated by commas; empty means all."
+    )
+    image: str = Field(
+        "sundial", description="The operator's own image; it is only named, in dry runs that show the fence."
+    )
     hold: bool = Field(False, description="Start nothing; slots meanwhile are Missed, reason Held.")
     tombstone_seconds: int = Field(
         0, ge=0, description="How long a finished Job stays at least; 0: 60 with a working fence, else 600."
@@ -75,6 +90,11 @@ class OperatorSettings(BaseSettings):
             retry=self.renew_period_seconds,
             request=min(3.0, self.renew_deadline_seconds / 2),
         )
+
+    @property
+    def own_role(self) -> str:
+        """The name of the operator's role."""
+        return self.role or f"{self.release}-operator"
 
     @property
     def installation(self) -> str:

@@ -154,8 +154,39 @@ def build_api(api: Mapping[str, Any]) -> str:
         [name, one["total"] or None, one["first_page_p95_ms"], one["any_page_p95_ms"]]
         for name, one in reads["lists"].items()
     )
-    head = [f"of {reads['executions']:,} executions", "rows", "page 1, p95 ms", "any page, p95 ms"]
-    return _said(api) + _table(["", ""], mirror) + "\n" + _table(head, lists)
+    head = [
+        f"of {reads['executions']:,} executions in {reads['namespaces']:,} namespaces",
+        "rows",
+        "page 1, p95 ms",
+        "any page, p95 ms",
+    ]
+    tables = _said(api) + _table(["", ""], mirror) + "\n" + _table(head, lists) + _build_events(reads)
+    return f"{tables}\n{build_reach(api['reach'])}" if "reach" in api else tables
+
+
+def _build_events(reads: Mapping[str, Any]) -> str:
+    """Build the table of lists beside listeners, in a report that has it."""
+    events = reads.get("events")
+    if events is None:
+        return ""
+    beside = f"beside {events['listeners']} listeners and {events['changes_per_second']} changes/s"
+    head = ["all lists at page 1, over HTTP", "p95, ms"]
+    return "\n" + _table(head, [["without listeners", events["p95_ms_without"]], [beside, events["p95_ms"]]])
+
+
+def build_reach(reach: Mapping[str, Any]) -> str:
+    """Build the table of lists over some of many namespaces."""
+    found = ["found, s (median, worst)", reach["complete_p50_seconds"], reach["complete_max_seconds"]]
+    lists: list[Row] = [found]
+    lists += [
+        [name, one["first_page_p95_ms"], one["any_page_p95_ms"]] for name, one in reach["lists"].items()
+    ]
+    head = [
+        f"{reach['visible']} of {reach['namespaces']:,} namespaces, {reach['executions']:,} executions",
+        "page 1, p95 ms",
+        "any page, p95 ms",
+    ]
+    return _table(head, lists)
 
 
 def _said(report: Mapping[str, Any]) -> str:

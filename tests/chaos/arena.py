@@ -16,11 +16,12 @@ from chaos.crew import Crew, Member, build_environment
 from chaos.proxies import Proxies
 from chaos.records import Record
 from chaos.workload import NAMESPACES, build_namespace, build_schedules
+from testkit.role_rules import build_rules
 
 from sundial_core.coordination.fence import build_fence
 from sundial_devcluster.cluster import Cluster, ClusterConfig, KubectlError, Nodes, start_cluster
+from sundial_devcluster.kubectl import install_crds
 from sundial_devcluster.polling import until
-from sundial_devcluster.pytest_plugin import install_crds
 from sundial_operator.permissions import list_needed
 
 INSTALLATION_NS = "sundial-system"
@@ -94,7 +95,7 @@ def open_arena(
     with contextlib.ExitStack() as exits:
         cluster = start_cluster(config, report)
         exits.callback(cluster.stop)
-        install_crds(cluster, CRDS)
+        install_crds(cluster.kubectl, CRDS)
         _install(cluster)
         ca = cluster.folder / "pki" / "ca.crt"
         seeds = [seed + number for number in range(operators)]
@@ -127,14 +128,7 @@ def _install(cluster: Cluster) -> None:
 
 def build_identity() -> list[dict[str, Any]]:
     """Build a service account that may do what the operator itself says that it does, and nothing else."""
-    rules = [
-        {
-            "apiGroups": [one.resource.group],
-            "resources": ["/".join(filter(None, (one.resource.plural, one.subresource)))],
-            "verbs": [one.verb],
-        }
-        for one in list_needed(INSTALLATION_NS, None)
-    ]
+    rules = build_rules(list_needed(INSTALLATION_NS, "sundial", ()))
     group = "rbac.authorization.k8s.io"
     role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": "chaos-operator"}}
     account = {"kind": "ServiceAccount", "name": "sundial", "namespace": INSTALLATION_NS}

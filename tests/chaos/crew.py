@@ -172,7 +172,7 @@ def build_environment(kubeconfig: Path, ns: str, timing: dict[str, str]) -> dict
     settings: dict[str, Any] = {
         "KUBECONFIG": kubeconfig,
         "SUNDIAL_NAMESPACE": ns,
-        "SUNDIAL_WATCH_NAMESPACE": "",
+        "SUNDIAL_WATCH_NAMESPACES": "",
         "SUNDIAL_HEALTH_PORT": 0,
         "SUNDIAL_TOMBSTONE_SECONDS": 5,
         "SUNDIAL_LOG_FORMAT": "json",

@@ -86,6 +86,8 @@ class Proxy:
             return await self._answer_instead(request, trouble)
         if trouble is Trouble.SLOW:
             await asyncio.sleep(self._chance.uniform(0, LONGEST_DELAY_SECONDS))
+        if trouble is Trouble.LATE:
+            await asyncio.sleep(self.weather.late_seconds)
         try:
             return await self._pass_on(request, body, trouble)
         except (aiohttp.ClientError, ConnectionError, TimeoutError):

@@ -35,7 +35,7 @@ from chaos.workload import HEALTHY
 
 from sundial_devcluster.polling import until
 
-SETTLE_SECONDS = 150.0
+SETTLE_SECONDS = 300.0
 STAY_SECONDS = 12.0
 
 

@@ -24,7 +24,7 @@ def elsewhere(cluster: Cluster, namespace: str) -> Iterator[str]:
 
 
 def test_a_copy_in_another_namespace_holds_no_place(start_operator: Starter, elsewhere: str) -> None:
-    sundial = start_operator(SUNDIAL_WATCH_NAMESPACE="")
+    sundial = start_operator(SUNDIAL_WATCH_NAMESPACES="")
     template = build_template(["sleep"], **HOUR)
     every_two_seconds = {"interval": {"seconds": 2}}
     sundial.apply(build_scheduled_job("copied", every_two_seconds, template=template, timeoutSeconds=3600))

@@ -28,7 +28,7 @@ PERIOD = timedelta(seconds=5)
 SECOND = timedelta(seconds=1)
 ENDED = "sundial.dev/ended"
 PRODUCTION = {
-    "SUNDIAL_WATCH_NAMESPACE": "",
+    "SUNDIAL_WATCH_NAMESPACES": "",
     "SUNDIAL_LEASE_SECONDS": "15",
     "SUNDIAL_RENEW_DEADLINE_SECONDS": "10",
     "SUNDIAL_RENEW_PERIOD_SECONDS": "2",
@@ -101,6 +101,6 @@ def test_a_slow_webhook_delays_nobody_else(
     jobs = until(lambda: len(found := sundial.jobs("healthy")) > seen + 3 and found)
     slots = [datetime.fromisoformat(slot_of(job)) for job in jobs]
     assert [later - earlier for earlier, later in pairwise(slots)] == [PERIOD] * (len(jobs) - 1)
-    assert max(map(_lateness, jobs)) <= SECOND
+    assert max(map(_lateness, jobs)) < WEBHOOK_SECONDS / 2 * SECOND
     assert "sundial_slow_namespaces 0.0" not in sundial.health("/metrics")[1]
     assert sundial.status("healthy")["counters"]["verdicts"].keys() == {"started"}

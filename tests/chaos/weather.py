@@ -19,6 +19,7 @@ class Trouble(StrEnum):
     GONE = "410 for watches"
     STALLED = "stalled watches"
     SLOW = "delays"
+    LATE = "late"  # each request waits for as long as the weather says
     SKEWED = "skewed clock"
 
 
@@ -29,6 +30,7 @@ class Weather:
     trouble: Trouble = Trouble.NONE
     share: float = 1.0
     skew_seconds: float = 0.0
+    late_seconds: float = 0.0
 
 
 CLEAR = Weather()

@@ -27,7 +27,14 @@ def make_real(api: ApiProcess, cluster: Cluster, ns: str, token: str) -> dict[st
     with api.connect(token) as caller:
         job = caller.post("/jobs", json=JOB | {"taskFunctionId": function["id"]}).json()
         run = caller.post(f"/jobs/{job['id']}/trigger").json()
-    return {"job_id": job["id"], "execution_id": run["executionId"], "taskFunctionId": function["id"]}
+        with caller.stream("GET", "/events") as stream:
+            event_id = next(line for line in stream.iter_lines() if line.startswith("id: "))
+    return {
+        "job_id": job["id"],
+        "execution_id": run["executionId"],
+        "taskFunctionId": function["id"],
+        "event_id": event_id.removeprefix("id: ").partition("-")[0] + "-0",
+    }
 
 
 def test_answers_are_those_of_the_document(

@@ -42,6 +42,18 @@ def test_examples_apply_twice(cluster: Cluster, namespace: str, how: tuple[str, 
     assert len(cluster.kubectl(*apply, "-o", "name").split()) == len(EXAMPLES)
 
 
+def test_roles_of_an_installation_apply(cluster: Cluster, namespace: str) -> None:
+    files = sorted((ROOT / "examples" / "installation").glob("*.yaml"))
+    texts = [path.read_text().replace("sundial-system", namespace) for path in files]
+    texts = [text.replace("namespace: default", f"namespace: {namespace}") for text in texts]
+    answer = cluster.kubectl(
+        "apply", "--dry-run=server", "-f", "-", "-o", "name", input="\n---\n".join(texts)
+    )
+    kinds = {name.partition("/")[0].partition(".")[0] for name in answer.split()}
+    assert kinds == {"serviceaccount", "role", "rolebinding", "clusterrole", "clusterrolebinding"}
+    assert len(answer.split()) == sum(len(list(yaml.safe_load_all(text))) for text in texts)
+
+
 def test_full_template_comes_back_as_written(cluster: Cluster, namespace: str) -> None:
     spec = stored_spec(cluster, namespace, json.dumps(FULL))
     assert spec["template"] == FULL["spec"]["template"]
@@ -52,7 +64,12 @@ def test_stored_template_makes_a_job(cluster: Cluster, namespace: str) -> None:
     template = stored_spec(cluster, namespace, json.dumps(FULL))["template"]
     metadata = template["metadata"] | {"name": "job"}
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
-    cluster.kubectl("create", "-n", namespace, "--dry-run=server", "-f", "-", input=json.dumps(job))
+    create = ("create", "-n", namespace, "--dry-run=server", "-o", "json", "-f", "-")
+    made = json.loads(cluster.kubectl(*create, input=json.dumps(job)))
+    assert (
+        made["spec"]["template"]["spec"]["containers"][0]["name"]
+        == template["spec"]["template"]["spec"]["containers"][0]["name"]
+    )
 
 
 def test_template_schema_is_that_of_the_pinned_api_server(cluster: Cluster) -> None:
@@ -115,7 +132,9 @@ def test_null_creation_timestamps_of_old_generators_are_taken(cluster: Cluster, 
     pod = {"metadata": null, "spec": {"containers": [CONTAINER]}}
     manifest = scheduled_job(template={"metadata": null, "spec": {"template": pod}})
     cluster.kubectl("create", "-n", namespace, "-f", "-", input=manifest)
-    cluster.kubectl("apply", "-n", namespace, "--server-side", "--force-conflicts", "-f", "-", input=manifest)
+    apply = ("apply", "-n", namespace, "--server-side", "--force-conflicts", "-o", "json", "-f", "-")
+    stored = json.loads(cluster.kubectl(*apply, input=manifest))["spec"]["template"]
+    assert stored["spec"]["template"]["spec"]["containers"][0]["name"] == CONTAINER["name"]
 
 
 def test_keys_of_list_maps_get_their_defaults(cluster: Cluster, namespace: str) -> None:

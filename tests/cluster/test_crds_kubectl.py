@@ -77,14 +77,14 @@ def test_columns_of_a_scheduled_job(cluster: Cluster, namespace: str) -> None:
     ("resource", "columns"),
     [
         ("sj", "NAME SCHEDULE SUSPENDED ACTIVE LAST RESULT NEXT READY AGE"),
-        ("tf", "NAME ACTIVE SYSTEM USED AGE"),
+        ("tf", "NAME ACTIVE SYSTEM USED READY AGE"),
         ("sjr", "NAME SCHEDULEDJOB VERDICT RESULT REASON AGE"),
         ("leaderterms", "NAME TERM HOLDER SINCE AGE"),
     ],
 )
 def test_columns(cluster: Cluster, namespace: str, resource: str, columns: str) -> None:
     create_job(cluster, namespace, "job")
-    create(cluster, namespace, "TaskFunction", "function", handler={"celery": {"task": "tasks.clean_up"}})
+    create(cluster, namespace, "TaskFunction", "function", handler={"container": {}}, template=TEMPLATE)
     create(cluster, namespace, "ScheduledJobRun", "run", scheduledJobName="job")
     create(cluster, namespace, "LeaderTerm", "term", term=1, holder="a", since="2026-01-01T00:00:00Z")
     assert cluster.kubectl("get", resource, "-n", namespace).splitlines()[0].split() == columns.split()
@@ -92,7 +92,7 @@ def test_columns(cluster: Cluster, namespace: str, resource: str, columns: str) 
 
 def test_category_lists_all_kinds(cluster: Cluster, namespace: str) -> None:
     create_job(cluster, namespace, "job")
-    create(cluster, namespace, "TaskFunction", "function", handler={"celery": {"task": "tasks.clean_up"}})
+    create(cluster, namespace, "TaskFunction", "function", handler={"container": {}}, template=TEMPLATE)
     create(cluster, namespace, "ScheduledJobRun", "run", scheduledJobName="job")
     create(cluster, namespace, "LeaderTerm", "term", term=1, holder="a", since="2026-01-01T00:00:00Z")
     told = cluster.kubectl("get", "sundial", "-n", namespace, "-o", "name").split()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kubernetes.aio import client, config
+from testkit.api_callers import Api
 from testkit.processes.operators import Starter, Sundial, build_scheduled_job
 
 from sundial_api import signatures
@@ -87,11 +90,7 @@ def sundial(policies: None, start_operator: Starter) -> Sundial:
 
 
 def is_refused(act: Callable[[], object]) -> bool:
-    try:
-        act()
-    except KubectlError as error:
-        return "sundial-" in str(error)
-    return False
+    return "sundial-" in read_refusal(act)
 
 
 def build_run(name: str, **annotations: str) -> JsonObject:
@@ -114,6 +113,11 @@ def build_job(name: str, *labels: str, template: tuple[str, ...] = ()) -> JsonOb
     }
 
 
+def build_binding(name: str, **marks: dict[str, str]) -> JsonObject:
+    target = {"apiVersion": "v1", "kind": "Node", "name": "simulated-1"}
+    return {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name} | marks, "target": target}
+
+
 def build_pod(name: str, *labels: str) -> JsonObject:
     job = build_job(name, *labels)
     spec = job["spec"]["template"]["spec"]
@@ -126,51 +130,84 @@ def test_the_operators_jobs_and_their_pods_pass(sundial: Sundial) -> None:
     assert pods
 
 
-@pytest.mark.parametrize(
-    "item",
-    [
-        pytest.param(build_job("forged", names.SCHEDULED_JOB_UID, names.RUN), id="a-job"),
-        pytest.param(build_job("forged", template=(names.SCHEDULED_JOB_UID,)), id="a-job-of-marked-pods"),
-        pytest.param(build_pod("forged", names.SCHEDULED_JOB_UID), id="a-pod"),
-        pytest.param(build_pod("forged", "batch.kubernetes.io/controller-uid"), id="a-pod-to-be-adopted"),
-    ],
+MARKED = (
+    {"labels": {SELECTOR: "x"}},
+    {"labels": {names.RUN: "x"}},
+    {"annotations": {names.ATTEMPT: "7"}},
 )
-def test_nobody_else_makes_marked_objects(policies: None, user: User, item: JsonObject) -> None:
-    with pytest.raises(KubectlError, match=FORBIDDEN_MARKS):
-        user.create(item)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        pytest.param(("label", "{job}", f"{names.RUN}=other", "--overwrite"), id="a-label-changed"),
-        pytest.param(("label", "{job}", f"{names.SCHEDULED_JOB_UID}-"), id="the-label-removed"),
-        pytest.param(("annotate", "{job}", f"{names.ATTEMPT}=7", "--overwrite"), id="a-mark-changed"),
-        pytest.param(("annotate", "{job}", f"{names.ENDED}=Cancelled"), id="a-mark-added"),
-        pytest.param(("label", "{pod}", f"{names.RUN}=other", "--overwrite"), id="of-a-pod"),
-        pytest.param(("label", "{pod}", f"{SELECTOR}=x", "--overwrite"), id="of-a-pod-to-be-released"),
-        pytest.param(("patch", "{pod}", "--type=json", "-p", DISOWN), id="the-owner-of-a-pod"),
-        pytest.param(("patch", "{job}", "--type=json", "-p", SHARE), id="the-controller-of-a-job"),
-        pytest.param(("patch", "{job}", BY_STATUS, "-p", RELABEL), id="a-label-by-the-status"),
-        pytest.param(("patch", "{pod}", BY_STATUS, "-p", RELABEL), id="of-a-pod-by-the-status"),
-    ],
-)
-def test_marks_stay_as_the_operator_wrote_them(
-    sundial: Sundial, user: User, command: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("path", ["pods/bare/binding", "bindings"])
+def test_nobody_marks_a_pod_by_what_binds_it(policies: None, user: User, tmp_path: Path, path: str) -> None:
+    pod = build_pod("bare")
+    pod["spec"] |= {"schedulerName": "nobody"}
+    user.create(pod)
+
+    def bind(**marks: dict[str, str]) -> None:
+        file = tmp_path / "binding.json"
+        file.write_text(json.dumps(build_binding("bare", **marks)))
+        user.kubectl("create", "--raw", f"/api/v1/namespaces/{user.ns}/{path}", "-f", str(file))
+
+    for marks in MARKED:
+        with pytest.raises(KubectlError, match=FORBIDDEN_MARKS):
+            bind(**marks)
+    bind(annotations={"a": "b"})
+    assert json.loads(user.kubectl("get", "pod", "bare", "-o", "json"))["spec"]["nodeName"] == "simulated-1"
+
+
+FORGED = {
+    "a Job": build_job("forged", names.SCHEDULED_JOB_UID, names.RUN),
+    "a Job of marked Pods": build_job("forged", template=(names.SCHEDULED_JOB_UID,)),
+    "a Pod": build_pod("forged", names.SCHEDULED_JOB_UID),
+    "a Pod to be adopted": build_pod("forged", "batch.kubernetes.io/controller-uid"),
+}
+
+
+def test_nobody_else_makes_marked_objects(policies: None, user: User) -> None:
+    said = {name: read_refusal(partial(user.create, item)) for name, item in FORGED.items()}
+    assert [name for name, refusal in said.items() if not re.search(FORBIDDEN_MARKS, refusal)] == []
+
+
+def read_refusal(act: Callable[[], object]) -> str:
+    """Read why the API server refuses something; empty if it does not."""
+    try:
+        act()
+    except KubectlError as error:
+        return str(error)
+    return ""
+
+
+CHANGES = {
+    "a label changed": ("label", "{job}", f"{names.RUN}=other", "--overwrite"),
+    "the label removed": ("label", "{job}", f"{names.SCHEDULED_JOB_UID}-"),
+    "a mark changed": ("annotate", "{job}", f"{names.ATTEMPT}=7", "--overwrite"),
+    "a mark added": ("annotate", "{job}", f"{names.ENDED}=Cancelled"),
+    "of a Pod": ("label", "{pod}", f"{names.RUN}=other", "--overwrite"),
+    "of a Pod to be released": ("label", "{pod}", f"{SELECTOR}=x", "--overwrite"),
+    "the owner of a Pod": ("patch", "{pod}", "--type=json", "-p", DISOWN),
+    "the controller of a Job": ("patch", "{job}", "--type=json", "-p", SHARE),
+    "a label by the status": ("patch", "{job}", BY_STATUS, "-p", RELABEL),
+    "of a Pod by the status": ("patch", "{pod}", BY_STATUS, "-p", RELABEL),
+}
+
+
+def test_marks_stay_as_the_operator_wrote_them(sundial: Sundial, user: User) -> None:
     job = sundial.jobs("tick")[0]["metadata"]["name"]
     pods = until(lambda: sundial.cluster.get_json(f"/api/v1/namespaces/{sundial.ns}/pods")["items"])
-    names_of = {"job": f"job/{job}", "pod": f"pod/{pods[0]['metadata']['name']}"}
-    filled = [part.format(**names_of) if part in ("{job}", "{pod}") else part for part in command]
-    with pytest.raises(KubectlError, match=r"marks under sundial\.dev/"):
-        user.kubectl(*filled)
+    names_of = {"{job}": f"job/{job}", "{pod}": f"pod/{pods[0]['metadata']['name']}"}
+    filled = {name: [names_of.get(part, part) for part in command] for name, command in CHANGES.items()}
+    said = {name: read_refusal(partial(user.kubectl, *command)) for name, command in filled.items()}
+    assert [name for name, why in said.items() if not re.search(r"marks under sundial\.dev/", why)] == []
 
 
 def test_what_users_do_with_jobs_still_passes(sundial: Sundial, user: User) -> None:
     job = f"job/{sundial.jobs('tick')[0]['metadata']['name']}"
     user.kubectl("annotate", job, f"{names.CANCEL}=true")
     user.kubectl("label", job, "team=payments")
-    pods = until(lambda: sundial.cluster.get_json(f"/api/v1/namespaces/{sundial.ns}/pods")["items"])
+    selector = f"labelSelector=job-name%3D{job.removeprefix('job/')}"
+    pods = until(
+        lambda: sundial.cluster.get_json(f"/api/v1/namespaces/{sundial.ns}/pods?{selector}")["items"]
+    )
     user.kubectl("delete", job, "--cascade=orphan", "--wait=false")
     user.create(build_job("own"))
     user.create(build_pod("own"))
@@ -182,6 +219,21 @@ def test_what_users_do_with_jobs_still_passes(sundial: Sundial, user: User) -> N
 
 def is_missing(user: User, name: str) -> bool:
     return user.kubectl("get", name, "--ignore-not-found") == ""
+
+
+def build_decoy(job: JsonObject) -> JsonObject:
+    """Build a Job that selects by hand, with Pods that another Job would adopt once they are orphans."""
+    decoy = build_job("decoy", template=("decoy",))
+    decoy["spec"] |= {"manualSelector": True, "selector": {"matchLabels": {"decoy": "x"}}}
+    decoy["spec"]["template"]["metadata"]["labels"] |= job["spec"]["selector"]["matchLabels"]
+    return decoy
+
+
+def test_no_job_has_pods_made_that_another_one_would_adopt(sundial: Sundial, user: User) -> None:
+    user.create(build_decoy(sundial.jobs("tick")[0]))
+    refusal = ("get", "events", "--field-selector=involvedObject.name=decoy,reason=FailedCreate")
+    until(lambda: PODS_PREFIX in user.kubectl(*refusal, "-o", "json"))
+    assert user.kubectl("get", "pods", "-l", "decoy", "-o", "name") == ""
 
 
 def test_a_suspended_jobs_template_gets_no_marks(policies: None, user: User) -> None:
@@ -200,10 +252,47 @@ def test_a_signature_is_the_apis(policies: None, user: User) -> None:
     job["metadata"] |= {"annotations": SIGNED, "namespace": user.ns}
     user.cluster.kubectl("create", "-f", "-", input=json.dumps(job))
     other = "11111111-2222-4333-8444-555555555555"
-    for change in (f"{names.CREATED_BY}={other}", f"{names.UPDATED_BY}={other}"):
+    for mark in (names.CREATED_BY, names.UPDATED_BY, names.UPDATED_AT, names.UPDATED_STATE):
+        change = f"{mark}={other}"
         with pytest.raises(KubectlError, match="only Sundial's API writes"):
             user.kubectl("annotate", "sj/signed", change, "--overwrite")
     user.kubectl("annotate", "sj/signed", f"{names.CREATED_BY}-")
+
+
+async def test_who_forges_managed_fields_is_not_taken_for_a_user_of_the_api(
+    policies: None, user: User, api: Api
+) -> None:
+    job = await api.create()
+    name = f"sj/{job['resourceName']}"
+    changes: list[tuple[str, ...]] = [
+        ("patch", name, "--type=merge", "-p", '{"spec": {"retry": {"count": 9}}}'),
+        ("annotate", name, "sundial.dev/paused=true"),
+    ]
+    for number, change in enumerate(changes):
+        edited = await api.ask("PUT", f"/jobs/{job['id']}", {"retryCount": number})
+        assert edited["updatedBy"] == job["createdBy"]
+        before = api.read(job)["metadata"]["managedFields"]
+        user.kubectl(*change)
+        forged = json.dumps({"metadata": {"managedFields": before}})
+        user.kubectl("patch", name, "--type=merge", "-p", forged)
+        assert api.read(job)["metadata"]["managedFields"] == before
+        assert (await api.take(job["resourceName"]))["updatedBy"] is None
+
+
+async def test_every_edit_of_the_api_is_its_users(policies: None, api: Api) -> None:
+    job = await api.create()
+    place = f"/jobs/{job['id']}"
+    edits = [
+        (place, {"retryCount": 1}),
+        (f"{place}/status", {"isEnabled": False}),
+        (place, {"isEnabled": True, "taskArgs": {"a": [1, None]}}),
+        (place, {"scheduleConfig": {"minutes": 5}}),
+    ]
+    shown = [(await api.ask("PUT", path, body))["updatedBy"] for path, body in edits]
+    api.mark(job, "app.kubernetes.io/managed-by=Helm")
+    shown.append((await api.ask("PUT", f"{place}/status", {"isEnabled": False}))["updatedBy"])
+    assert shown == [job["createdBy"]] * 5
+    assert (await api.ask("GET", place))["isPaused"] is True
 
 
 def test_a_re_applied_export_and_the_users_own_marks_pass(policies: None, user: User) -> None:
@@ -254,8 +343,10 @@ async def test_the_api_sees_whether_signatures_are_guarded(
     await config.load_kube_config(str(cluster.kubeconfig), client_configuration=configuration)
     async with KubeClient(configuration, user_agent="sundial-api") as kube:
         monkeypatch.setattr(signatures, "CHECK_SECONDS", 0.2)
-        probe = SignatureProbe(kube, namespace, f"{namespace}.sundial")
-        looking = asyncio.create_task(probe.run())
+        installation = f"{namespace}.sundial"
+        probe = SignatureProbe(kube, namespace, installation, (namespace,))
+        of_all = SignatureProbe(kube, namespace, installation, ())
+        looking = [asyncio.create_task(one.run()) for one in (of_all, probe)]
 
         async def is_known() -> bool:
             return probe.authorship is Authorship.KNOWN
@@ -264,8 +355,10 @@ async def test_the_api_sees_whether_signatures_are_guarded(
             return probe.authorship is Authorship.CLAIMED
 
         await until_async(is_known)
+        assert of_all.authorship is Authorship.CLAIMED
         name = f"validatingadmissionpolicybinding/{SIGNATURES_PREFIX}{namespace}.sundial"
         cluster.kubectl("delete", name)
         await until_async(is_claimed)
-        looking.cancel()
-        await asyncio.wait([looking])
+        for one in looking:
+            one.cancel()
+        await asyncio.wait(looking)

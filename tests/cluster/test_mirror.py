@@ -53,10 +53,15 @@ def test_replicas_are_shown(start_operator: Starter, mirror: MirrorProcess, rows
 
 
 def test_the_operator_can_read_how_far_the_mirror_is(mirror: MirrorProcess, comparison: Comparison) -> None:
+    until(lambda: all(version > 0 for version in _read_mirrored(comparison).values()))
+    assert sorted(_read_mirrored(comparison)) == ["jobs", "pods"]
+
+
+def _read_mirrored(comparison: Comparison) -> dict[str, int]:
     group = "/apis/coordination.k8s.io/v1"
     lease = until(lambda: _find(comparison.list(group, "leases"), "sundial-mirror"))
-    mirrored = json.loads(lease["metadata"]["annotations"]["sundial.dev/mirrored-until"])
-    assert {name: int(version) > 0 for name, version in mirrored.items()} == {"jobs": True, "pods": True}
+    said = json.loads(lease["metadata"]["annotations"]["sundial.dev/mirrored-until"])
+    return {name: int(version) for name, version in said.items()}
 
 
 def _find(items: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
@@ -85,7 +90,7 @@ def test_a_pod_of_another_job_tells_nothing_of_a_run(
     sundial.apply(build_scheduled_job("good", EVERY_SECOND, concurrency=ALLOW))
     run_for_a_while(sundial, "good", slots=1)
     read = "SELECT id, pod_name, result, status FROM scheduled_job_executions ORDER BY id"
-    until(lambda: {row[3] for row in rows.read(read)} == {"success"})
+    until(lambda: {(bool(row[1]), row[3]) for row in rows.read(read)} == {(True, "success")})
     told = rows.read(read)
     run = sundial.jobs("good")[0]["spec"]["template"]["metadata"]
     labels, annotations = run["labels"], run["annotations"]
@@ -94,7 +99,7 @@ def test_a_pod_of_another_job_tells_nothing_of_a_run(
     _apply(cluster, namespace, stranger)
     found = json.loads(cluster.kubectl("get", "job", "stranger", "-n", namespace, "-o", "json"))
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "stranger", "uid": found["metadata"]["uid"]}
-    ended = {"exitCode": 1, "message": '{"result": {"rows": "forged"}}'}
+    ended = {"exitCode": 1, "message": '{"sundial": 1, "result": {"rows": "forged"}}'}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -10,7 +10,7 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ KILLS = int(os.environ.get("SUNDIAL_KILLS", "5"))
 OUTAGE_SECONDS = float(os.environ.get("SUNDIAL_OUTAGE_SECONDS", "10"))
 SEED = int(os.environ.get("SUNDIAL_SEED", "20261123"))
 LONGEST_PHASE = 2.0
+SLOTS_IN_OUTAGE = 8
 NAMES = ("one", "two", "three")
 
 
@@ -55,15 +56,26 @@ def rows(own_postgres: Postgres) -> Rows:
 
 
 @pytest.fixture
-def busy(start_operator: Starter, mirror: MirrorProcess) -> Sundial:
-    """Give an operator whose schedules start three Jobs a second, and delete them soon."""
-    sundial = start_operator(SUNDIAL_TOMBSTONE_SECONDS="1")
-    for name in NAMES:
-        job = build_scheduled_job(
-            name, {"interval": {"seconds": 1}}, concurrency={"policy": "Allow"}, history={"successful": 1}
-        )
-        sundial.apply(job)
-    return sundial
+def start_busy(start_operator: Starter) -> Callable[[], Sundial]:
+    """Give what starts an operator whose schedules start three Jobs a second, and delete them soon."""
+
+    def start() -> Sundial:
+        sundial = start_operator(SUNDIAL_TOMBSTONE_SECONDS="1")
+        for name in NAMES:
+            job = build_scheduled_job(
+                name, {"interval": {"seconds": 1}}, concurrency={"policy": "Allow"}, history={"successful": 1}
+            )
+            sundial.apply(job)
+        return sundial
+
+    return start
+
+
+@pytest.fixture
+def busy(start_busy: Callable[[], Sundial], mirror: MirrorProcess) -> Sundial:
+    """Give such an operator beside a mirror; what ends before there is any may go unseen."""
+    mirror.until_announced()
+    return start_busy()
 
 
 def settle_down(sundial: Sundial) -> None:
@@ -134,9 +146,43 @@ def test_an_outage_of_postgres_loses_nothing(
 
 
 @pytest.fixture
-def second(cluster: Cluster, namespace: str, rows: Rows, tmp_path: Path) -> MirrorProcess:
-    """Give a second mirror of the same namespace, not started."""
-    return MirrorProcess(cluster, namespace, rows.url, tmp_path / "second.log")
+def lose_lease(cluster: Cluster, namespace: str, stopped_mirror: MirrorProcess) -> Callable[[], None]:
+    """Give what deletes the mirror's Lease, and waits until it is there again."""
+
+    def lose() -> None:
+        cluster.kubectl("delete", "lease", "sundial-mirror", "-n", namespace)
+        stopped_mirror.until_announced()
+
+    return lose
+
+
+def test_what_ends_before_the_database_can_be_reached_is_not_lost(
+    own_postgres: Postgres,
+    rows: Rows,
+    stopped_mirror: MirrorProcess,
+    lose_lease: Callable[[], None],
+    start_busy: Callable[[], Sundial],
+    comparison: Comparison,
+) -> None:
+    own_postgres.stop()
+    stopped_mirror.start()
+    until(lambda: "the mirror begins anew" in stopped_mirror.log.read_text())
+    lose_lease()
+    busy = start_busy()
+    until(lambda: count_started(busy) > SLOTS_IN_OUTAGE, OUTAGE_SECONDS + 30)
+    own_postgres.start()
+    settle_down(busy)
+    comparison.until_equal(60)
+    check_complete(rows)
+
+
+@pytest.fixture
+def second(cluster: Cluster, namespace: str, rows: Rows, tmp_path: Path) -> Iterator[MirrorProcess]:
+    """Give a second mirror of the same namespace, not started; it is ended."""
+    process = MirrorProcess(cluster, namespace, rows.url, tmp_path / "second.log")
+    yield process
+    if process.is_running():
+        process.end()
 
 
 def test_a_second_mirror_takes_over(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from testkit.processes.operators import Sundial, build_scheduled_job, build_template
@@ -51,7 +52,8 @@ def test_a_schedule_that_is_refused_says_why(sundial: Sundial) -> None:
 
 
 def test_a_run_that_succeeds_leaves_two_lines_and_no_event(sundial: Sundial) -> None:
-    sundial.apply(build_scheduled_job("quiet", {"interval": {"seconds": 2}}))
+    soon = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0).isoformat()
+    sundial.apply(build_scheduled_job("quiet", {"interval": {"hours": 1}, "anchor": soon}))
     until(lambda: sundial.status("quiet").get("lastResult") == "Succeeded")
     until(lambda: any(line["event"] == "run ended" for line in list_lines(sundial, "quiet")))
     ended = next(line for line in list_lines(sundial, "quiet") if line["event"] == "run ended")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from testkit.processes.operators import JsonObject, Sundial, build_scheduled_job
+from testkit.processes.operators import Sundial, build_scheduled_job
+from testkit.task_functions import read_function, read_ready
 
 from sundial_devcluster.polling import until
 
@@ -23,29 +24,23 @@ def _apply(sundial: Sundial, name: str, /, **spec: str) -> None:
     )
 
 
-def _read(sundial: Sundial, name: str) -> JsonObject:
-    item: JsonObject = sundial.cluster.get_json(
-        f"/apis/sundial.dev/v1alpha1/namespaces/{sundial.ns}/taskfunctions/{name}"
-    )
-    return item
-
-
 def _ready(sundial: Sundial, name: str) -> str:
-    conditions = _read(sundial, name).get("status", {}).get("conditions", [{}])
-    return str(conditions[0].get("reason"))
+    return str(read_ready(sundial, name).get("reason"))
 
 
 def test_users_are_counted_and_named_in_few_writes(sundial: Sundial) -> None:
     _apply(sundial, "shared")
     until(lambda: _ready(sundial, "shared") == "Accepted")
-    before = int(_read(sundial, "shared")["metadata"]["resourceVersion"])
+    before = int(read_function(sundial, "shared")["metadata"]["resourceVersion"])
     for n in range(12):
         sundial.apply(build_scheduled_job(f"user-{n:02}", YEARLY, taskFunctionRef={"name": "shared"}))
-    until(lambda: _read(sundial, "shared")["status"]["usedBy"]["count"] == 12)
-    assert _read(sundial, "shared")["status"]["usedBy"]["names"] == [f"user-{n:02}" for n in range(10)]
+    until(lambda: read_function(sundial, "shared")["status"]["usedBy"]["count"] == 12)
+    assert read_function(sundial, "shared")["status"]["usedBy"]["names"] == [
+        f"user-{n:02}" for n in range(10)
+    ]
     sundial.cluster.kubectl("delete", "sj", "-n", sundial.ns, *(f"user-{n:02}" for n in range(12)))
-    until(lambda: _read(sundial, "shared")["status"]["usedBy"]["count"] == 0)
-    item = _read(sundial, "shared")
+    until(lambda: read_function(sundial, "shared")["status"]["usedBy"]["count"] == 0)
+    item = read_function(sundial, "shared")
     assert int(item["metadata"]["resourceVersion"]) > before
     assert item["metadata"]["generation"] == item["status"]["observedGeneration"] == 1
 
@@ -63,9 +58,9 @@ def test_what_cannot_be_read_is_written_anew(sundial: Sundial) -> None:
     """Who may write a status adds a condition without a time; nothing else of it differs."""
     _apply(sundial, "odd")
     until(lambda: _ready(sundial, "odd") == "Accepted")
-    before = _read(sundial, "odd")["status"]
+    before = read_function(sundial, "odd")["status"]
     patch = json.dumps({"status": {"conditions": [*before["conditions"], {"type": "Odd", "status": "True"}]}})
     sundial.cluster.kubectl(
         *("patch", "tf", "odd", "-n", sundial.ns, "--subresource=status", "--type=merge", "-p", patch)
     )
-    until(lambda: _read(sundial, "odd")["status"] == before)
+    until(lambda: read_function(sundial, "odd")["status"] == before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from testkit.processes.operators import Starter, Sundial, build_scheduled_job
 
@@ -22,10 +23,13 @@ def test_a_standby_is_ready_too(sundial: Sundial, start_operator: Starter) -> No
 
 
 def test_metrics_count_verdicts_runs_and_lateness(sundial: Sundial) -> None:
+    missed = 'sundial_slot_verdicts_total{reason="TooLate",verdict="Missed"} 0.0'
+    assert missed in sundial.health("/metrics")[1]  # before there is any: its increase can be seen
     sundial.apply(build_scheduled_job("tick", {"interval": {"seconds": 1}}))
-    until(lambda: 'sundial_runs_total{result="Succeeded"}' in sundial.health("/metrics")[1])
+    ended = re.compile(r'sundial_runs_total\{result="Succeeded"\} [1-9]')
+    until(lambda: ended.search(sundial.health("/metrics")[1]))
     text = sundial.health("/metrics")[1]
-    assert 'sundial_slot_verdicts_total{reason="",verdict="Started"}' in text
+    assert re.search(r'sundial_slot_verdicts_total\{reason="",verdict="Started"\} [1-9]', text)
     assert 'sundial_start_lateness_seconds_bucket{le="1.0"}' in text
     assert "sundial_leader 1.0" in text
 

@@ -10,8 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, insert
 from sqlalchemy.pool import NullPool
-from testkit.api_apps import serve_reads
+from testkit.api_apps import build_services, open_client, serve_reads
 from testkit.databases import copy_database
+from testkit.query_plans import note_statements
 from testkit.rows import (
     NOON,
     execution_row,
@@ -29,6 +30,7 @@ from sundial_api.db.tables import (
     SchedulerInstance,
     TaskFunctionRow,
 )
+from sundial_api.jobs import service
 from sundial_devcluster.postgres import Postgres
 
 PAST, FUTURE = (datetime.now(UTC) + timedelta(days=days) for days in (-1, 1))
@@ -41,7 +43,7 @@ def filled(postgres: Postgres, template: str) -> Iterator[str]:
     with copy_database(postgres, template) as url:
         engine = create_engine(parse_url(url), poolclass=NullPool)
         with engine.begin() as connection:
-            for function in (function_row(2), function_row(3, is_active=False)):
+            for function in FUNCTIONS:
                 connection.execute(insert(TaskFunctionRow).values(function))
             connection.execute(insert(ScheduledJobRow), JOBS)
             connection.execute(insert(ScheduledJobExecution), runs)
@@ -56,6 +58,12 @@ async def api(filled: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+FUNCTIONS = [
+    function_row(2, handler_type="container", handler_path=""),
+    function_row(3, handler_type="container", handler_path="", is_active=False),
+    function_row(4, handler_type="celery_task"),
+    function_row(5, handler_type="async_function", is_active=False),
+]
 JOBS = [
     job_row(1, name="Nightly 100%_report", task_function_id=2) | {"suspended": False, "paused_until": None},
     job_row(2, name="مهمة الليل", task_function_id=2) | {"suspended": True, "paused_until": None},
@@ -99,12 +107,82 @@ async def test_counts_are_over_all_jobs(api: httpx.AsyncClient) -> None:
     assert (answer.headers["X-Page"], answer.headers["X-Per-Page"]) == ("1", "1")
 
 
+async def test_newest_results_come_with_each_job_of_a_page_when_asked_for(api: httpx.AsyncClient) -> None:
+    answer = await read(api, "/jobs?include=recent")
+    recent = {job["id"]: job["recent"] for job in answer["jobs"]}
+    newest = [str(numbered(1_000_000 + number)) for number in range(7, 0, -1)]
+    assert [run["id"] for run in recent[str(numbered(1))]] == newest
+    assert recent[str(numbered(1))][0] == {
+        "id": newest[0],
+        "status": "success",
+        "startedAt": "2026-11-01T12:07:00Z",
+        "durationSeconds": 30.0,
+        "triggeredBy": "scheduler",
+    }
+    assert [run["status"] for run in recent[str(numbered(2))]] == ["running"]
+    assert [recent[str(numbered(number))] for number in (3, 4, 5)] == [[], [], []]
+
+
+async def test_newest_results_are_30_of_a_job_by_one_query(
+    filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_RECENT", 3)
+    async with build_services(filled) as application, open_client(application) as api:
+        with note_statements(application.state.services.engine.sync_engine) as statements:
+            answer = await read(api, "/jobs?include=recent")
+    assert max(len(job["recent"]) for job in answer["jobs"]) == 3
+    assert len([one for one, _ in statements if "json_agg" in one]) == 1
+
+
+async def test_answers_without_include_are_as_they_were(api: httpx.AsyncClient) -> None:
+    jobs = (await read(api, "/jobs"))["jobs"]
+    assert not [job for job in jobs if "recent" in job]
+    assert "recent" not in await read(api, f"/jobs/{numbered(1)}")
+
+
+async def test_newest_results_come_with_one_job_too(api: httpx.AsyncClient) -> None:
+    assert len((await read(api, f"/jobs/{numbered(1)}?include=recent"))["recent"]) == 7
+
+
+@pytest.mark.parametrize("path", ["/jobs", f"/jobs/{numbered(1)}"])
+async def test_unknown_include_says_what_there_is(api: httpx.AsyncClient, path: str) -> None:
+    refused = (await read(api, f"{path}?include=recent&include=runs", 422))["detail"][0]
+    assert refused["loc"] == ["query", "include", 1]
+    assert "'recent'" in refused["msg"]
+
+
 async def test_cursor_reads_on_where_the_page_ended(api: httpx.AsyncClient) -> None:
     first = await read(api, "/executions?per_page=5")
     second = await read(api, f"/executions?per_page=5&cursor={first['nextCursor']}")
     ids = [one["id"] for one in first["executions"] + second["executions"]]
     assert ids == [str(numbered(1_000_000 + number)) for number in range(8, 0, -1)]
     assert second["nextCursor"] is None
+
+
+@pytest.mark.parametrize(("path", "total"), [("/executions", 8), ("/jobs", 5), ("/jobs?sort=name", 5)])
+async def test_a_last_page_that_is_full_has_no_cursor(api: httpx.AsyncClient, path: str, total: int) -> None:
+    sign = "&" if "?" in path else "?"
+    assert (await read(api, f"{path}{sign}per_page={total}"))["nextCursor"] is None
+    first = await read(api, f"{path}{sign}per_page={total - 1}")
+    rest = await read(api, f"{path}{sign}per_page=1&cursor={first['nextCursor']}")
+    assert (rest["total"], rest["nextCursor"]) == (total, None)
+    first = await read(api, f"{path}{sign}per_page={total - 2}")
+    assert (await read(api, f"{path}{sign}per_page=1&cursor={first['nextCursor']}"))["nextCursor"]
+
+
+@pytest.mark.parametrize(("path", "other"), [("/executions", "/jobs"), ("/jobs", "/executions")])
+async def test_a_cursor_of_another_list_is_refused(api: httpx.AsyncClient, path: str, other: str) -> None:
+    cursor = (await read(api, f"{path}?per_page=1"))["nextCursor"]
+    refused = (await read(api, f"{other}?per_page=1&cursor={cursor}", 422))["detail"][0]
+    assert (refused["loc"], "is not a cursor of this list" in refused["msg"]) == (["query", "cursor"], True)
+
+
+async def test_recent_in_fields_asks_for_it(api: httpx.AsyncClient) -> None:
+    whole = {job["id"]: job["recent"] for job in (await read(api, "/jobs?include=recent"))["jobs"]}
+    chosen = (await read(api, "/jobs?fields=id,recent"))["jobs"]
+    assert {job["id"]: job["recent"] for job in chosen} == whole
+    one = await read(api, f"/jobs/{numbered(1)}?fields=recent")
+    assert one == {"recent": whole[str(numbered(1))]}
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 4, 5])
@@ -147,8 +225,21 @@ async def test_status_names_the_leader(api: httpx.AsyncClient) -> None:
     assert (answer["totalJobs"], answer["enabledJobs"]) == (5, 2)
 
 
-async def test_functions_and_types_are_listed(api: httpx.AsyncClient) -> None:
-    assert [f["id"] for f in (await read(api, "/task-functions?is_active=true"))["taskFunctions"]] == [2]
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        pytest.param("", {2: True, 3: False, 4: True, 5: False}, id="all"),
+        pytest.param("?is_active=true", {2: True, 4: True}, id="offered, whatever runs them"),
+        pytest.param("?is_active=false", dict.fromkeys((3, 5), False), id="all others"),
+    ],
+)
+async def test_functions_are_listed(api: httpx.AsyncClient, query: str, numbers: dict[int, bool]) -> None:
+    answer = await read(api, f"/task-functions{query}")
+    assert {f["id"]: f["isActive"] for f in answer["taskFunctions"]} == numbers
+    assert answer["total"] == len(numbers)
+
+
+async def test_job_types_are_listed(api: httpx.AsyncClient) -> None:
     assert [t["id"] for t in await read(api, "/job-types")] == [1, 2, 3]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from threading import Thread
 from uuid import UUID
@@ -26,6 +27,14 @@ BLOCKED = text(
 def read_counts(connection: Connection) -> dict[tuple[str, str], int]:
     rows = connection.execute(select(ExecutionCount.job_id, ExecutionCount.status, ExecutionCount.count))
     return {(str(job_id), status): count for job_id, status, count in rows if count}
+
+
+def read_namespaces(connection: Connection) -> dict[str, int]:
+    rows = connection.execute(select(ExecutionCount.namespace, ExecutionCount.count))
+    totals: Counter[str] = Counter()
+    for namespace, count in rows:
+        totals[namespace] += count
+    return dict(totals)
 
 
 def of_job(number: int, **counts: int) -> dict[tuple[str, str], int]:
@@ -57,6 +66,18 @@ def test_another_change_moves_none(three: Connection) -> None:
 def test_a_change_of_job_moves_one(three: Connection) -> None:
     three.execute(update(Execution).where(Execution.status == "running").values(job_id=numbered(2)))
     assert read_counts(three) == of_job(1, success=2) | of_job(2, running=1)
+
+
+def test_namespaces_are_counted_apart(three: Connection) -> None:
+    three.execute(insert(Execution).values(execution_row(4, job_id=numbered(2), namespace="reports")))
+    three.execute(insert(Execution).values(execution_row(5, namespace="reports")))
+    three.execute(delete(Execution).where(Execution.id == execution_row(1)["id"]))
+    assert read_namespaces(three) == {"default": 2, "reports": 2}
+
+
+def test_a_change_of_namespace_moves_one(three: Connection) -> None:
+    three.execute(update(Execution).where(Execution.status == "running").values(namespace="reports"))
+    assert read_namespaces(three) == {"default": 2, "reports": 1}
 
 
 def test_deleted_rows_are_counted_off(three: Connection) -> None:

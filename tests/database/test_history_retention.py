@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from testkit.rows import (
     NOON,
     execution_row,
+    function_row,
     instance_row,
     job_row,
     numbered,
@@ -26,6 +27,7 @@ from sundial_api.db.tables import (
     ScheduledJobRow,
     ScheduledJobSlot,
     SchedulerInstance,
+    TaskFunctionRow,
 )
 from sundial_api.mirror.storage.history_retention import RetentionPolicy, choose_keep, delete_batch
 from sundial_api.settings import DatabaseSettings
@@ -127,7 +129,7 @@ async def test_slots_go_with_the_surplus_that_they_are_older_than(async_connecti
     [
         pytest.param(ScheduledJobExecution, running_row(job_id=numbered(7)), [2, 3], id="without-history"),
         pytest.param(ScheduledJobExecution, running_row(), [1, 2, 3], id="with-an-execution"),
-        pytest.param(ScheduledJobSlot, slot_row(99), [1, 2, 3], id="with-a-slot"),
+        pytest.param(ScheduledJobSlot, slot_row(99), [2, 3], id="with-a-slot-that-goes-along"),
     ],
 )
 async def test_a_deleted_job_goes_after_its_history(
@@ -152,6 +154,42 @@ async def test_the_totals_of_a_forgotten_job_go_too(async_connection: AsyncConne
     while await delete_batch(async_connection, RetentionPolicy(at(5), 100)):
         pass
     assert list(await async_connection.scalars(select(ExecutionCount.job_id))) == []
+
+
+async def test_the_totals_of_a_job_that_never_was_go_with_its_runs(async_connection: AsyncConnection) -> None:
+    await add(async_connection, ScheduledJobRow, job_row(2))
+    runs = [execution_row(1), execution_row(2), execution_row(3, job_id=numbered(2)), running_row(9)]
+    await add(async_connection, ScheduledJobExecution, *runs)
+    await delete_batch(async_connection, RetentionPolicy(at(1), 100))
+    totals = select(ExecutionCount.job_id, ExecutionCount.status, ExecutionCount.count)
+    left = {(numbered(1), "running", 1), (numbered(1), "success", 1), (numbered(2), "success", 1)}
+    assert set((await async_connection.execute(totals)).all()) == left
+    await delete_batch(async_connection, RetentionPolicy(at(5), 100))
+    left = {(numbered(1), "running", 1), (numbered(2), "success", 0)}
+    assert set((await async_connection.execute(totals)).all()) == left
+
+
+async def test_a_job_that_is_gone_goes_with_what_says_to_be_of_the_future(
+    async_connection: AsyncConnection,
+) -> None:
+    await add(async_connection, ScheduledJobRow, job_row(1, deleted_at=at(1)), job_row(2))
+    for job_id in (numbered(1), numbered(2)):
+        run = execution_row(job_id.int % 10 + 50, job_id=job_id)
+        await add(async_connection, ScheduledJobExecution, run)
+        await add(async_connection, ScheduledJobSlot, slot_row(60, job_id=job_id))
+    while await delete_batch(async_connection, RetentionPolicy(at(5), 100)):
+        pass
+    for column in (ScheduledJobRow.id, ScheduledJobExecution.job_id, ScheduledJobSlot.job_id):
+        assert list(await async_connection.scalars(select(column))) == [numbered(2)]
+
+
+async def test_functions_that_are_gone_and_that_no_job_shows_go(async_connection: AsyncConnection) -> None:
+    gone = [function_row(number, deleted_at=at(number)) for number in (2, 3, 9)]
+    await add(async_connection, TaskFunctionRow, *gone, function_row(4))
+    await add(async_connection, ScheduledJobRow, job_row(task_function_id=3))
+    assert await delete_batch(async_connection, RetentionPolicy(at(5), 100)) == 1
+    left = select(TaskFunctionRow.id).order_by(TaskFunctionRow.id)
+    assert list(await async_connection.scalars(left)) == [1, 3, 4, 9]
 
 
 async def test_gone_processes_and_old_quarantine_go(async_connection: AsyncConnection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -13,17 +14,20 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 from sqlalchemy.pool import NullPool
 from testkit.rows import (
+    change_row,
     execution_row,
     function_row,
     instance_row,
     job_row,
+    log_tail_row,
+    numbered,
     quarantine_row,
     slot_row,
 )
 
 from sundial_api.db import migrations, mirror_tables, tables
-from sundial_api.db.__main__ import main
 from sundial_api.db.columns import VERSION_TABLE, Base
+from sundial_api.db.command import main
 from sundial_api.db.engine import build_migration_engine, parse_url
 from sundial_api.settings import DatabaseSettings
 from sundial_devcluster.polling import until
@@ -35,6 +39,9 @@ ROWS: list[tuple[type[Base], dict[str, Any]]] = [
     (tables.ScheduledJobSlot, slot_row()),
     (tables.SchedulerInstance, instance_row()),
     (mirror_tables.QuarantinedObject, quarantine_row()),
+    (mirror_tables.ScheduledJobChange, change_row()),
+    (mirror_tables.ExecutionLogTail, log_tail_row()),
+    (mirror_tables.ScheduledJobState, {"job_id": numbered(1), "state": {}}),
     (mirror_tables.TaskFunctionId, {"id": 2, "namespace": "default", "resource_name": "function-2"}),
 ]
 HEAD = migrations.newest_revision()
@@ -108,7 +115,7 @@ def test_going_down_leaves_no_function_behind(engine: Engine) -> None:
 
 def test_upgrading_by_several_processes_at_once_is_harmless(empty_database: str) -> None:
     command = [sys.executable, "-m", "sundial_api.db", "upgrade"]
-    environment = {"SUNDIAL_API_DATABASE_URL": empty_database}
+    environment = os.environ | {"SUNDIAL_API_DATABASE_URL": empty_database}
     started = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for _ in range(3)]
     answers = [(process.communicate(timeout=60)[0], process.returncode) for process in started]
     assert answers == [(f"at {HEAD}, this release needs {HEAD}\n".encode(), 0)] * 3
@@ -117,12 +124,13 @@ def test_upgrading_by_several_processes_at_once_is_harmless(empty_database: str)
 def test_a_table_that_is_held_fails_a_migration_soon_and_whole(
     engine: Engine, empty_database: str, migrate: Command
 ) -> None:
-    migrations.upgrade(engine, "head", 10)
+    migrations.upgrade(engine, "0002", 10)
     with connect(empty_database).begin() as holder:
-        holder.execute(text("LOCK TABLE scheduled_jobs IN ACCESS SHARE MODE"))
+        holder.execute(text("LOCK TABLE scheduled_job_executions IN ACCESS SHARE MODE"))
         end = migrate(empty_database, "downgrade", "base", migration_lock_seconds="0.3")
     said = "another session holds the table; that migration changed nothing, so try again"
     assert end == (1, f"sundial-database: canceling statement due to lock timeout: {said}")
+    migrations.upgrade(engine, "head", 10)
     migrations.check(engine)
 
 
@@ -171,6 +179,22 @@ def test_check_tells_a_missing_column(engine: Engine, empty_database: str, migra
 
 def test_current_tells_where_the_database_is(empty_database: str, migrate: Command) -> None:
     assert migrate(empty_database, "current") == (0, f"at no migration, this release needs {HEAD}\n")
+    code, said = migrate(empty_database, "check")
+    assert (code, said.strip().endswith("; run `sundial-database upgrade`")) == (1, True)
+
+
+def test_the_tables_of_a_newer_release_are_left_as_they_are(
+    engine: Engine, empty_database: str, migrate: Command
+) -> None:
+    """A release that was rolled back begins, as it does before each rolling update."""
+    migrations.upgrade(engine, "head", 10)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    newer = f"at 9999, of a newer release than this one, which needs {HEAD}"
+    assert migrate(empty_database, "upgrade") == (0, f"{newer}: nothing to do\n")
+    assert migrate(empty_database, "current") == (0, f"{newer}: nothing to do\n")
+    status, said = migrate(empty_database, "check")
+    assert (status, newer in said) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +215,7 @@ def test_what_is_wrong_is_said_without_the_url(url: str, said: str, migrate: Com
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUNDIAL_API_DATABASE_URL", raising=False)
-    with pytest.raises(SystemExit, match="SUNDIAL_API_DATABASE_URL: is needed; write postgresql"):
+    with pytest.raises(SystemExit, match="SUNDIAL_API_DATABASE_URL: is needed: postgresql"):
         main(["current"])
 
 

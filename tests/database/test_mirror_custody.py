@@ -47,7 +47,7 @@ def list_true() -> list[Claim]:
     job = build_job_item(10, "Complete")
     told = {"slot": SLOT, "verdict": "Started", "runId": RUN_ID, "startedAt": SLOT}
     told |= {"result": "Succeeded", "completedAt": format_instant(at(15))}
-    ended = build_termination(0, {"result": {"rows": 7}})
+    ended = build_termination(0, {"sundial": 1, "result": {"rows": 7}})
     return [
         (ObjectKind.SCHEDULED_JOB, build_schedule_item(version=10)),
         (ObjectKind.JOB, job),
@@ -72,7 +72,7 @@ def elsewhere(item: JsonObject, ns: str = "other", version: int = 90) -> JsonObj
 
 
 def forged_pod(ns: str, job_uid: str = "no-such-job", attempt: str = "1") -> Claim:
-    ended = build_termination(1, {"result": {"rows": "forged"}, "error": "forged"})
+    ended = build_termination(1, {"sundial": 1, "result": {"rows": "forged"}, "error": "forged"})
     pod = elsewhere(build_pod_item(build_job_item(10), name="forged", terminated=ended), ns)
     pod["metadata"]["annotations"] = pod["metadata"]["annotations"] | {names.ATTEMPT: attempt}
     pod["metadata"]["ownerReferences"] = [{"controller": True, "uid": job_uid}]

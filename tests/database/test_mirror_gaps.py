@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from testkit.mirror_rows import entry, full_status, job, mirror, read, schedule
-from testkit.scheduled_jobs import at, build_job_item
+from testkit.mirror_sessions import EPOCH, Session
+from testkit.scheduled_jobs import UID, at, build_job_item
 
 from sundial_api.mirror.projection.batches import ObjectKind
 from sundial_api.mirror.projection.versions import Version
 from sundial_api.mirror.storage import gaps
+from sundial_api.mirror.storage import statements as sql
 from sundial_clock.instants import format_instant
+from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
 
 
@@ -21,7 +27,8 @@ def connection(async_connection: AsyncConnection) -> AsyncConnection:
 
 
 async def close(connection: AsyncConnection, jobs: int = 1000) -> int:
-    return await gaps.close_gaps(connection, Version(1, jobs))
+    ids = await gaps.list_closable(connection, Version(1, jobs), sql.FIRST_ID)
+    return await gaps.close_gaps(connection, ids)
 
 
 async def test_slots_that_passed_unseen_become_one_row(connection: AsyncConnection) -> None:
@@ -33,6 +40,17 @@ async def test_slots_that_passed_unseen_become_one_row(connection: AsyncConnecti
         (80, "NotMirrored")
     ]
     assert await read(connection, "scheduler_slots", "sum(count)") == [120]
+
+
+async def test_a_run_of_long_ago_at_the_end_of_a_list_hides_no_gap(connection: AsyncConnection) -> None:
+    await mirror(connection, schedule(10, status=full_status(1, 20)))
+    status = full_status(101, 120)
+    run = {"runId": names.build_run_id(UID, at(-9_999_999)), "trigger": "backfill"}
+    asked = entry(-9_999_999, verdict="Started", startedAt=format_instant(at(100.5))) | run
+    status["recentSlots"] = [*status["recentSlots"][:19], asked]
+    await mirror(connection, schedule(11, status=status))
+    assert await close(connection) == 1
+    assert await read(connection, "scheduler_slots", "count", "verdict = 'NotMirrored'") == [81]
 
 
 async def test_jobs_that_are_still_there_are_no_gap(connection: AsyncConnection) -> None:
@@ -121,3 +139,44 @@ async def test_of_a_row_of_slots_that_has_grown_only_the_new_ones_count(connecti
     await mirror(connection, schedule(11, status=after))
     assert await close(connection) == 1
     assert await read(connection, "scheduler_slots", "sum(count)") == [40]
+
+
+REFUSING = 60
+"""More jobs whose gap the database refuses than are taken at once."""
+REFUSE = f"""
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'not this one' USING ERRCODE = '22000'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON scheduler_slots FOR EACH ROW
+WHEN (NEW.verdict = 'NotMirrored' AND NEW.job_id < '{UUID(int=REFUSING + 1)}') EXECUTE FUNCTION refuse()
+"""
+
+
+async def test_gaps_that_cannot_be_closed_hold_no_others(fresh_engine: AsyncEngine) -> None:
+    ids = [str(UUID(int=number)) for number in range(1, REFUSING + 3)]
+    async with fresh_engine.connect() as connection:
+        await connection.execute(text(REFUSE))
+        for version, status in ((10, full_status(1, 20)), (11, full_status(101, 120))):
+            jobs = [schedule(version, uid=uid, name=f"tick-{uid[-4:]}", status=status) for uid in ids]
+            await mirror(connection, *jobs)
+        await connection.commit()
+        session = Session(connection)
+        session.rows.marks[ObjectKind.JOB] = 1000
+        for _ in range(3):
+            await session.rows.close_gaps(EPOCH)
+        closed = await read(connection, "scheduler_slots", "job_id", "verdict = 'NotMirrored'")
+        assert [str(job_id) for job_id in closed] == ids[REFUSING:]
+
+
+async def test_a_job_has_a_bounded_number_of_slots(
+    fresh_engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "MAX_SLOTS", 4)
+    async with fresh_engine.connect() as connection:
+        for version in range(5):
+            entries = [entry(10 * version + slot) for slot in (5, 3, 1)]
+            for uid in (UID, str(UUID(int=7))):
+                job = schedule(10 + version, uid=uid, name=uid[-4:], status={"recentSlots": entries})
+                await mirror(connection, job)
+        left = await read(connection, "scheduler_slots", "first_slot, job_id")
+    assert sorted({first for first, _ in left}) == [at(slot) for slot in (35, 41, 43, 45)]
+    assert len(left) == 8

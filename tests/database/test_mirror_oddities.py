@@ -45,7 +45,7 @@ def list_innocent(version: int) -> list[tuple[ObjectKind, dict[str, Any]]]:
     job = build_job_item(10, "Complete", version=version)
     slot = {"slot": format_instant(at(5)), "verdict": "Skipped", "reason": "AlreadyActive"}
     status = {"recentSlots": [slot], "cursor": format_instant(at(10))}
-    said = build_termination(0, {"result": {"rows": 1}})
+    said = build_termination(0, {"sundial": 1, "result": {"rows": 1}})
     return [
         (ObjectKind.SCHEDULED_JOB, build_schedule_item(version, status=status)),
         (ObjectKind.JOB, job),
@@ -74,10 +74,10 @@ async def read_reached(connection: AsyncConnection) -> dict[str, int]:
         }
 
 
-async def clean_up(connection: AsyncConnection) -> None:
+async def clean_up(session: Session) -> None:
     """Do the mirror's chores over all of it, until nothing is left to do."""
     settings = DatabaseSettings(database_url="postgresql://", history_days=1, history_runs=3)
-    chores = Maintenance(connection, settings, MirrorMetrics(CollectorRegistry()))
+    chores = Maintenance(session.transactions, settings, MirrorMetrics(CollectorRegistry()))
     while await chores.run(NOW):
         pass
 
@@ -110,7 +110,7 @@ async def test_odd_objects_stop_nothing_and_touch_nobody_else(fresh_engine: Asyn
             await session.rows.close_gaps(EPOCH)
         await mirror(session, list_innocent(10_000_000))
         reached = await read_reached(connection)
-        await clean_up(connection)
+        await clean_up(session)
         for table in Base.metadata.tables.values():
             async with connection.begin():
                 (await connection.execute(select(table))).all()
@@ -131,5 +131,6 @@ async def mirror_again(engine: AsyncEngine) -> None:
         async with connection.begin():
             await connection.execute(text(f"TRUNCATE {', '.join(TABLES)}, scheduler_execution_counts"))
         session = Session(connection)
+        await session.transactions.enter()
         await mirror(session, list_innocent(10))
         await mirror(session, list_innocent(10_000_000))

@@ -20,7 +20,7 @@ from sundial_core.coordination.backoff import Backoff
 from sundial_devcluster.polling import until_async
 from sundial_kube.errors import ApiUnreachable
 
-SCOPE = WatchScope("", "system", "sundial")
+SCOPE = WatchScope((), "system", "sundial")
 
 
 class Unhelpful:
@@ -28,6 +28,12 @@ class Unhelpful:
 
     def __init__(self, error: BaseException) -> None:
         self._error = error
+
+    async def patch(self, *_arguments: Any) -> None:
+        """Take the Lease."""
+
+    async def create(self, *_arguments: Any) -> None:
+        """Take it again."""
 
     async def list_page(self, *_arguments: Any) -> Any:
         raise self._error

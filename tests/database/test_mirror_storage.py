@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from testkit.mirror_facts import (
     build_schedule_item,
     build_termination,
 )
-from testkit.mirror_rows import NOW, entry, job, mirror, read, schedule
+from testkit.mirror_rows import NOW, entry, full_status, job, mirror, read, schedule
 from testkit.scheduled_jobs import (
     UID,
     at,
@@ -84,6 +85,37 @@ async def test_versions_are_compared_as_numbers(connection: AsyncConnection) -> 
     assert await read(connection, "scheduled_jobs", "description") == ["new"]
 
 
+async def test_a_row_of_a_release_that_read_less_is_written_again(connection: AsyncConnection) -> None:
+    status = full_status(100, 20)
+    helm = {"meta.helm.sh/release-name": "shop"}
+    paused = schedule(100, status=status, paused="true", paused_reason="moving")
+    paused[1]["metadata"]["annotations"] |= helm
+    await mirror(connection, paused)
+    older = "managed_by = NULL, pause_reason = NULL, projection = 0"
+    await connection.execute(text(f"UPDATE scheduled_jobs SET {older}"))
+    gaps = "has_gap, gap_version, covered_slots, covered_until"
+    before = [
+        await read(connection, "scheduled_jobs", gaps),
+        await read(connection, "scheduler_slots", "first_slot, count"),
+    ]
+    await mirror(connection, schedule(99, status=status))
+    assert await read(connection, "scheduled_jobs", "pause_reason") == [None]
+    await mirror(connection, paused)
+    found = await read(connection, "scheduled_jobs", "managed_by->>'name', pause_reason")
+    assert found == [("shop", "moving")]
+    assert before == [
+        await read(connection, "scheduled_jobs", gaps),
+        await read(connection, "scheduler_slots", "first_slot, count"),
+    ]
+
+
+async def test_a_row_that_is_whole_is_not_written_again(connection: AsyncConnection) -> None:
+    await mirror(connection, schedule(100))
+    before = await read(connection, "scheduled_jobs", "change")
+    await mirror(connection, schedule(100))
+    assert await read(connection, "scheduled_jobs", "change") == before
+
+
 async def test_a_restored_cluster_goes_before_what_was_there(connection: AsyncConnection) -> None:
     await mirror(connection, schedule(900, spec_description="lost"))
     await mirror(connection, schedule(20, spec_description="restored"), epoch=2)
@@ -145,7 +177,7 @@ async def test_functions_of_one_name_for_people_do_not_clash(connection: AsyncCo
 
 
 RUNNING = {"running": {"startedAt": format_instant(at(11))}}
-FAILED = {"terminated": build_termination(3, {"error": "no"})}
+FAILED = {"terminated": build_termination(3, {"sundial": 1, "error": "no"})}
 ENDED = {
     "cursor": format_instant(at(10)),
     "recentSlots": [started(10, result="Failed", reason="Error")],
@@ -157,7 +189,9 @@ RUN_STORY = [
     job("Failed", reason="BackoffLimitExceeded", version=24),
     (
         ObjectKind.POD,
-        build_pod_item(build_job_item(10), version=23, terminated=build_termination(3, {"error": "no"})),
+        build_pod_item(
+            build_job_item(10), version=23, terminated=build_termination(3, {"sundial": 1, "error": "no"})
+        ),
     ),
     schedule(
         25,
@@ -175,7 +209,7 @@ async def test_a_run_ends_up_the_same_in_any_order(connection: AsyncConnection, 
         await mirror(connection, event)
     assert await read(
         connection, "scheduled_job_executions", "status, error_message, exit_code, node, attempt"
-    ) == [("failed", "Error: no", 3, "node-1", 1)]
+    ) == [("failed", "no", 3, "node-1", 1)]
     assert await read(connection, "scheduler_execution_counts", "status, count", "count > 0") == [
         ("failed", 1)
     ]
@@ -224,6 +258,26 @@ async def test_a_request_for_a_job_that_is_not_there_waits(connection: AsyncConn
     assert await read(connection, "scheduled_job_executions", "id") == []
 
 
+async def test_a_request_that_was_withdrawn_ended_when_that_was_seen(connection: AsyncConnection) -> None:
+    asked = build_run_item({"scheduledJobUid": None})
+    await mirror(connection, schedule(10), (ObjectKind.SCHEDULED_JOB_RUN, asked))
+    for seconds, version in ((0, "61"), (5, "62")):
+        gone = asked | {"metadata": asked["metadata"] | {"resourceVersion": version}}
+        now = NOW + timedelta(seconds=seconds)
+        await take_deletion(connection, ObjectKind.SCHEDULED_JOB_RUN, gone, now)
+    assert await read(connection, "scheduled_job_executions", "status, phase, completed_at") == [
+        ("failed", "Cancelled", NOW)
+    ]
+
+
+async def test_a_request_that_a_list_does_not_name_ended_then(connection: AsyncConnection) -> None:
+    asked = build_run_item({"scheduledJobUid": None})
+    await mirror(connection, schedule(10), (ObjectKind.SCHEDULED_JOB_RUN, asked))
+    absence = Absence(ObjectKind.SCHEDULED_JOB_RUN, Version(1, 50), frozenset())
+    await write_tombstones(connection, absence, (await list_missing(connection, absence)).uids, NOW)
+    assert await read(connection, "scheduled_job_executions", "phase, completed_at") == [("Cancelled", NOW)]
+
+
 async def test_slots_that_started_nothing(connection: AsyncConnection) -> None:
     span = {"from": format_instant(at(1)), "to": format_instant(at(3)), "count": 3}
     missed = {**span, "verdict": "Missed", "reason": "TooLate"}
@@ -247,6 +301,18 @@ async def test_slots_outlive_the_list_in_the_status(connection: AsyncConnection)
     await mirror(connection, schedule(11, status={}))
     await mirror(connection, schedule(12, status={"recentSlots": [entry(50)]}))
     assert await read(connection, "scheduler_slots", "first_slot") == [at(5), at(50)]
+
+
+@pytest.mark.parametrize("trigger", ["backfill", "manual"])
+async def test_slots_outlive_a_list_that_ends_with_a_run_of_long_ago(
+    connection: AsyncConnection, trigger: str
+) -> None:
+    before = [entry(second) for second in range(20, 0, -1)]
+    await mirror(connection, schedule(10, status={"recentSlots": before}))
+    newest = [entry(second) for second in range(40, 21, -1)]
+    asked = started(-9_999_999, trigger=trigger, startedAt=format_instant(at(21.5)))
+    await mirror(connection, schedule(11, status={"recentSlots": [*newest, asked]}))
+    assert await read(connection, "scheduler_slots", "count(*)") == [39]
 
 
 async def test_what_a_list_does_not_name_is_gone(connection: AsyncConnection) -> None:

@@ -13,13 +13,28 @@ from testkit.databases import copy_database
 from testkit.query_plans import Plan, read_plan
 from testkit.rows import NOON
 
+from sundial_api.actions.repository import select_runs
+from sundial_api.changes.repository import select_changes
 from sundial_api.db.engine import parse_url
-from sundial_api.db.mirror_tables import ExecutionCount
-from sundial_api.db.tables import ScheduledJobExecution, ScheduledJobRow, ScheduledJobSlot
-from sundial_api.executions.repository import NEWEST, OLDEST, ExecutionFilter, Order, select_page
+from sundial_api.db.mirror_tables import ExecutionCount, ScheduledJobChange
+from sundial_api.db.tables import (
+    ScheduledJobExecution,
+    ScheduledJobRow,
+    ScheduledJobSlot,
+)
+from sundial_api.executions.repository import (
+    NEWEST,
+    OLDEST,
+    ExecutionFilter,
+    Order,
+    select_page,
+    select_recent,
+)
+from sundial_api.statistics.repository import select_by_day
 from sundial_devcluster.postgres import Postgres
 
 Job, Execution, Count = ScheduledJobRow, ScheduledJobExecution, ExecutionCount
+Change = ScheduledJobChange
 EXECUTIONS, JOBS = 200_000, 1_000
 PREFIX = "ix_scheduled_job_executions_"
 DEEP = NOON - timedelta(seconds=150_000)
@@ -31,8 +46,22 @@ def full(postgres: Postgres, template: str) -> Iterator[Connection]:
     with copy_database(postgres, template) as url:
         engine = create_engine(parse_url(url), poolclass=NullPool)
         with engine.connect() as connection:
-            generate(connection, JOBS, EXECUTIONS, NOON)
+            generate(connection, JOBS, EXECUTIONS, NOON, 100)
+            generate_changes(connection, 50_000)
             yield connection
+
+
+def generate_changes(connection: Connection, number: int) -> None:
+    """Fill the log of changes of all jobs, so many entries in all."""
+    connection.execute(
+        text(
+            "INSERT INTO scheduled_job_changes (id, job_id, namespace, kind, seen_at)"
+            " SELECT gen_random_uuid(), jobs.id, jobs.namespace, 'changed', now() - n * interval '1 s'"
+            " FROM scheduled_jobs jobs, generate_series(1, :each) AS n"
+        ),
+        {"each": number // JOBS},
+    )
+    connection.execute(text("ANALYZE scheduled_job_changes"))
 
 
 def page(*where: object) -> Select[object]:
@@ -70,6 +99,12 @@ live = Job.deleted_at.is_(None)
             f"{PREFIX}job_id",
             id="latest-of-jobs",
         ),
+        pytest.param(select_changes(job_id(1)).limit(20), "ix_scheduled_job_changes_job_id", id="changes"),
+        pytest.param(
+            select(Change.id).order_by(Change.seen_at).limit(1000),
+            "ix_scheduled_job_changes_seen_at",
+            id="oldest-changes-for-retention",
+        ),
         pytest.param(
             select(Count.count).where(Count.job_id == job_id(1)),
             "pk_scheduler_execution_counts",
@@ -86,7 +121,7 @@ live = Job.deleted_at.is_(None)
             id="next-job",
         ),
         pytest.param(
-            select(Job).where(live, Job.namespace == "default", Job.resource_name == "job-7"),
+            select(Job).where(live, Job.namespace == "team-7", Job.resource_name == "job-7"),
             "uq_scheduled_jobs_live",
             id="job-by-name",
         ),
@@ -106,6 +141,12 @@ def test_a_query_has_its_index(full: Connection, statement: Select[object], inde
         pytest.param(ExecutionFilter(status="failed"), f"{PREFIX}status", id="of a status"),
         pytest.param(ExecutionFilter(job_id(1)), f"{PREFIX}job_id", id="of a job"),
         pytest.param(ExecutionFilter(job_id(1), "success"), f"{PREFIX}job_id_status", id="of both"),
+        pytest.param(ExecutionFilter(namespaces=("team-1",)), f"{PREFIX}namespace", id="of a namespace"),
+        pytest.param(
+            ExecutionFilter(namespaces=("team-1",), status="success"),
+            f"{PREFIX}namespace_status",
+            id="and status",
+        ),
     ],
 )
 def test_page_far_down_reads_rows_of_that_page_only(
@@ -115,6 +156,24 @@ def test_page_far_down_reads_rows_of_that_page_only(
     assert plan.indexes == {index, "pk_scheduled_job_executions"}
     assert "Index Only Scan" in plan.steps
     assert not {"Sort", "Incremental Sort", "Seq Scan"} & plan.steps
+
+
+def test_slots_are_looked_up_whoever_asked_for_their_runs(full: Connection) -> None:
+    plan = read_plan(full, select_runs(job_id(1), [NOON, DEEP]))
+    assert plan.indexes == {"pk_scheduled_job_executions", f"{PREFIX}asked_slot"}
+
+
+def test_newest_results_of_a_page_are_read_job_by_job(full: Connection) -> None:
+    plan = read_plan(full, select_recent([job_id(number) for number in range(1, 21)], 30))
+    assert plan.indexes == {f"{PREFIX}job_id"}
+    assert not {"Sort", "Incremental Sort", "Seq Scan"} & plan.steps
+
+
+def test_statistics_read_the_newest_runs_of_a_job_only(full: Connection) -> None:
+    plan = read_plan(full, select_by_day(job_id(1), [NOON - timedelta(days=1), NOON]))
+    assert plan.indexes == {f"{PREFIX}job_id"}
+    assert "Limit" in plan.steps
+    assert "Seq Scan" not in plan.steps
 
 
 def test_slots_of_a_job_come_in_order_from_their_key(full: Connection) -> None:

@@ -70,6 +70,25 @@ def test_replace_ends_in_the_newest_run_running(crashes: Any, troubles: Any) -> 
     assert set(process.cluster.made.values()) == {1}
 
 
+@pytest.mark.parametrize(
+    ("crashes", "troubles"),
+    [*MODES, pytest.param([], [("create", "lose", "ok")], id="ends that do not arrive")],
+)
+def test_replace_by_somebody_ends_in_the_newest_run_running(crashes: Any, troubles: Any) -> None:
+    cluster = Cluster(build_spec(suspend=True, concurrency={"policy": "Replace"}))
+    cluster.job_seconds = 10_000
+    process = Process(cluster)
+    for _ in range(3):
+        for kind, mode, _ in troubles:
+            meet(process, kind, mode)
+        cluster.requests.create({})
+        process.pass_time(1)
+        suffer(process, crashes, troubles)
+    running = [name for name, job in cluster.jobs.items() if not job["status"]]
+    assert running == [cluster.made_runs[list(cluster.requests.items)[-1]]]
+    assert cluster.most_active == 1
+
+
 @pytest.mark.parametrize(("crashes", "troubles"), MODES)
 def test_queue_serves_every_slot_in_turn(crashes: Any, troubles: Any) -> None:
     process = begin(12, policy="Queue", maxQueued=9)

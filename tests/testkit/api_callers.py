@@ -12,13 +12,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from testkit.api_apps import serve
 
+from sundial_api.clock import read_clock
 from sundial_api.mirror.projection.batches import ObjectKind
 from sundial_api.mirror.storage.own_writes import take_answers
-from sundial_clock.instants import parse_instant
 from sundial_devcluster.cluster import Cluster
 
 JsonObject = dict[str, Any]
-NOW = parse_instant("2026-01-01T00:00:00Z")
 CONTAINER = {"name": "main", "image": "localhost/box:1"}
 FUNCTION: JsonObject = {
     "apiVersion": "sundial.dev/v1alpha1",
@@ -58,17 +57,23 @@ class Api:
         job = {"name": "Clean up", "taskFunctionId": self.function_id, "jobTypeId": 1}
         return job | {"scheduleConfig": {"hours": 1}}
 
-    async def adopt(self, spec: JsonObject, annotations: JsonObject | None = None) -> Any:
-        """Make a job as kubectl would, of the function unless it has a template, and give it as shown."""
+    async def adopt(
+        self, spec: JsonObject, annotations: JsonObject | None = None, *options: str, **labels: str
+    ) -> Any:
+        """Make a job as others would, and give it as shown."""
+        self.apply(spec, *options, annotations=annotations or {}, labels=labels)
+        return await self.take("by-hand")
+
+    def apply(self, spec: JsonObject, *options: str, **metadata: JsonObject) -> None:
+        """Apply a job with kubectl, of the function unless it has a template."""
         source = {} if "template" in spec else {"taskFunctionRef": {"name": "clean-up"}}
         made = {
             "apiVersion": "sundial.dev/v1alpha1",
             "kind": "ScheduledJob",
-            "metadata": {"name": "by-hand", "annotations": annotations or {}},
-            "spec": spec | source,
+            "metadata": {"name": "by-hand"} | metadata,
+            "spec": source | spec,
         }
-        self.cluster.kubectl("apply", "-n", self.ns, "-f", "-", input=json.dumps(made))
-        return await self.take("by-hand")
+        self.cluster.kubectl("apply", "-n", self.ns, *options, "-f", "-", input=json.dumps(made))
 
     async def take(self, name: str) -> Any:
         """Mirror a job as it is now, and give it as shown."""
@@ -77,16 +82,25 @@ class Api:
         await self._mirror(ObjectKind.SCHEDULED_JOB, found)
         return await self.ask("GET", f"/jobs/{found['metadata']['uid']}")
 
-    async def make_function(self, spec: JsonObject) -> None:
-        """Make or change the function, and mirror it."""
-        made = FUNCTION | {"spec": FUNCTION["spec"] | spec}
-        self.cluster.kubectl("apply", "-n", self.ns, "-f", "-", input=json.dumps(made))
-        path = f"/apis/sundial.dev/v1alpha1/namespaces/{self.ns}/taskfunctions/clean-up"
+    async def make_function(self, spec: JsonObject, name: str = "clean-up") -> None:
+        """Make or change a function, and mirror it."""
+        self.apply_function(spec, name)
+        path = f"/apis/sundial.dev/v1alpha1/namespaces/{self.ns}/taskfunctions/{name}"
         await self._mirror(ObjectKind.TASK_FUNCTION, self.cluster.get_json(path))
+
+    def apply_function(self, spec: JsonObject, name: str = "clean-up") -> None:
+        """Make or change a function with kubectl, and let the API not know."""
+        made = FUNCTION | {"metadata": {"name": name}, "spec": FUNCTION["spec"] | spec}
+        self.cluster.kubectl("apply", "-n", self.ns, "-f", "-", input=json.dumps(made))
 
     async def _mirror(self, kind: ObjectKind, found: JsonObject) -> None:
         async with self.engine.begin() as connection:
-            await take_answers(connection, [(kind, found)], NOW)
+            await take_answers(connection, [(kind, found)], read_clock())
+
+    def patch(self, job: JsonObject, patch: JsonObject) -> None:
+        """Change a job with kubectl, and let the API not know."""
+        command = ("patch", "-n", self.ns, "sj", job["resourceName"], "--type=merge", "-p", json.dumps(patch))
+        self.cluster.kubectl(*command)
 
     def mark(self, job: JsonObject, label: str) -> None:
         self.cluster.kubectl("label", "-n", self.ns, "sj", job["resourceName"], label)

@@ -14,7 +14,14 @@ import grimp
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 BEGIN, END = "<!-- layers -->\n```\n", "```\n<!-- /layers -->\n"
-PACKAGES = ("sundial_clock", "sundial_core", "sundial_kube", "sundial_operator", "sundial_api")
+PACKAGES = (
+    "sundial_clock",
+    "sundial_core",
+    "sundial_kube",
+    "sundial_operator",
+    "sundial_api",
+    "sundial_runner",
+)
 PICTURES = {
     "core": ("sundial_clock", "sundial_core"),
     "operator": ("sundial_operator",),

@@ -116,8 +116,9 @@ class Comparison:
         return int(self._rows.read(query, id=uid)[0])
 
     def _compare_counts(self) -> Iterator[str]:
-        counted = "SELECT CAST(job_id AS text), status, count FROM scheduler_execution_counts WHERE count > 0"
-        real = "SELECT CAST(job_id AS text), status, count(*) FROM scheduled_job_executions GROUP BY 1, 2"
+        key = "CAST(job_id AS text), status, namespace"
+        counted = f"SELECT {key}, count FROM scheduler_execution_counts WHERE count <> 0"
+        real = f"SELECT {key}, count(*) FROM scheduled_job_executions GROUP BY 1, 2, 3"
         shown, expected = (Counter(map(tuple, self._rows.read(query))) for query in (counted, real))
         yield from (f"count {row}" for row in (shown - expected) + (expected - shown))
 

@@ -101,6 +101,7 @@ class MirroredWorld:
     async def _begin_session(self) -> None:
         """List our own kinds, then Jobs, then the rest; time passes between the lists."""
         self._session = session = Session(self._connection)
+        await session.transactions.enter()
         session.list(ObjectKind.SCHEDULED_JOB, [self.cluster.item], self.cluster.version)
         self._seen = self.cluster.item["metadata"]["resourceVersion"]
         self._known = {}
@@ -132,7 +133,9 @@ class MirroredWorld:
             return
         await self._session.rows.close_gaps(EPOCH)
         marks = self._session.rows.marks
-        mirrored = Mirrored(marks.get(ObjectKind.JOB, 0), marks.get(ObjectKind.POD, 0))
+        # There are no Pods in this world: of them the watch has bookmarks only.
+        jobs = marks.get(ObjectKind.JOB, 0)
+        mirrored = Mirrored(jobs, pods=jobs)
         self.process.limits = replace(LIMITS, mirrored=mirrored)
 
     async def _plan_jobs(self) -> None:

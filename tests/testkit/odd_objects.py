@@ -39,9 +39,11 @@ TEXTS = (
     "NaN",
     "null",
     "password=hunter2",
-    '{"result": {"a": "\\u0000"}}',
-    '{"result": 1e400}',
-    '{"result": [[[[]]]], "error": {}, "traceback": []}',
+    '{"sundial": 1, "result": {"a": "\\u0000", "\\ud800": "\\ud800"}}',
+    '{"sundial": 1, "result": [1e400, NaN, 18446744073709551616]}',
+    '{"sundial": 1, "result": [[[[]]]], "error": {}, "traceback": [], "task": [], "truncated": {}}',
+    '{"sundial": 1, "error": "\\ud800", "task": {"id": "\\u0000"}, "truncated": ["\\u0000"]}',
+    '{"sundial": 1, "result": ' + "[" * 500 + "]" * 500 + "}",
     "[" * 3000,
 )
 NUMBERS = (0, 1, -1, 7, 300, 2**31 - 1, -(2**31), 2**53, 2**63 - 1)

@@ -98,6 +98,33 @@ def instance_row(number: int = 1, **changes: Any) -> dict[str, Any]:
     return row | changes
 
 
+def change_row(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Build a row of scheduled_job_changes: of job 1, so many minutes after noon."""
+    row: dict[str, Any] = {
+        "id": numbered(2_000_000 + number),
+        "job_id": numbered(1),
+        "namespace": "default",
+        "kind": "changed",
+        "seen_at": NOON + timedelta(minutes=number),
+    }
+    return row | changes
+
+
+def log_tail_row(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Build a row of scheduled_job_log_tails: of an execution of job 1, wanted and due."""
+    row: dict[str, Any] = {
+        "execution_id": numbered(1_000_000 + number),
+        "attempt": 1,
+        "pod_uid": f"pod-{number}",
+        "job_id": numbered(1),
+        "namespace": "default",
+        "ended_at": NOON + timedelta(minutes=number),
+        "wanted_at": NOON + timedelta(minutes=number),
+        "due_at": NOON + timedelta(minutes=number),
+    }
+    return row | changes
+
+
 def quarantine_row(number: int = 1, **changes: Any) -> dict[str, Any]:
     """Build a row of scheduler_quarantine."""
     row: dict[str, Any] = {

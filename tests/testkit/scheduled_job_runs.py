@@ -136,3 +136,9 @@ MANUAL = build_observed(None, **build_run_marks())
 def ended(condition: str = "Complete", **how: Any) -> ObservedJob:
     """Build the Job of the run as it has ended."""
     return build_observed(None, condition, **build_run_marks(ended=18, **how))
+
+
+def tell_active(job: ObservedJob) -> dict[str, Any]:
+    """Build a status that tells of an active run that somebody asked for."""
+    entry = {"trigger": "manual", "job": job.name, "startedAt": format_instant(job.created_at)}
+    return {"active": [entry | {"runId": job.run_id}]}

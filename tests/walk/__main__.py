@@ -25,6 +25,7 @@ import structlog
 from rich.console import Console
 
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes, start_cluster
+from sundial_devcluster.kubectl import install_crds
 from sundial_devcluster.polling import until_async
 
 ROOT = Path(__file__).parents[2]
@@ -83,8 +84,7 @@ def open_cluster(console: Console) -> Iterator[Cluster]:
     """Start a control plane that knows Sundial's kinds."""
     cluster = start_cluster(ClusterConfig(f"walk-{os.getpid()}", Nodes.KWOK), report=console.log)
     try:
-        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ROOT / "crds"))
+        install_crds(cluster.kubectl, ROOT / "crds")
         cluster.kubectl("create", "namespace", "sundial-system")
         yield cluster
     finally:

@@ -1,4 +1,4 @@
-"""How are the API server's answers about callers kept? Asked once at a time, and believed for a moment.
+"""How are the API server's answers about callers found? Asked once at a time, and believed for a moment.
 
 Whoever asks the same thing meanwhile waits for the same answer. While the API server gives none, it is left
 alone for a moment (a breaker), and a good answer of before is believed for longer, where the caller of
@@ -8,15 +8,17 @@ alone for a moment (a breaker), and a good answer of before is believed for long
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
 
+from sundial_api.auth.answer_store import AnswerStore, KeptAnswer
+from sundial_api.auth.breaker import Breaker
+from sundial_kube.deadline import compute_remaining
 from sundial_kube.errors import ApiError, ApiUnreachable
 
 log = structlog.get_logger()
@@ -30,46 +32,43 @@ OUTAGE_SECONDS = 3600.0
 """How long a good one is believed, where that is permitted, while the API server cannot be asked."""
 REVIEW_SECONDS = 2.0
 """How long an answer may take; the client that asks has this limit."""
-PAUSE_SECONDS = 2.0
-"""For how long the API server is left alone when it has given no answer."""
 MAX_GOOD, MAX_REFUSED = 10_000, 1_000
-"""How many answers are kept; refusals apart, or who makes tokens up would push out everybody else's."""
+"""How many answers are kept; refusals apart, or who makes tokens up would push out everybody else's. Of each
+kind a tenth at most is about one caller."""
 TROUBLE = frozenset({429, *range(500, 600)})
 """Answers after which the API server is left alone; any other error is about what was asked."""
 MAX_AT_ONCE = 32
 """How many questions are under way at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept(Generic[Answer]):
-    answer: Answer
-    asked_at: float
-
-
 class KeptAnswers(Generic[Key, Answer]):
-    """Answers by all that they depend on; the ones that nobody asked for longest go first."""
+    """Answers by all that they depend on; `find_owner` tells whom one is about, else each is its own."""
 
     def __init__(
-        self, is_good: Callable[[Answer], bool], read_clock: Callable[[], float] = time.monotonic
+        self,
+        is_good: Callable[[Answer], bool],
+        read_clock: Callable[[], float] = time.monotonic,
+        find_owner: Callable[[Key, Answer], Hashable] = lambda key, _: key,
+        breaker: Breaker | None = None,
     ) -> None:
         self._is_good = is_good
         self._read_clock = read_clock
-        self._good: OrderedDict[Key, _Kept[Answer]] = OrderedDict()
-        self._refused: OrderedDict[Key, _Kept[Answer]] = OrderedDict()
+        self._find_owner = find_owner
+        self._good: AnswerStore[Key, Answer] = AnswerStore()
+        self._refused: AnswerStore[Key, Answer] = AnswerStore()
         self._asking: dict[Key, asyncio.Task[Answer]] = {}
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
-        self._failed_at = float("-inf")
+        self._breaker = breaker or Breaker(read_clock)
 
     async def get(self, key: Key, ask: Callable[[], Awaitable[Answer]], *, in_outage: bool) -> Answer:
         """Give a fresh answer, else ask; `in_outage`: one of before while the API server is in trouble.
 
         Raises ApiError and ApiUnreachable.
         """
-        kept = self._good if key in self._good else self._refused
-        known = kept.get(key)
+        known = self._good.find(key) or self._refused.find(key)
         age = self._read_clock() - known.asked_at if known is not None else float("inf")
         if known is not None and age < FRESH_SECONDS:
-            kept.move_to_end(key)
+            self._find_store(known.answer).touch(key)
             return known.answer
         try:
             return await self._ask_once(key, ask)
@@ -80,7 +79,7 @@ class KeptAnswers(Generic[Key, Answer]):
             return known.answer
 
     async def _ask_once(self, key: Key, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Wait for the answer that somebody has asked for already, else ask.
+        """Wait for the answer that somebody has asked for already, else ask; until one's own deadline.
 
         Who gives up waiting ends nothing for the others.
         """
@@ -88,12 +87,17 @@ class KeptAnswers(Generic[Key, Answer]):
         if asking is None:
             asking = self._asking[key] = asyncio.create_task(self._ask(key, ask))
             asking.add_done_callback(_take_notice)
-        return await asyncio.shield(asking)
+        left = compute_remaining()
+        try:
+            async with asyncio.timeout(left if left < math.inf else None):
+                return await asyncio.shield(asking)
+        except TimeoutError:
+            raise ApiUnreachable("the API server gave no answer about a caller in time") from None
 
     async def _ask(self, key: Key, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             async with self._take_place():
-                self._check_pause()
+                self._breaker.check()
                 answer = await self._ask_twice(ask)
         finally:
             del self._asking[key]
@@ -104,7 +108,7 @@ class KeptAnswers(Generic[Key, Answer]):
     async def _take_place(self) -> AsyncIterator[None]:
         """Wait for a place, not longer than an answer may take."""
         try:
-            async with asyncio.timeout(REVIEW_SECONDS):
+            async with asyncio.timeout(min(REVIEW_SECONDS, compute_remaining())):
                 await self._places.acquire()
         except TimeoutError:
             raise ApiUnreachable("too many questions about callers are under way") from None
@@ -125,24 +129,18 @@ class KeptAnswers(Generic[Key, Answer]):
                 return await ask()
         except (ApiError, ApiUnreachable) as error:
             if is_trouble(error):
-                self._failed_at = self._read_clock()
+                self._breaker.trip()
             log.warning("the API server gave no answer about a caller", error=str(error))
             raise
 
-    def _check_pause(self) -> None:
-        if self._read_clock() - self._failed_at < PAUSE_SECONDS:
-            raise ApiUnreachable("the API server gave no answer about a caller a moment ago")
-
     def _keep(self, key: Key, answer: Answer) -> None:
-        is_good = self._is_good(answer)
-        kept, other, most = (
-            (self._good, self._refused, MAX_GOOD) if is_good else (self._refused, self._good, MAX_REFUSED)
-        )
-        other.pop(key, None)
-        kept[key] = _Kept(answer, self._read_clock())
-        kept.move_to_end(key)
-        while len(kept) > most:
-            kept.popitem(last=False)
+        for store in (self._good, self._refused):
+            store.drop(key)
+        kept = KeptAnswer(answer, self._find_owner(key, answer), self._read_clock())
+        self._find_store(answer).put(key, kept, MAX_GOOD if self._is_good(answer) else MAX_REFUSED)
+
+    def _find_store(self, answer: Answer) -> AnswerStore[Key, Answer]:
+        return self._good if self._is_good(answer) else self._refused
 
 
 def is_trouble(error: ApiError | ApiUnreachable) -> bool:

@@ -19,8 +19,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 
 from sundial_api.auth.tokens import Caller, name_uuid, refuse, required
-from sundial_api.http.errors import HTTPProblem
+from sundial_api.http.errors import RETRY_SECONDS, HTTPProblem
 from sundial_api.settings import is_confidential
+from sundial_clock.sentences import say
+from sundial_kube.deadline import compute_remaining
 
 log = structlog.get_logger()
 
@@ -33,7 +35,10 @@ KEYS_SECONDS = 600.0
 
 KEYS_PAUSE_SECONDS = 10.0
 PROVIDER_SECONDS = 5.0
-AWAY = "the OpenID provider cannot be reached, so nobody can be identified"
+PATIENCE_SECONDS = 3.0
+"""How long a request waits for the provider; what it answers later is for the requests to come."""
+
+AWAY = say("the OpenID provider cannot be reached, so nobody can be identified")
 EMAIL = "email"
 RESERVED = "system:"
 """Users and groups of the cluster itself begin so: a provider's words must not make anybody one of them."""
@@ -62,27 +67,31 @@ class ProviderTokens:
         self._session = session
         self._keys: tuple[Key, ...] = ()
         self._asked_at, self._is_away = float("-inf"), False
-        self._fetching = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def identify(self, token: str | None, *, is_read: bool) -> Caller:  # noqa: ARG002 - as all do
         """Identify the subject of a token; raises Problem 401, and 503 where no keys are known."""
         claims = self._check(await self._decode(required(token)))
+        name, groups, subject = self._read_name(claims), self._list_groups(claims), str(claims["sub"])
+        if not all(map(is_writable, (name, subject, *groups))):
+            raise refuse(say("a name in the token is no text: it has a NUL, or half of a character"))
         return Caller(
-            name=self._read_name(claims),
-            uid=name_uuid(self._provider.issuer, str(claims["sub"])),
-            groups=("system:authenticated", *self._list_groups(claims)),
+            name=name,
+            uid=name_uuid(self._provider.issuer, subject),
+            groups=("system:authenticated", *groups),
+            expires_at=claims["exp"],
         )
 
     def _read_name(self, claims: Mapping[str, Any]) -> str:
         claim = self._provider.name_claim
         said = claims.get(claim)
         if not isinstance(said, str) or not said:
-            raise refuse(f"the token does not name its user: it has no claim {claim}")
+            raise refuse(say("the token does not name its user: it has no claim {claim}", claim=claim))
         if claim == EMAIL and claims.get("email_verified", True) is not True:
-            raise refuse("the provider has not verified the user's email address")
+            raise refuse(say("the provider has not verified the user's email address"))
         name = self._provider.name_prefix + said
         if name.startswith(RESERVED):
-            raise refuse(f"the name of a user may not begin with {RESERVED}")
+            raise refuse(say("the name of a user may not begin with {prefix}", prefix=RESERVED))
         return name
 
     def _list_groups(self, claims: Mapping[str, Any]) -> list[str]:
@@ -98,8 +107,8 @@ class ProviderTokens:
                 with suppress(JoseError, ValueError, TypeError):
                     return jwt.decode(token, key, algorithms=ALGORITHMS).claims
         if self._is_away:
-            raise HTTPProblem(503, AWAY)
-        raise refuse("the token's signature is not one of the provider's")
+            raise HTTPProblem(503, AWAY, Retry_After=RETRY_SECONDS)
+        raise refuse(say("the token's signature is not one of the provider's"))
 
     def _check(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
         registry = jwt.JWTClaimsRegistry(
@@ -112,7 +121,7 @@ class ProviderTokens:
         try:
             registry.validate(dict(claims))
         except JoseError:
-            raise refuse("the token has expired, or is not for this API") from None
+            raise refuse(say("the token has expired, or is not for this API")) from None
         return claims
 
     async def _select_keys(self, longest: float) -> tuple[Key, ...]:
@@ -121,12 +130,16 @@ class ProviderTokens:
         Of many who need fresh ones at once, one fetches. Who may have old ones does not wait for that.
         """
         may_be_old = bool(self._keys) and longest == KEYS_SECONDS
-        if self._is_young(longest) or (may_be_old and self._fetching.locked()):
+        is_fetching = self._fetching is not None and not self._fetching.done()
+        if self._is_young(longest) or (may_be_old and is_fetching):
             return self._known()
-        async with self._fetching:
-            if not self._is_young(longest):
-                await self._ask()
-            return self._known()
+        if self._fetching is None or not is_fetching:
+            self._fetching = asyncio.create_task(self._ask(), name="keys of the provider")
+        done, _ = await asyncio.wait({self._fetching}, timeout=min(PATIENCE_SECONDS, compute_remaining()))
+        for fetched in done:
+            fetched.result()
+        self._is_away = self._is_away or not done
+        return self._known()
 
     def _is_young(self, longest: float) -> bool:
         limit = min(longest, KEYS_PAUSE_SECONDS) if self._is_away else longest
@@ -134,7 +147,7 @@ class ProviderTokens:
 
     def _known(self) -> tuple[Key, ...]:
         if self._is_away and not self._keys:
-            raise HTTPProblem(503, AWAY)
+            raise HTTPProblem(503, AWAY, Retry_After=RETRY_SECONDS)
         return self._keys
 
     async def _ask(self) -> None:
@@ -167,6 +180,11 @@ class ProviderTokens:
             if answer.status != HTTPStatus.OK:
                 raise ValueError(f"it answered {answer.status}")
             return await answer.json(content_type=None)
+
+
+def is_writable(text: str) -> bool:
+    """Tell whether a text can be sent and stored."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def choose_keys(token: str, keys: tuple[Key, ...]) -> list[Key]:

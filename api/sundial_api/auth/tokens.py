@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sundial_api.http.errors import HTTPProblem
+from sundial_clock.sentences import Sentence, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Caller:
     groups: tuple[str, ...] = ()
     cluster_uid: str = ""
     extra: Mapping[str, list[str]] = field(default_factory=dict)
+    expires_at: float | None = field(default=None, compare=False)
+    """When the token ends that the caller came with, in Unix seconds; it is no part of who the caller is."""
 
 
 class Authenticator(Protocol):
@@ -39,6 +42,17 @@ class Anonymous:
         return Caller("local", uuid.uuid5(uuid.NAMESPACE_DNS, "local.sundial.dev"))
 
 
+SERVICE_ACCOUNT = "system:serviceaccount:"
+
+
+def name_account(name: str) -> str:
+    """Name whose share of a limit a caller uses up, whatever its token: of a service account its namespace's.
+
+    Whoever may make service accounts in a namespace, or tokens of one, makes as many as it likes.
+    """
+    return name.rpartition(":")[0] if name.startswith(SERVICE_ACCOUNT) else name
+
+
 def name_uuid(issuer: str, subject: str) -> uuid.UUID:
     """Find the UUID of a user: the subject when it is one, else one made of issuer and subject."""
     try:
@@ -56,10 +70,10 @@ def parse_token(header: str | None) -> str | None:
 def required(token: str | None) -> str:
     """Give the token; raises Problem 401 where there is none."""
     if token is None:
-        raise refuse("a token is needed: Authorization: Bearer ...")
+        raise refuse(say("a token is needed: Authorization: Bearer ..."))
     return token
 
 
-def refuse(detail: str) -> HTTPProblem:
+def refuse(detail: Sentence) -> HTTPProblem:
     """Build the 401 that says what is wrong with a token."""
     return HTTPProblem(401, detail, WWW_Authenticate='Bearer realm="sundial"')

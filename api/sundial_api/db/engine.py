@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from sundial_api.db.patience import DeadlinePool, connect, keep_others
+from sundial_api.db.shares import ConnectionShares, SharedEngine
 from sundial_api.settings import DatabaseSettings
 
 APPLICATION = "sundial-api"
@@ -24,15 +26,20 @@ def build_engine(settings: DatabaseSettings, connections: int | None = None) -> 
     """Build the pool of a process, of so many connections; nothing connects until it is used."""
     url = parse_url(settings.database_url.get_secret_value())
     limits = {"statement_timeout": settings.statement_seconds, "lock_timeout": settings.lock_seconds}
-    return create_async_engine(
+    arguments = _build_connect_arguments(url, settings, limits)
+    most = connections or settings.database_connections
+    engine = create_async_engine(
         url,
-        connect_args=_build_connect_arguments(url, settings, limits),
-        pool_size=connections or settings.database_connections,
+        connect_args=arguments | {"async_creator_fn": connect},
+        poolclass=DeadlinePool,
+        pool_size=most,
         max_overflow=0,
         pool_timeout=settings.database_connect_seconds,
         pool_pre_ping=True,
         **_PLAIN,
     )
+    event.listen(engine.sync_engine, "handle_error", keep_others)
+    return SharedEngine(engine.sync_engine, ConnectionShares(max(1, most // 2)))
 
 
 def build_migration_engine(settings: DatabaseSettings) -> Engine:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Row = Mapping[str, Any]
+"""Values by column name; plain dictionaries, which models read several times as fast as SQLAlchemy's."""
 
 
-async def fetch_all(connection: AsyncConnection, query: Select[Any]) -> Sequence[RowMapping]:
+async def fetch_all(connection: AsyncConnection, query: Select[Any]) -> Sequence[Row]:
     """Fetch every row."""
-    rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
-    return rows
+    result = await connection.execute(query)
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
 
 
-async def fetch_first(connection: AsyncConnection, query: Select[Any]) -> RowMapping | None:
+async def fetch_first(connection: AsyncConnection, query: Select[Any]) -> Row | None:
     """Fetch the first row, if there is one."""
-    row: RowMapping | None = (await connection.execute(query)).mappings().first()
-    return row
-
-
-async def ping(engine: AsyncEngine) -> None:
-    """Ask the database for nothing; raises SQLAlchemyError or OSError when it is away."""
-    async with engine.connect() as connection:
-        await connection.execute(text("SELECT 1"))
+    rows = await fetch_all(connection, query)
+    return rows[0] if rows else None

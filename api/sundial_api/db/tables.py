@@ -19,6 +19,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     Index,
+    SmallInteger,
     String,
     text,
 )
@@ -43,6 +44,15 @@ from sundial_api.db.columns import (
 )
 
 LIVE = text("deleted_at IS NULL")
+COUNTED = (
+    "suspended",
+    "paused_until",
+    "next_run_time",
+    "last_status",
+    "consecutive_failures",
+    "active_count",
+)
+"""What jobs are counted by, kept beside their namespaces: counting then reads no rows."""
 INLINE_FUNCTION = 1
 """The id of the function that jobs with a template of their own show."""
 
@@ -110,6 +120,37 @@ class ScheduledJobRow(Base):
         Index(
             "ix_scheduled_jobs_live_newest", text("created_at DESC"), text("id DESC"), postgresql_where=LIVE
         ),
+        Index(
+            "ix_scheduled_jobs_live_next_run",
+            text("coalesce(next_run_time, 'infinity'::timestamptz)"),
+            "id",
+            postgresql_where=LIVE,
+        ),
+        Index("ix_scheduled_jobs_live_name", text("lower(name)"), "id", postgresql_where=LIVE),
+        Index(
+            "ix_scheduled_jobs_live_last_run",
+            text("coalesce(last_run_time, '-infinity'::timestamptz) DESC"),
+            text("id DESC"),
+            postgresql_where=LIVE,
+        ),
+        Index(
+            "ix_scheduled_jobs_live_failing",
+            text("consecutive_failures DESC"),
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_where=LIVE,
+        ),
+        Index(
+            "ix_scheduled_jobs_live_namespace",
+            "namespace",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_include=COUNTED,
+            postgresql_where=LIVE,
+        ),
+        Index(
+            "ix_scheduled_jobs_gone_namespace", "namespace", postgresql_where=text("deleted_at IS NOT NULL")
+        ),
         Index("ix_scheduled_jobs_has_gap", "id", postgresql_where=text("has_gap")),
         Index("uq_scheduled_jobs_live", "namespace", "resource_name", unique=True, postgresql_where=LIVE),
         Index("ix_scheduled_jobs_change", "change"),
@@ -124,6 +165,8 @@ class ScheduledJobRow(Base):
     job_type_id: Mapped[int]
     schedule_config: Mapped[dict[str, Any]]
     time_zone: Mapped[str] = mapped_column(String(64), server_default="UTC")
+    schedule: Mapped[dict[str, Any] | None]
+    """spec.schedule as it is written; none in a row of before that has not changed since."""
     schedule_text: Mapped[LongText | None]
     task_args: Mapped[dict[str, Any] | None]
     concurrency_policy: Mapped[Word] = mapped_column(server_default="Forbid")
@@ -136,6 +179,9 @@ class ScheduledJobRow(Base):
     suspended: Mapped[No]
     paused_until: Mapped[datetime | None] = mapped_column(OpenEndedInstant)
     """When the pause ends, OPEN_ENDED for one without an end; may have passed."""
+    pause_reason: Mapped[str | None] = mapped_column(String(300))
+    managed_by: Mapped[dict[str, Any] | None]
+    """The GitOps tool that its marks name, and which application of it: `{tool, name}`."""
     is_enabled: Mapped[bool] = mapped_column(
         Computed("NOT suspended AND paused_until IS NULL", persisted=True)
     )
@@ -171,7 +217,7 @@ class ScheduledJobRow(Base):
     own_timeout_seconds: Mapped[int | None]
     """What spec.timeoutSeconds says; without it the function's default is in `timeout_seconds`."""
     cursor: Mapped[datetime | None]
-    active_runs: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    active_runs: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     """Ids of the runs in status.active; with the cursor it tells which runs have ended."""
     active_omitted: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What status.activeOmitted says: between which slots the runs are that status.active does not list."""
@@ -194,6 +240,8 @@ class ScheduledJobRow(Base):
     covered_tail_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
     change: Mapped[int | None] = mapped_column(BigInteger)
     """The number of the newest change, higher than that of all committed before; a trigger gives it."""
+    projection: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    """How much of the object the release that wrote the row has read."""
 
 
 class ScheduledJobExecution(Base):
@@ -210,12 +258,26 @@ class ScheduledJobExecution(Base):
         Index("ix_scheduled_job_executions_status", "status", text("started_at DESC"), text("id DESC")),
         Index("ix_scheduled_job_executions_started_at", text("started_at DESC"), text("id DESC")),
         Index("ix_scheduled_job_executions_change", "change"),
+        Index("ix_scheduled_job_executions_namespace", "namespace", text("started_at DESC"), text("id DESC")),
+        Index(
+            "ix_scheduled_job_executions_namespace_status",
+            "namespace",
+            "status",
+            text("started_at DESC"),
+            text("id DESC"),
+        ),
         Index(
             "ix_scheduled_job_executions_job_id_status",
             "job_id",
             "status",
             text("started_at DESC"),
             text("id DESC"),
+        ),
+        Index(
+            "ix_scheduled_job_executions_asked_slot",
+            "job_id",
+            "scheduled_for",
+            postgresql_where=text("triggered_by <> 'scheduler' AND scheduled_for IS NOT NULL"),
         ),
     )
 
@@ -304,6 +366,11 @@ class SchedulerInstance(Base):
     last_heartbeat: Mapped[datetime]
     started_at: Mapped[datetime]
     version: Mapped[str] = mapped_column(String(50))
+    term: Mapped[int | None] = mapped_column(BigInteger)
+    """The term in which it leads; below, what the leader says of the fence, and of what holds all starts."""
+    fence: Mapped[str | None] = mapped_column(String(20))
+    held_by: Mapped[str | None] = mapped_column(String(500))
+    held_until: Mapped[str | None] = mapped_column(String(500))
     resource_version: Mapped[Version]
     epoch: Mapped[Epoch]
     deleted_at: Mapped[datetime | None]

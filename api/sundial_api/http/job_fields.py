@@ -60,3 +60,6 @@ JOB_FIELDS: Mapping[str, JobField] = {
     "retry_delay_seconds": JobField(("retry", "delaySeconds"), default=60),
     "time_zone": JobField(("schedule", "timeZone"), default="UTC"),
 }
+
+EMPTY_IS_NULL = ("description", "time_zone")
+"""The texts that a form sends empty where there is none."""

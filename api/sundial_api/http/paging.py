@@ -13,7 +13,10 @@ from fastapi import Response
 from pydantic import BaseModel, Field
 
 from sundial_api.http.errors import Invalid
+from sundial_api.http.fields import FieldNames
+from sundial_api.http.invalid_values import KUBERNETES_NAME
 from sundial_clock.instants import format_instant, parse_instant
+from sundial_clock.sentences import say
 
 MAX_OFFSET_ROWS = 100_000
 """OFFSET reads all that it skips: at most so many rows from either end, a cursor beyond."""
@@ -45,6 +48,7 @@ class PageQuery(BaseModel):
 
     page: int = Field(1, ge=1, le=1_000_000_000, description="The page, from 1.")
     per_page: int = Field(20, ge=1, le=100, description="How many rows a page has.")
+    fields: FieldNames = None
 
     @property
     def wanted(self) -> Page:
@@ -62,7 +66,7 @@ class CursorQuery(PageQuery):
 
 NamespaceName = Annotated[
     str | None,
-    Field(max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", description="Only of this namespace."),
+    Field(max_length=63, pattern=KUBERNETES_NAME, description="Only of this namespace."),
 ]
 
 
@@ -80,27 +84,32 @@ def document_page() -> dict[int | str, dict[str, Any]]:
     return {200: {"headers": {name: header | {"description": text} for name, text in named.items()}}}
 
 
-def check_depth(page: Page, total: int) -> None:
+def check_depth(page: Page, total: int, most: int = MAX_OFFSET_ROWS) -> None:
     """Refuse a page that neither end of the list is near to; raises Invalid."""
-    if min(page.offset, max(total - page.offset - page.size, 0)) > MAX_OFFSET_ROWS:
-        message = f"the page is more than {MAX_OFFSET_ROWS} rows from either end; use cursor instead of page"
+    if min(page.offset, max(total - page.offset - page.size, 0)) > most:
+        message = say(
+            "the page is more than {limit} rows from either end; use cursor instead of page", limit=most
+        )
         raise Invalid(("query", "page"), message)
 
 
-def write_cursor(position: Position) -> str:
-    """Write a position as an opaque text."""
-    text = f"{format_instant(position.instant)}/{position.id}"
+def write_cursor(position: Position, of: str = "") -> str:
+    """Write a position in a list, whose cursors begin with `of`, as an opaque text."""
+    text = f"{of}{format_instant(position.instant)}/{position.id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def parse_cursor(text: str | None) -> Position | None:
-    """Read a cursor; raises Invalid when it is not one of ours."""
+def parse_cursor(text: str | None, of: str = "") -> Position | None:
+    """Read a cursor; raises Invalid when it is not one of this list."""
     if text is None:
         return None
     try:
         padded = text + "=" * (-len(text) % 4)
-        instant, _, key = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition("/")
+        whole = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        if not whole.startswith(of):
+            raise ValueError("of another list")
+        instant, _, key = whole.removeprefix(of).partition("/")
         return Position(parse_instant(instant), UUID(key))
     except (ValueError, binascii.Error):
-        message = "is not a cursor of this list; take nextCursor of the page before"
+        message = say("is not a cursor of this list; take nextCursor of the page before")
         raise Invalid(("query", "cursor"), message) from None

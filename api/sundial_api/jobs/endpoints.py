@@ -7,20 +7,24 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Query, Response
 
-from sundial_api.deps import AppServices, CallerAccess, CurrentCaller, Services
+from sundial_api.deps import AppServices, CurrentCaller
 from sundial_api.executions import service as executions
 from sundial_api.executions.repository import ExecutionFilter
 from sundial_api.executions.schemas import (
     JobExecutionQuery,
     ScheduledJobExecutionListResponse,
+    ScheduledJobExecutionRead,
     SlotListResponse,
+    SlotRead,
 )
 from sundial_api.http.errors import document_errors
+from sundial_api.http.fields import Fields, choose_fields
 from sundial_api.http.paging import PageQuery, describe_page, document_page
 from sundial_api.jobs import service
-from sundial_api.jobs.previews import PreviewRequest, PreviewResponse, preview
 from sundial_api.jobs.repository import JobFilter
+from sundial_api.jobs.rights import require_job
 from sundial_api.jobs.schemas import (
+    IncludeQuery,
     JobQuery,
     ScheduledJobCreate,
     ScheduledJobDetail,
@@ -42,7 +46,6 @@ TAGGED: dict[int | str, dict[str, Any]] = {200: TAG}
 CREATED: dict[int | str, dict[str, Any]] = {201: TAG}
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-previews = APIRouter(tags=["jobs"])
 
 IfMatch = Annotated[
     str | None, Header(max_length=1000, description="The ETag that the job must still have; else 412.")
@@ -62,25 +65,45 @@ async def list_jobs(
     caller: CurrentCaller,
     query: Annotated[JobQuery, Query()],
 ) -> ScheduledJobListResponse:
-    """List jobs, newest first."""
-    await caller.require("list", SCHEDULED_JOBS, query.namespace)
-    wanted = JobFilter(query.name, query.is_enabled, query.task_function_id, query.namespace)
+    """List jobs, newest first unless another order is asked for."""
+    reach = await caller.find_reach(SCHEDULED_JOBS, query.namespace)
+    wanted = JobFilter(
+        name=query.name,
+        is_enabled=query.is_enabled,
+        task_function_id=query.task_function_id,
+        namespaces=reach.namespaces,
+        last_status=query.last_status,
+        is_failing=query.failing,
+        is_late=query.late,
+        is_paused=query.paused,
+    )
+    chosen = choose_fields(ScheduledJobRead, query.fields)
     async with services.engine.begin() as connection:
-        answer = await service.list_jobs(connection, wanted, query)
+        answer = await service.list_jobs(connection, wanted, query, chosen)
     describe_page(response, query.wanted, answer.total)
-    return answer
+    answer = answer.model_copy(update={"is_complete": reach.is_complete})
+    return chosen.answer_list(answer, response)
 
 
 @router.get("/{job_id}", responses=TAGGED | NOT_FOUND)
 async def get_job(
-    job_id: UUID, response: Response, services: AppServices, caller: CurrentCaller
+    job_id: UUID,
+    response: Response,
+    services: AppServices,
+    caller: CurrentCaller,
+    query: Annotated[IncludeQuery, Query()],
+    fields: Fields = None,
 ) -> ScheduledJobDetail:
     """Get a job with its task function and newest executions."""
-    await _require_job(job_id, services, caller)
+    await require_job(job_id, services, caller)
+    chosen = choose_fields(ScheduledJobDetail, fields)
     async with services.engine.begin() as connection:
-        row = await service.get_job(connection, job_id)
-        response.headers["ETag"] = f'"{row["etag"]}"'
-        return await service.describe_job(connection, row, services.settings.namespace)
+        row = await service.get_job(connection, job_id, [*chosen.columns, *service.MARKS])
+        answer = await service.describe_job(connection, row, services, chosen)
+        if service.wants_recent(query, chosen):
+            await service.add_recent(connection, {job_id: answer})
+    response.headers["ETag"] = f'"{row["etag"]}"'
+    return chosen.answer(answer, response)
 
 
 @router.get("/{job_id}/executions", responses=PAGE | NOT_FOUND)
@@ -92,11 +115,13 @@ async def list_job_executions(
     query: Annotated[JobExecutionQuery, Query()],
 ) -> ScheduledJobExecutionListResponse:
     """List the executions of a job, newest first."""
-    await _require_job(job_id, services, caller)
+    await require_job(job_id, services, caller)
+    wanted = ExecutionFilter(job_id, query.status)
+    chosen = choose_fields(ScheduledJobExecutionRead, query.fields, services.signatures.authorship)
     async with services.engine.begin() as connection:
-        answer = await executions.list_executions(connection, ExecutionFilter(job_id, query.status), query)
+        answer = await executions.list_executions(connection, wanted, query, chosen)
     describe_page(response, query.wanted, answer.total)
-    return answer
+    return chosen.answer_list(answer, response)
 
 
 @router.get("/{job_id}/slots", responses=PAGE | NOT_FOUND)
@@ -108,11 +133,12 @@ async def list_job_slots(
     query: Annotated[PageQuery, Query()],
 ) -> SlotListResponse:
     """List the slots of a job that started no run, newest first."""
-    await _require_job(job_id, services, caller)
+    await require_job(job_id, services, caller)
+    chosen = choose_fields(SlotRead, query.fields)
     async with services.engine.begin() as connection:
-        answer = await executions.list_slots(connection, job_id, query.wanted)
+        answer = await executions.list_slots(connection, job_id, query.wanted, chosen)
     describe_page(response, query.wanted, answer.total)
-    return answer
+    return chosen.answer_list(answer, response)
 
 
 @router.post("", status_code=201, responses=CREATED | document_errors(400, 409, 413))
@@ -169,19 +195,6 @@ async def trigger_job(
 ) -> ScheduledJobTriggered:
     """Start a run now."""
     return await RunStarter(services, caller).trigger(job_id, idempotency_key)
-
-
-@previews.post("/preview", responses=document_errors(400, 413))
-async def preview_schedule(body: Annotated[PreviewRequest, Body()], services: AppServices) -> PreviewResponse:
-    """Tell what a schedule would do: in words, its next slots, and what is odd about it."""
-    return preview(body, services.settings.time_zone, services.read_clock())
-
-
-async def _require_job(job_id: UUID, services: Services, caller: CallerAccess) -> None:
-    """Check that the caller may read a job, with no connection held while that is asked."""
-    async with services.engine.begin() as connection:
-        row = await service.get_job(connection, job_id)
-    await caller.require("get", SCHEDULED_JOBS, row["namespace"])
 
 
 def _tagged(response: Response, written: WrittenJob) -> ScheduledJobRead:

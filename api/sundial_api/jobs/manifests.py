@@ -6,7 +6,6 @@ Values in, values out: the contract's fields on one side, raw JSON of ScheduledJ
 from __future__ import annotations
 
 import copy
-import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -15,10 +14,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import jsonpatch
-
 from sundial_api.http.job_fields import JOB_FIELDS
 from sundial_api.http.schedule_config import KINDS
+from sundial_api.mirror.projection.edit_signatures import sign_state
 from sundial_clock.instants import format_instant
 from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
@@ -48,15 +46,19 @@ class Author:
         }
 
 
-def build_scheduled_job(ns: str, name: str, spec: JsonObject, author: Author) -> JsonObject:
-    """Build a new ScheduledJob."""
+def build_scheduled_job(
+    ns: str, name: str, spec: JsonObject, author: Author, digest: str | None = None
+) -> JsonObject:
+    """Build a new ScheduledJob; a digest of the request is kept where that had an Idempotency-Key."""
     marks = {names.CREATED_BY: str(author.uid)} | author.sign()
-    return {
+    marks |= {} if digest is None else {names.REQUEST_DIGEST: digest}
+    made = {
         "apiVersion": SCHEDULED_JOBS.api_version,
         "kind": SCHEDULED_JOBS.kind,
         "metadata": {"namespace": ns, "name": name, "annotations": marks},
         "spec": spec,
     }
+    return sign_state(None, made)
 
 
 def build_run(job: JsonObject, name: str, author: Author, seconds: int) -> JsonObject:
@@ -78,17 +80,17 @@ def build_run(job: JsonObject, name: str, author: Author, seconds: int) -> JsonO
     }
 
 
+def order_run(run: JsonObject, slot: datetime | None, reason: str | None) -> JsonObject:
+    """Say in a copy of a ScheduledJobRun for which slot it is, and why it was asked for."""
+    said = {"scheduledFor": format_instant(slot) if slot else None, "reason": reason}
+    return run | {"spec": run["spec"] | {name: value for name, value in said.items() if value is not None}}
+
+
 def build_slug(text: str) -> str:
     """Build the readable part of a resource's name: ASCII letters, digits and dashes, else `job`."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:MAX_SLUG_CHARS].strip("-")
     return slug or "job"
-
-
-def build_keyed_name(prefix: str, *parts: str) -> str:
-    """Build a name that is the same for the same parts: namespace, caller and Idempotency-Key."""
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    return f"{prefix}-{digest[:32]}"
 
 
 def write_fields(spec: JsonObject, values: Mapping[str, Any]) -> JsonObject:
@@ -110,7 +112,8 @@ def write_schedule(spec: JsonObject, schedule: JsonObject) -> JsonObject:
 def enable(item: JsonObject) -> JsonObject:
     """Clear suspension and pause of a copy of a ScheduledJob."""
     changed: JsonObject = copy.deepcopy(item)
-    changed["spec"].pop("suspend", None)
+    if changed["spec"].get("suspend"):
+        del changed["spec"]["suspend"]
     annotations = changed["metadata"].get("annotations") or {}
     changed["metadata"]["annotations"] = {
         name: value for name, value in annotations.items() if name not in PAUSE_MARKS
@@ -133,14 +136,7 @@ def pause(item: JsonObject, author: Author) -> JsonObject:
     return changed
 
 
-def sign(item: JsonObject, author: Author) -> JsonObject:
-    """Note in a copy of a ScheduledJob who changed it last."""
-    metadata = item["metadata"] | {"annotations": (item["metadata"].get("annotations") or {}) | author.sign()}
-    return item | {"metadata": metadata}
-
-
-def build_operations(old: JsonObject, new: JsonObject) -> list[JsonObject]:
-    """Build the JSON patch of an edit, guarded by the resourceVersion that it was made from."""
-    operations: list[JsonObject] = jsonpatch.make_patch(old, new).patch
-    version = old["metadata"]["resourceVersion"]
-    return [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}, *operations]
+def sign(old: JsonObject, new: JsonObject, author: Author) -> JsonObject:
+    """Note in a copy of a ScheduledJob who changed it last, and what was left."""
+    metadata = new["metadata"] | {"annotations": (new["metadata"].get("annotations") or {}) | author.sign()}
+    return sign_state(old, new | {"metadata": metadata})

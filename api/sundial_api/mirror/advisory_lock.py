@@ -1,8 +1,8 @@
 """Which mirror is active? The one whose database session holds the advisory lock; it writes on that session.
 
 A session that ends takes lock and writes along, so an active mirror cannot go on without knowing. One that
-hangs is ended by Postgres. Two at once would be harmless. What it commits survives a crash of the database,
-even where that commits asynchronously: the operator deletes Jobs that the mirror says are committed.
+hangs is ended by Postgres. Two at once would end each other's sessions. What it commits survives a crash of
+the database, even where that commits asynchronously: the operator deletes Jobs that it says are committed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What has changed in the cluster and is not written yet? Six reflectors fill it, batches are cut from it.
+"""What has changed in the cluster and is not written yet? Reflectors fill it, batches are cut from it.
 
 Of each object only the newest state waits, oldest change first. A complete list waits as a mark: it is
 compared when all that came before it is written.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sundial_api.mirror.projection.batches import (
@@ -58,11 +58,19 @@ OWN_KINDS = (ObjectKind.TASK_FUNCTION, ObjectKind.SCHEDULED_JOB, ObjectKind.SCHE
 
 @dataclass(frozen=True, slots=True)
 class WatchScope:
-    """What is mirrored: one namespace or all (empty), and the installation whose replicas are shown."""
+    """What is mirrored: these namespaces or all (none), and the installation whose replicas are shown."""
 
-    watched_ns: str
+    watched: tuple[str, ...]
     installation_ns: str
     release: str
+
+    def list_places(self, kind: ObjectKind) -> Sequence[str | None]:
+        """List the namespaces in which a kind is watched, None for all of them."""
+        return (self.installation_ns,) if kind is ObjectKind.LEASE else self.watched or (None,)
+
+
+Place = tuple[ObjectKind, str | None]
+"""A kind in one namespace, or (None) in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +101,14 @@ class Feed:
         self._scope = scope
         self._waiting: dict[ObjectKey, FeedChange] = {}
         self._lists: deque[tuple[int, Absence]] = deque()
+        self._narrowed: set[ObjectKind] = set()
         self._numbered = 0
         self._work = asyncio.Event()
         self.sinks = {kind: FeedSink(self, kind, self._is_ours) for kind in ObjectKind}
-        self.reflectors = {kind: self._build_reflector(client, kind) for kind in ObjectKind}
+        self.places: tuple[Place, ...] = tuple(
+            (kind, ns) for kind in ObjectKind for ns in scope.list_places(kind)
+        )
+        self.reflectors = {place: self._build_reflector(client, *place) for place in self.places}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -104,14 +116,18 @@ class Feed:
     async def run(self) -> None:
         """Follow our own kinds, then Jobs, then what is told by them: a Pod counts through its Job."""
         async with asyncio.TaskGroup() as group:
-            for kind in OWN_KINDS:
-                group.create_task(self.reflectors[kind].run())
-            for kind in OWN_KINDS:
-                await self.reflectors[kind].synced.wait()
-            for kind in (ObjectKind.JOB, ObjectKind.LEASE):
-                group.create_task(self.reflectors[kind].run())
-            await self.reflectors[ObjectKind.JOB].synced.wait()
-            group.create_task(self.reflectors[ObjectKind.POD].run())
+            await self._begin(group, *OWN_KINDS)
+            await self._begin(group, ObjectKind.JOB, ObjectKind.LEASE)
+            await self._begin(group, ObjectKind.POD)
+
+    async def _begin(self, group: asyncio.TaskGroup, *kinds: ObjectKind) -> None:
+        """Follow kinds from now on, and wait for their lists; nothing waits for the replicas' Leases."""
+        for (kind, _), reflector in self.reflectors.items():
+            if kind in kinds:
+                group.create_task(reflector.run())
+        for (kind, _), reflector in self.reflectors.items():
+            if kind in kinds and kind is not ObjectKind.LEASE:
+                await reflector.synced.wait()
 
     async def wait(self, timeout: float) -> None:
         """Wait until there is something to write, and then a moment for what goes with it."""
@@ -151,18 +167,35 @@ class Feed:
         self._rest()
         return taken
 
+    def find_written_until(self) -> float | None:
+        """Find the instant (monotonic) up to which all that was there has been cut; None while lists wait.
+
+        Of a kind that is quiet a bookmark tells, about once a minute, that nothing was missed.
+        """
+        if self._lists:
+            return None
+        heard = [reflector.heard_at for reflector in self.reflectors.values()]
+        waiting = next(iter(self._waiting.values()), None)
+        return min(heard) if waiting is None else min(*heard, waiting.seen_at)
+
     def _list_marks(self) -> dict[ObjectKind, int]:
-        versions = {kind: reflector.resource_version for kind, reflector in self.reflectors.items()}
-        return {kind: version for kind, version in versions.items() if version is not None}
+        """List up to which version all of a kind has come: of several namespaces, in the last one of them."""
+        marks: dict[ObjectKind, int] = {}
+        unlisted = set()
+        for (kind, _), reflector in self.reflectors.items():
+            version = reflector.resource_version
+            if version is None:
+                unlisted.add(kind)
+            else:
+                marks[kind] = min(version, marks.get(kind, version))
+        return {kind: version for kind, version in marks.items() if kind not in unlisted}
 
     def _rest(self) -> None:
         if not self._waiting and not self._lists:
             self._work.clear()
 
-    def _build_reflector(self, client: KubeClient, kind: ObjectKind) -> Reflector:
-        is_lease = kind is ObjectKind.LEASE
+    def _build_reflector(self, client: KubeClient, kind: ObjectKind, ns: str | None) -> Reflector:
         selector = names.SCHEDULED_JOB_UID if kind in (ObjectKind.JOB, ObjectKind.POD) else ""
-        ns = self._scope.installation_ns if is_lease else self._scope.watched_ns or None
         return Reflector(client, RESOURCES[kind], self.sinks[kind], selector=selector, ns=ns)
 
     def _is_ours(self, kind: ObjectKind, item: JsonObject) -> bool:
@@ -181,10 +214,14 @@ class Feed:
         self._waiting[key] = FeedChange(key, origin, value, is_deletion, number, seen_at)
         self._work.set()
 
-    def end_list(self, kind: ObjectKind, listed: set[str], resource_version: int) -> None:
-        """Note that a list is complete."""
-        absence = Absence(kind, Version(self.epoch, resource_version), frozenset(listed))
-        self._lists.append((self._numbered, absence))
+    def end_list(self, kind: ObjectKind, listed: set[str], resource_version: int, ns: str | None) -> None:
+        """Note that a list is complete; with the first one of a kind goes what is watched no longer."""
+        version = Version(self.epoch, resource_version)
+        if ns is not None and kind is not ObjectKind.LEASE and kind not in self._narrowed:
+            self._narrowed.add(kind)
+            others = Absence(kind, version, frozenset(), excepted=self._scope.watched)
+            self._lists.append((self._numbered, others))
+        self._lists.append((self._numbered, Absence(kind, version, frozenset(listed), ns)))
         self._work.set()
 
 
@@ -207,9 +244,9 @@ class FeedSink:
             gone = parse_deleted(self._kind, item, self._feed.epoch)
             self._feed.put(self._kind, item, gone, is_deletion=True)
 
-    def retain(self, listed: set[str], resource_version: int) -> None:
+    def retain(self, listed: set[str], resource_version: int, ns: str | None) -> None:
         """Take the UIDs of a complete list."""
-        self._feed.end_list(self._kind, listed, resource_version)
+        self._feed.end_list(self._kind, listed, resource_version, ns)
 
 
 def _weigh(value: Value) -> int:

@@ -39,6 +39,14 @@ class MirrorMetrics:
             "sundial_mirror_sessions", "Times that this process became the active mirror."
         )
         self.failures = counter("sundial_mirror_failures", "What ended sessions of the mirror.", ["error"])
+        self.log_tails = counter(
+            "sundial_mirror_log_tails", "Logs that were wanted, by what became of them.", ["outcome"]
+        )
+        self.log_tail_failures = counter(
+            "sundial_mirror_log_tail_failures",
+            "What kept logs from being read.",
+            ["error"],
+        )
         self.last_beat = gauge(
             "sundial_mirror_last_beat_timestamp_seconds",
             "When this process last committed as the active mirror how far it is; 0: never.",

@@ -14,10 +14,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sundial_api.clock import read_clock
+from sundial_api.database_errors import describe_trouble
 from sundial_api.mirror.advisory_lock import hold_leadership
+from sundial_api.mirror.cancellations import is_told_to_stop
 from sundial_api.mirror.feed import WatchScope
+from sundial_api.mirror.log_keeper import keep_log_tails
 from sundial_api.mirror.metrics import MirrorMetrics
+from sundial_api.mirror.mirror_lease import MirrorLease
 from sundial_api.mirror.session import ActiveMirror, MirrorConfig
+from sundial_api.mirror.storage.transactions import StepLost
 from sundial_api.settings import DatabaseSettings
 from sundial_core.coordination.backoff import Backoff
 from sundial_kube.client import KubeClient
@@ -69,6 +74,7 @@ class Mirror:
         self._task: asyncio.Task[None] | None = None
         self._session: ActiveMirror | None = None
         self._failed_at = float("-inf")
+        self._is_announced = False
 
     def start(self) -> None:
         """Begin; needs a running event loop."""
@@ -99,7 +105,7 @@ class Mirror:
             try:
                 await self._be_active()
             except asyncio.CancelledError:
-                if _is_told_to_stop():
+                if is_told_to_stop():
                     raise
                 self._note_failure(asyncio.CancelledError())
             except Exception as error:  # noqa: BLE001 - logged there
@@ -114,22 +120,32 @@ class Mirror:
         causes = list(_list_causes(error))
         for cause in causes:
             self._metrics.failures.labels(type(cause).__name__).inc()
-        is_usual = all(isinstance(cause, (*TROUBLE, ClusterRestored)) for cause in causes)
+        is_usual = all(isinstance(cause, (*TROUBLE, ClusterRestored, StepLost)) for cause in causes)
         names = ", ".join(type(cause).__name__ for cause in causes)
-        log.warning("the mirror begins anew", error=names, exc_info=None if is_usual else error)
+        reason = "; ".join(filter(None, map(describe_trouble, causes)))
+        said = {"error": names} | ({"reason": reason} if reason else {})
+        log.warning("the mirror begins anew", **said, exc_info=None if is_usual else error)
 
     async def _be_active(self) -> None:
-        async with hold_leadership(self._engine) as connection:
+        await self._announce()
+        async with (
+            hold_leadership(self._engine) as connection,
+            keep_log_tails(self._engine, self._client, self._role, self._metrics),
+        ):
             self._metrics.sessions.inc()
             log.info("mirroring", instance=self.instance)
             self._session = ActiveMirror(connection, self._client, self._role, self._metrics)
             await self._session.run()
 
-
-def _is_told_to_stop() -> bool:
-    """Tell whether somebody ends our task; a cancellation that only came up from below is a failure."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+    async def _announce(self) -> None:
+        """Say that somebody mirrors: finished Jobs stay, even before the database can be reached."""
+        lease = MirrorLease(self._client, self._role.scope, self.instance)
+        try:
+            await (lease.ensure if self._is_announced else lease.announce)(read_clock())
+        except (ApiError, ApiUnreachable) as error:
+            log.warning("the Lease of the mirror cannot be written", error=str(error))
+        else:
+            self._is_announced = True
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:

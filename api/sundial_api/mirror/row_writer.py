@@ -9,53 +9,71 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import psycopg
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sundial_api.clock import Clock
-from sundial_api.mirror.feed import Feed, FeedBatch, FeedChange, is_reject
+from sundial_api.mirror.feed import Feed, FeedBatch, FeedChange, Place, is_reject
 from sundial_api.mirror.metrics import MirrorMetrics
 from sundial_api.mirror.projection.batches import Absence, Burial, ObjectKind, sort_values
 from sundial_api.mirror.projection.rejects import build_reject, describe
 from sundial_api.mirror.projection.versions import Version
-from sundial_api.mirror.storage import apply, gaps, quarantine, tombstones
+from sundial_api.mirror.storage import apply, gaps, log_tails, quarantine, tombstones
+from sundial_api.mirror.storage import statements as sql
+from sundial_api.mirror.storage.log_tails import LogPurpose
+from sundial_api.mirror.storage.transactions import MirrorTransactions, StepLost
 from sundial_core.resources.reasons import Reason
 
 log = structlog.get_logger()
+
+Item = TypeVar("Item")
 
 REFUSALS = ("21", "22", "23", "54")
 """The classes of Postgres' errors that are about values: the same row twice, no such value, a constraint, a
 limit exceeded. A table or a right that is missing is not the objects' fault."""
 MAX_LOGGED_CHARS = 200
 
-ListAgain = Callable[[ObjectKind], Awaitable[frozenset[str]]]
-"""Lists a kind once more, consistently; returns the UIDs."""
+ListAgain = Callable[[Absence], Awaitable[frozenset[str]]]
+"""Lists once more, consistently, where a list is from; returns the UIDs."""
 
 
 class RowWriter:
-    """Writes rows on one connection, in the epoch of one feed."""
+    """Writes rows in the transactions of one session, in the epoch of one feed.
+
+    Logs are wanted for these purposes.
+    """
 
     def __init__(
-        self, connection: AsyncConnection, list_again: ListAgain, metrics: MirrorMetrics, read_clock: Clock
+        self,
+        transactions: MirrorTransactions,
+        list_again: ListAgain,
+        metrics: MirrorMetrics,
+        read_clock: Clock,
+        purposes: frozenset[LogPurpose],
     ) -> None:
-        self._connection = connection
+        self._transactions = transactions
+        self._connection = transactions.connection
+        self._purposes = purposes
         self._list_again = list_again
         self._metrics = metrics
         self._read_clock = read_clock
-        self._unlisted = set(ObjectKind)
+        self._unlisted: set[Place] | None = None
+        self._gaps_after = sql.FIRST_ID
         self.marks: dict[ObjectKind, int] = {}
         """Up to which version of each kind all is committed."""
 
     @property
     def is_synced(self) -> bool:
         """Tell whether all that the cluster held at the session's start is written."""
-        return not self._unlisted
+        return self._unlisted is not None and not self._unlisted
 
     async def write(self, feed: Feed) -> None:
         """Write the oldest changes that wait, and compare the lists that are then complete."""
+        if self._unlisted is None:
+            self._unlisted = set(feed.places)
         batch = feed.cut()
         if batch.changes:
             await self._write_batch(batch)
@@ -64,42 +82,41 @@ class RowWriter:
             await self._apply_list(absence)
 
     async def close_gaps(self, epoch: int) -> None:
-        """Write down how many slots passed unseen, where all that tells of them is written."""
+        """Write down how many slots passed unseen, of the next jobs of which all else is written."""
         mirrored = Version(epoch, self.marks.get(ObjectKind.JOB, 0))
         async with self._connection.begin():
             await apply.take_turn(self._connection)
-            self._metrics.gaps.inc(await gaps.close_gaps(self._connection, mirrored))
+            ids = await gaps.list_closable(self._connection, mirrored, self._gaps_after)
+            self._gaps_after = ids[-1] if len(ids) == gaps.MAX_AT_ONCE else sql.FIRST_ID
+        await _find_blamed(ids, self._close_together, self._note_open_gap)
+
+    async def _close_together(self, ids: Sequence[str]) -> None:
+        async with self._transactions.begin():
+            await apply.take_turn(self._connection)
+            self._metrics.gaps.inc(await gaps.close_gaps(self._connection, ids))
+
+    async def _note_open_gap(self, job_id: str, error: Exception) -> None:
+        self._metrics.failures.labels(type(error).__name__).inc()
+        log.warning("a gap of a job stays open", job=job_id, error=describe_refusal(error)[:MAX_LOGGED_CHARS])
 
     async def _write_batch(self, batch: FeedBatch) -> None:
         began = time.monotonic()
-        await self._write_changes(batch.changes)
+        await _find_blamed(batch.changes, self._write_together, self._quarantine)
         now = time.monotonic()
         self._metrics.batch.observe(now - began)
         for change in batch.changes:
             self._metrics.lag.observe(now - change.seen_at)
             self._metrics.changes.labels(change.key[0].value).inc()
 
-    async def _write_changes(self, changes: Sequence[FeedChange]) -> None:
-        """Write changes together; where that is refused, find out which ones are to blame."""
-        try:
-            await self._write_together(changes)
-        except Exception as error:
-            if not is_refusal(error):
-                raise
-            if len(changes) == 1:
-                await self._quarantine(changes[0], error)
-                return
-            middle = len(changes) // 2
-            await self._write_changes(changes[:middle])
-            await self._write_changes(changes[middle:])
-
     async def _write_together(self, changes: Sequence[FeedChange]) -> None:
         readable = [change.key for change in changes if not is_reject(change)]
         batch = sort_values([change.value for change in changes], readable)
         now = self._read_clock()
-        async with self._connection.begin():
+        async with self._transactions.begin():
             settled = await apply.apply_batch(self._connection, batch, now)
             await self._bury(batch.burials, now)
+            if self._purposes:
+                await log_tails.want(self._connection, settled.rows, now, self._purposes)
         unknown = [row for row in settled.rows if row.reason == Reason.OUTCOME_UNKNOWN]
         self._metrics.unknown_outcomes.inc(len(unknown))
         self._metrics.quarantined.inc(len(batch.rejects) + len(settled.refused))
@@ -123,7 +140,7 @@ class RowWriter:
         named = {"kind": origin.kind, "namespace": origin.namespace, "name": origin.name}
         log.warning("an object is not mirrored", **named, error=reject.error[:MAX_LOGGED_CHARS])
         self._metrics.quarantined.inc()
-        async with self._connection.begin():
+        async with self._transactions.begin():
             await apply.take_turn(self._connection)
             await quarantine.keep(self._connection, [reject], now)
             if change.is_deletion:
@@ -138,11 +155,33 @@ class RowWriter:
         if tombstones.needs_second_list(missing):
             self._metrics.doubted_lists.inc()
             log.warning("a list names so few that another is asked for", kind=absence.kind, missing=len(uids))
-            uids -= await self._list_again(absence.kind)
+            uids -= await self._list_again(absence)
         if uids:
-            async with self._connection.begin():
+            async with self._transactions.begin():
                 await tombstones.write_tombstones(self._connection, absence, uids, self._read_clock())
-        self._unlisted.discard(absence.kind)
+        if self._unlisted is not None:
+            self._unlisted.discard((absence.kind, absence.ns))
+
+
+async def _find_blamed(
+    items: Sequence[Item],
+    write: Callable[[Sequence[Item]], Awaitable[None]],
+    blame: Callable[[Item, Exception], Awaitable[None]],
+) -> None:
+    """Write items together; where that is refused, find out by halves which ones are to blame."""
+    if not items:
+        return
+    try:
+        await write(items)
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        if len(items) == 1:
+            await blame(items[0], error)
+            return
+        middle = len(items) // 2
+        await _find_blamed(items[:middle], write, blame)
+        await _find_blamed(items[middle:], write, blame)
 
 
 def describe_refusal(error: Exception) -> str:
@@ -160,4 +199,4 @@ def is_refusal(error: Exception) -> bool:
         return False
     if isinstance(cause, psycopg.Error):  # one without a state is of a value that Python cannot hold
         return cause.sqlstate[:2] in REFUSALS if cause.sqlstate else isinstance(cause, psycopg.DataError)
-    return not isinstance(cause, SQLAlchemyError | OSError | MemoryError)
+    return not isinstance(cause, SQLAlchemyError | OSError | MemoryError | StepLost)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 
 import orjson
@@ -18,10 +19,12 @@ from sundial_api.clock import Clock
 from sundial_api.mirror.feed import RESOURCES, Feed, WatchScope
 from sundial_api.mirror.maintenance import Maintenance
 from sundial_api.mirror.metrics import MirrorMetrics
-from sundial_api.mirror.mirror_lease import MirrorLease
-from sundial_api.mirror.projection.batches import ObjectKind
+from sundial_api.mirror.mirror_lease import LeaseProgress, MirrorLease
+from sundial_api.mirror.projection.batches import Absence, ObjectKind
 from sundial_api.mirror.row_writer import RowWriter, is_refusal
 from sundial_api.mirror.storage import statements as sql
+from sundial_api.mirror.storage.log_tails import choose_purposes
+from sundial_api.mirror.storage.transactions import DatabaseRestored, MirrorTransactions
 from sundial_api.settings import DatabaseSettings
 from sundial_core.resources import names
 from sundial_kube.client import METADATA_LIST, KubeClient
@@ -56,24 +59,32 @@ class ActiveMirror:
         role: MirrorConfig,
         metrics: MirrorMetrics,
     ) -> None:
-        self._connection = connection
         self._client = client
         self._metrics = metrics
         self._scope = role.scope
         self._read_clock = role.read_clock
         self._instance = role.instance
-        self._lease = MirrorLease(client, role.scope.installation_ns, role.instance)
-        self._chores = Maintenance(connection, role.settings, metrics)
+        self._lease = MirrorLease(client, role.scope, role.instance)
+        self._transactions = MirrorTransactions(connection)
+        self._chores = Maintenance(self._transactions, role.settings, metrics)
         self._chores_at = 0.0
-        self._rows = RowWriter(connection, self._list_again, metrics, role.read_clock)
+        purposes = choose_purposes(role.settings)
+        self._rows = RowWriter(self._transactions, self._list_again, metrics, role.read_clock, purposes)
         self._started_at = self.heard_at = time.monotonic()
         self._beat_at = 0.0
         self._renewal: asyncio.Task[None] | None = None
         self.is_synced = False
 
     async def run(self) -> None:
-        """Mirror until something breaks; raises ApiError, ApiUnreachable, SQLAlchemy's errors, and an
-        ExceptionGroup of what ended a reflector."""
+        """Mirror until something breaks; raises ApiError, ApiUnreachable, SQLAlchemy's errors,
+        StepLost, and an ExceptionGroup of what ended a reflector."""
+        try:
+            await self._mirror()
+        except DatabaseRestored:
+            await self._take_over()
+            raise
+
+    async def _mirror(self) -> None:
         feed = Feed(self._client, self._scope, await self._enter_epoch())
         self._metrics.epoch.set(feed.epoch)
         self._metrics.watch_waiting(lambda: len(feed))
@@ -95,7 +106,7 @@ class ActiveMirror:
         if self._rows.is_synced and not self.is_synced:
             self._note_synced()
         if time.monotonic() - self._beat_at >= BEAT_SECONDS:
-            await self._beat(feed.epoch)
+            await self._beat(feed)
 
     def _note_synced(self) -> None:
         seconds = time.monotonic() - self._started_at
@@ -105,29 +116,39 @@ class ActiveMirror:
         self._beat_at = 0.0
         log.info("mirrored all", seconds=round(seconds, 2))
 
-    async def _list_again(self, kind: ObjectKind) -> frozenset[str]:
-        """List a kind once more, consistently; returns the UIDs."""
+    async def _list_again(self, absence: Absence) -> frozenset[str]:
+        """List once more, consistently, where a list is from; returns the UIDs."""
+        kind = absence.kind
+        listed: set[str] = set()
         is_marked = kind in (ObjectKind.JOB, ObjectKind.POD)
         query = {"labelSelector": names.SCHEDULED_JOB_UID} if is_marked else {}
-        path = RESOURCES[kind].path(self._scope.watched_ns or None)
-        pages = [page async for page in self._client.list_pages(path, query, METADATA_LIST)]
-        return frozenset(item["metadata"]["uid"] for page in pages for item in page["items"])
+        for ns in (absence.ns,) if absence.ns is not None else self._scope.list_places(kind):
+            async for page in self._client.list_pages(RESOURCES[kind].path(ns), query, METADATA_LIST):
+                listed |= {item["metadata"]["uid"] for item in page["items"]}
+        return frozenset(listed)
 
     async def _enter_epoch(self) -> int:
-        """Find the epoch; a consistent list that is older than what is stored begins another."""
-        async with self._connection.begin():
-            stored = (await self._connection.execute(sql.READ_EPOCH)).one()
-        path = SCHEDULED_JOBS.path(self._scope.watched_ns or None)
-        listed = await self._client.list_page(path, {"limit": "1"})
-        epoch: int = stored.epoch
-        if int(listed["metadata"]["resourceVersion"]) >= stored.highest_resource_version:
-            return epoch
-        async with self._connection.begin():
-            raised = await self._connection.scalar(sql.RAISE_EPOCH, {"epoch": epoch})
-        log.warning("the cluster's store went back: it was restored", epoch=raised)
-        return raised or epoch
+        """Find the epoch; a consistent list that is older than what is stored begins another.
 
-    async def _beat(self, epoch: int) -> None:
+        Raises DatabaseRestored where the Lease tells more than is stored.
+        """
+        stored = await self._transactions.enter()
+        self._transactions.compare(await self._lease.read_step())
+        path = SCHEDULED_JOBS.path(self._scope.list_places(ObjectKind.SCHEDULED_JOB)[0])
+        listed = await self._client.list_page(path, {"limit": "1"})
+        if int(listed["metadata"]["resourceVersion"]) >= stored.highest_version:
+            return stored.number
+        epoch = await self._transactions.begin_epoch()
+        log.warning("the cluster's store went back: it was restored", epoch=epoch)
+        return epoch
+
+    async def _take_over(self) -> None:
+        """Begin an epoch in a database that went back; the operator is told that nothing is mirrored yet."""
+        epoch = await self._transactions.take_over()
+        log.warning("the database is not where the mirror left it: it was restored, or is new", epoch=epoch)
+        await self._renew({})
+
+    async def _beat(self, feed: Feed) -> None:
         """Say how far the mirror is; `heard_at` is when that was committed last."""
         self._beat_at = time.monotonic()
         marks = {kind.value: number for kind, number in self._rows.marks.items()}
@@ -135,14 +156,22 @@ class ActiveMirror:
             "watermarks": orjson.dumps(marks).decode(),
             "instance": self._instance,
             "synced_at": self._read_clock() if self.is_synced else None,
+            "mirrored_until": self._find_mirrored_until(feed) if self.is_synced else None,
         }
-        async with self._connection.begin():
-            await self._connection.execute(sql.NOTE_PROGRESS, progress)
+        async with self._transactions.begin():
+            await self._transactions.connection.execute(sql.NOTE_PROGRESS, progress)
         self.heard_at = time.monotonic()
         self._metrics.last_beat.set(self._read_clock().timestamp())
         if self.is_synced:
             self._start_renewal()
-            await self._do_side_work(epoch)
+            await self._do_side_work(feed.epoch)
+
+    def _find_mirrored_until(self, feed: Feed) -> datetime | None:
+        """Find up to when all that the cluster had is written, by the wall clock."""
+        until = feed.find_written_until()
+        if until is None:
+            return None
+        return self._read_clock() - timedelta(seconds=time.monotonic() - until)
 
     async def _do_side_work(self, epoch: int) -> None:
         """Close gaps and do chores; a row that is in their way must not keep others from being mirrored."""
@@ -167,9 +196,8 @@ class ActiveMirror:
             self._renewal = asyncio.create_task(self._renew(dict(self._rows.marks)))
 
     async def _renew(self, marks: dict[ObjectKind, int]) -> None:
+        jobs, pods = (marks.get(kind, 0) for kind in (ObjectKind.JOB, ObjectKind.POD))
         try:
-            await self._lease.renew(
-                marks.get(ObjectKind.JOB, 0), marks.get(ObjectKind.POD, 0), self._read_clock()
-            )
+            await self._lease.renew(LeaseProgress(jobs, pods, self._transactions.step), self._read_clock())
         except (ApiError, ApiUnreachable) as error:
             log.warning("renewing the Lease of the mirror failed", error=str(error))

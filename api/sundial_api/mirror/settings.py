@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sundial_api.mirror.feed import WatchScope
+from sundial_kube.setting_types import NamespaceName, Namespaces, ReleaseName
 
 
 class MirrorSettings(BaseSettings):
@@ -13,11 +14,13 @@ class MirrorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SUNDIAL_", frozen=True)
 
-    namespace: str = Field("sundial-system", description="The namespace of the installation.")
-    release: str = Field("sundial", description="The name of the Helm release.")
-    watch_namespace: str = Field("", description="The only namespace to look after; empty means all.")
+    namespace: NamespaceName = Field("sundial-system", description="The namespace of the installation.")
+    release: ReleaseName = Field("sundial", description="The name of the Helm release.")
+    watch_namespaces: Namespaces = Field(
+        (), description="The namespaces to look after, separated by commas; empty means all."
+    )
 
     @property
     def scope(self) -> WatchScope:
         """What is mirrored."""
-        return WatchScope(self.watch_namespace, self.namespace, self.release)
+        return WatchScope(self.watch_namespaces, self.namespace, self.release)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.db.fetch import fetch_all
+from sundial_api.db.fetch import Row, fetch_all
 from sundial_api.db.tables import SchedulerInstance
 
 INSTANCES = SchedulerInstance.__table__
 
 
-async def list_instances(connection: AsyncConnection, since: datetime) -> Sequence[RowMapping]:
+async def list_instances(connection: AsyncConnection, since: datetime) -> Sequence[Row]:
     """List the replicas that were heard of since an instant, the leader first, then the newest."""
     query = (
         select(INSTANCES)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from sundial_api.deps import AppServices, CurrentCaller
+from sundial_api.http.fields import choose_fields
 from sundial_api.http.paging import describe_page, document_page
 from sundial_api.task_functions import repository
 from sundial_api.task_functions.repository import FunctionFilter
@@ -14,6 +15,7 @@ from sundial_api.task_functions.schemas import (
     SchedulerJobTypeRead,
     TaskFunctionListResponse,
     TaskFunctionQuery,
+    TaskFunctionRead,
     describe_function,
 )
 from sundial_kube.resources import TASK_FUNCTIONS
@@ -29,15 +31,18 @@ async def list_task_functions(
     query: Annotated[TaskFunctionQuery, Query()],
 ) -> TaskFunctionListResponse:
     """List what can be run, by name."""
-    await caller.require("list", TASK_FUNCTIONS, query.namespace)
-    wanted = FunctionFilter(query.is_active, query.namespace)
+    reach = await caller.find_reach(TASK_FUNCTIONS, query.namespace)
+    wanted = FunctionFilter(query.is_active, reach.namespaces, query.q)
+    chosen = choose_fields(TaskFunctionRead, query.fields)
     async with services.engine.begin() as connection:
         total = await repository.count_functions(connection, wanted)
-        rows = await repository.list_functions(connection, wanted, query.wanted)
+        rows = await repository.list_functions(connection, wanted, query.wanted, chosen.columns)
     describe_page(response, query.wanted, total)
-    return TaskFunctionListResponse(
-        task_functions=[describe_function(row, services.settings.namespace) for row in rows], total=total
+    functions = [describe_function(row, services.settings.namespace, chosen) for row in rows]
+    answer = TaskFunctionListResponse.model_construct(
+        task_functions=functions, total=total, is_complete=reach.is_complete
     )
+    return chosen.answer_list(answer, response)
 
 
 @router.get("/job-types")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.db.fetch import fetch_all, fetch_first
+from sundial_api.db.conditions import Namespaces, is_in
+from sundial_api.db.fetch import Row, fetch_all, fetch_first
 from sundial_api.db.mirror_tables import TaskFunctionId
 from sundial_api.db.tables import INLINE_FUNCTION, SchedulerJobType, TaskFunctionRow
 from sundial_api.http.paging import Page
@@ -18,6 +19,7 @@ from sundial_api.http.paging import Page
 FUNCTIONS = TaskFunctionRow.__table__
 IDS = TaskFunctionId.__table__
 TYPES = SchedulerJobType.__table__
+ALL = tuple(column.name for column in FUNCTIONS.c)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,17 @@ class FunctionFilter:
     """Which functions are wanted; None is any."""
 
     is_active: bool | None = None
-    ns: str | None = None
+    namespaces: Namespaces = None
+    text: str | None = None
+    """A part of the name, the display name or the description, in any case."""
 
 
 async def list_functions(
-    connection: AsyncConnection, wanted: FunctionFilter, page: Page
-) -> Sequence[RowMapping]:
-    """List live functions by name."""
+    connection: AsyncConnection, wanted: FunctionFilter, page: Page, names: Iterable[str]
+) -> Sequence[Row]:
+    """List live functions by name, with the columns of these names."""
     query = (
-        select(FUNCTIONS)
+        _select_functions([*names, "namespace", "name"])
         .where(_where(wanted))
         .order_by(FUNCTIONS.c.name, FUNCTIONS.c.id)
         .offset(page.offset)
@@ -47,10 +51,9 @@ async def count_functions(connection: AsyncConnection, wanted: FunctionFilter) -
     return await connection.scalar(select(func.count()).select_from(FUNCTIONS).where(_where(wanted))) or 0
 
 
-async def find_function(connection: AsyncConnection, function_id: int) -> RowMapping | None:
+async def find_function(connection: AsyncConnection, function_id: int) -> Row | None:
     """Find a function by its number, deleted ones included."""
-    query = select(FUNCTIONS).where(FUNCTIONS.c.id == function_id)
-    return await fetch_first(connection, query)
+    return await fetch_first(connection, _select_functions().where(FUNCTIONS.c.id == function_id))
 
 
 async def describe_missing(connection: AsyncConnection, function_id: int) -> Mapping[str, Any]:
@@ -69,22 +72,30 @@ async def describe_missing(connection: AsyncConnection, function_id: int) -> Map
     }
 
 
-async def list_job_types(connection: AsyncConnection) -> Sequence[RowMapping]:
+async def list_job_types(connection: AsyncConnection) -> Sequence[Row]:
     """List the kinds of schedules."""
     query = select(TYPES).where(TYPES.c.is_active).order_by(TYPES.c.id)
     return await fetch_all(connection, query)
 
 
-async def find_job_type(connection: AsyncConnection, type_id: int) -> RowMapping | None:
+async def find_job_type(connection: AsyncConnection, type_id: int) -> Row | None:
     """Find a kind of schedule."""
     return await fetch_first(connection, select(TYPES).where(TYPES.c.id == type_id))
+
+
+def _select_functions(names: Iterable[str] = ALL) -> Select[Any]:
+    """Select the columns of these names."""
+    return select(*(FUNCTIONS.c[name] for name in dict.fromkeys(names)))
 
 
 def _where(wanted: FunctionFilter) -> ColumnElement[bool]:
     """Leave out what is deleted, and the function that stands for templates."""
     clauses: list[ColumnElement[bool]] = [FUNCTIONS.c.deleted_at.is_(None), FUNCTIONS.c.id != INLINE_FUNCTION]
     if wanted.is_active is not None:
-        clauses.append(FUNCTIONS.c.is_active == wanted.is_active)
-    if wanted.ns is not None:
-        clauses.append(FUNCTIONS.c.namespace == wanted.ns)
+        clauses.append(FUNCTIONS.c.is_active.is_(wanted.is_active))
+    if wanted.namespaces is not None:
+        clauses.append(is_in(FUNCTIONS.c.namespace, wanted.namespaces))
+    if wanted.text:
+        searched = (FUNCTIONS.c.name, FUNCTIONS.c.display_name, FUNCTIONS.c.description)
+        clauses.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in searched)))
     return and_(*clauses)

@@ -71,9 +71,31 @@ def _build_binding(name: str, ns: str, leader_term: str) -> JsonObject:
     }
 
 
-def build_probe(installation: str, ns: str, term: int) -> JsonObject:
-    """Build a Job that is only ever sent as a dry run, to see whether its term would pass."""
-    container = {"name": "probe", "image": "probe"}
+def build_probe(installation: str, ns: str, term: int, image: str = "sundial") -> JsonObject:
+    """Build a Job that is only ever sent as a dry run, to see whether its term would pass.
+
+    It is one that policies of registries and of hardened Pods let pass.
+    """
+    container = {
+        "name": "probe",
+        "image": image,
+        "resources": {"limits": {"cpu": "10m", "memory": "16Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -83,7 +105,7 @@ def build_probe(installation: str, ns: str, term: int) -> JsonObject:
             "labels": {names.INSTALLATION: installation},
             "annotations": {names.TERM: str(term)},
         },
-        "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+        "spec": {"template": {"spec": pod}},
     }
 
 

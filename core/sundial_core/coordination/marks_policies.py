@@ -8,6 +8,7 @@ ScheduledJob or a ScheduledJobRun. Values that stay as they are pass: a re-appli
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ JOBS_PREFIX, PODS_PREFIX = "sundial-marks-jobs.", "sundial-marks-pods."
 SIGNATURES_PREFIX = "sundial-signatures."
 PREFIX = "sundial.dev/"
 
-SIGNATURES = (names.CREATED_BY, names.UPDATED_BY, names.UPDATED_AT)
+SIGNATURES = (names.CREATED_BY, names.UPDATED_BY, names.UPDATED_AT, names.UPDATED_STATE)
 FIELD_MANAGERS = ("sundial-api", "sundial-operator")
 JOB_CONTROLLERS = ("system:serviceaccount:kube-system:job-controller", "system:kube-controller-manager")
 CONTROLLERS = "system:serviceaccount:kube-system:"
@@ -27,6 +28,8 @@ CONTROLLERS = "system:serviceaccount:kube-system:"
 
 SELECTORS = ("batch.kubernetes.io/controller-uid", "controller-uid")
 """By these a Job finds its Pods: it would adopt one that somebody else has made, with its result."""
+
+IS_BINDING = "(request.subResource == 'binding' || request.resource.resource == 'bindings')"
 
 PROBE = "sundial-signatures-probe"
 """The name of a ScheduledJobRun that is refused for everybody: by that the API sees that the policy works."""
@@ -49,14 +52,26 @@ def build_marks_policies(
     policies = [
         _build_jobs_policy(JOBS_PREFIX + installation, (*accounts.operators, *accounts.restorers)),
         _build_pods_policy(PODS_PREFIX + installation, accounts.restorers),
-        _build_signatures_policy(SIGNATURES_PREFIX + installation, (*accounts.apis, *accounts.restorers)),
+        _build_signatures_policy(installation, (*accounts.apis, *accounts.restorers), namespaces),
     ]
     return [*policies, *(_build_binding(policy["metadata"]["name"], namespaces) for policy in policies)]
 
 
-def say_it_works(installation: str) -> str:
-    """Build the message of the refusal by which the API sees that the policy on signatures works."""
-    return f"{SIGNATURES_PREFIX}{installation}: the policy works"
+def say_it_works(installation: str, namespaces: Sequence[str] = ()) -> str:
+    """Build the message of the refusal by which the API sees where the policy works, and what it guards."""
+    where = f"in {', '.join(namespaces)}" if namespaces else "in all namespaces"
+    return f"{SIGNATURES_PREFIX}{installation}: the policy works {where}, and guards {', '.join(SIGNATURES)}"
+
+
+def is_guarded(message: str, installation: str, watched: Sequence[str]) -> bool:
+    """Tell whether a refusal says that the policy works in these namespaces, or (none) in all."""
+    begin, end = say_it_works(installation).split("in all namespaces")
+    found = re.search(f"{re.escape(begin)}in ([^ ]+(?:, [^ ]+)*|all namespaces){re.escape(end)}", message)
+    if found is None:
+        return False
+    if found[1] == "all namespaces":
+        return True
+    return bool(watched) and set(watched) <= set(found[1].split(", "))
 
 
 def _build_jobs_policy(name: str, makers: Sequence[str]) -> JsonObject:
@@ -87,33 +102,43 @@ def _build_jobs_policy(name: str, makers: Sequence[str]) -> JsonObject:
 
 
 def _build_pods_policy(name: str, restorers: Sequence[str]) -> JsonObject:
-    """Build the policy on Pods: those with our marks, and those that a Job would adopt."""
+    """Build the policy on Pods: those with our marks, and those that a Job would adopt.
+
+    The Job controller gives a Pod whatever labels a Job's template has: a Job that selects its Pods by hand
+    could have one made that another Job adopts when its own is deleted. The API server gives a Pod the labels
+    and annotations of the Binding that puts it on a node: a scheduler sends none.
+    """
     marks = (f"'{names.SCHEDULED_JOB_UID}'", *(f"'{label}'" for label in SELECTORS))
+    binds = " || ".join(f"({IS_BINDING} && {_has_ours(kind)})" for kind in ("labels", "annotations"))
     is_of_job = (
         "has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(one,"
-        " one.kind == 'Job' && one.apiVersion.startsWith('batch/') && has(one.controller) && one.controller)"
+        " one.kind == 'Job' && one.apiVersion.startsWith('batch/') && has(one.controller) && one.controller"
+        f" && {_list(SELECTORS)}.all(mark, !(mark in variables.labels) || variables.labels[mark] == one.uid))"
     )
     stays = f"{_stay('labels')} && {_stay('annotations')}"
     makes = f"request.operation == 'CREATE' && {_is_by(JOB_CONTROLLERS)} && {is_of_job}"
     return _build_policy(
         name,
-        [_build_rule("", "v1", "pods", "pods/status")],
-        conditions=[{"name": "is-marked", "expression": " || ".join(map(_has_label, marks))}],
+        [_build_rule("", "v1", "pods", "pods/status", "pods/binding", "bindings")],
+        conditions=[{"name": "is-marked", "expression": " || ".join((*map(_has_label, marks), binds))}],
         variables=[*_read_marks("labels"), *_read_marks("annotations"), *_read_owners()],
         validations=[
             _forbid(
                 f"{_is_by(restorers)} || ({makes}) || (request.operation == 'UPDATE'"
                 f" && ({_is_by(JOB_CONTROLLERS)} || ({stays})))",
                 f"{name}: only the Job controller makes Pods with marks under {PREFIX}, or with those by"
-                " which a Job finds its Pods; leave them out, or as they are",
+                " which a Job finds its Pods, and those of another Job never; leave them out, or as they are",
             ),
             _forbid_other_owners(name, restorers),
         ],
     )
 
 
-def _build_signatures_policy(name: str, writers: Sequence[str]) -> JsonObject:
+def _build_signatures_policy(
+    installation: str, writers: Sequence[str], namespaces: Sequence[str]
+) -> JsonObject:
     """Build the policy on who has written our own kinds; to take a signature away forges nothing."""
+    name = SIGNATURES_PREFIX + installation
     same = (
         f"{_list(SIGNATURES)}.all(mark, !(mark in variables.annotations) || (mark in variables.oldAnnotations"
         " && variables.annotations[mark] == variables.oldAnnotations[mark]))"
@@ -133,7 +158,7 @@ def _build_signatures_policy(name: str, writers: Sequence[str]) -> JsonObject:
         conditions=[],
         variables=[*_read_marks("annotations"), *_read_managers()],
         validations=[
-            _forbid(f"!({is_probe})", f"{name}: the policy works"),
+            _forbid(f"!({is_probe})", say_it_works(installation, namespaces)),
             _forbid(
                 f"{_is_by(writers)} || {same}",
                 f"{name}: only Sundial's API writes {', '.join(SIGNATURES)}; leave them out, or as they are",
@@ -213,8 +238,14 @@ def _has_label(label: str) -> str:
     )
 
 
+def _has_ours(kind: str) -> str:
+    """Build the condition that an object has marks of ours among its labels or annotations."""
+    path = f"object.metadata.{kind}"
+    return f"has({path}) && {path}.exists(mark, mark.startsWith('{PREFIX}'))"
+
+
 def _is_by(users: Sequence[str]) -> str:
-    return f"request.userInfo.username in {_list(users)}" if users else "false"
+    return f"request.userInfo.username in {_list(users)}"
 
 
 def _read_marks(kind: str) -> Iterator[JsonObject]:

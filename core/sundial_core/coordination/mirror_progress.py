@@ -27,8 +27,11 @@ class Mirrored:
     pods: int = 0
 
     def has(self, job: ObservedJob, pods: Iterable[ObservedPod]) -> bool:
-        """Tell whether the newest states of a Job and of its Pods are in the database."""
-        is_there = job.resource_version <= self.jobs
+        """Tell whether the newest states of a Job and of its Pods are in the database.
+
+        A Job ends after its Pods have: past its version Pods are mirrored that were not heard of here yet.
+        """
+        is_there = job.resource_version <= min(self.jobs, self.pods)
         return is_there and all(pod.resource_version <= self.pods for pod in pods)
 
 

@@ -59,9 +59,28 @@ def build_replica_lease(member: ReplicaRecord, seconds: float, now: datetime) ->
     }
 
 
-def build_renewal(now: datetime) -> JsonObject:
-    """Build the merge patch of a replica's Lease that says that it lives."""
-    return {"spec": {"renewTime": format_micro_time(now)}}
+@dataclass(frozen=True, slots=True)
+class LeaderStanding:
+    """What the leader alone knows of the installation, for people: its term, the fence, what holds starts."""
+
+    term: int
+    fence: str
+    held_by: str = ""
+    held_until: str = ""
+
+
+def build_renewal(now: datetime, standing: LeaderStanding | None) -> JsonObject:
+    """Build the merge patch of a replica's Lease that says that it lives, and how the installation stands.
+
+    Who does not lead says nothing of that, any more.
+    """
+    marks = {
+        names.TERM: str(standing.term) if standing else None,
+        names.FENCE: standing.fence if standing else None,
+        names.STARTS_HELD_BY: (standing.held_by or None) if standing else None,
+        names.STARTS_HELD_UNTIL: (standing.held_until or None) if standing else None,
+    }
+    return {"metadata": {"annotations": marks}, "spec": {"renewTime": format_micro_time(now)}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ TASK_FUNCTION = Kind(
         Column("Active", ".spec.active", "boolean"),
         Column("System", ".spec.system", "boolean"),
         Column("Used", ".status.usedBy.count", "integer"),
-        *READY,
+        replace(IS_READY, priority=0),
+        WHY_READY,
         AGE,
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import yaml
@@ -36,11 +35,6 @@ def build_document(definition: JsonObject) -> str:
     """Write a CRD as a YAML document with a header."""
     text = yaml.dump(_compacted(definition), Dumper=_Dumper, sort_keys=False, width=WIDTH, allow_unicode=True)
     return HEADER + text
-
-
-def compact_size(definition: JsonObject) -> int:
-    """Count the bytes of the compact JSON, of which client-side apply can hold 262,144."""
-    return len(json.dumps(definition, separators=(",", ":")).encode())
 
 
 def _compacted(definition: JsonObject) -> JsonObject:

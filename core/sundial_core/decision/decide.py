@@ -278,7 +278,8 @@ def _list_open_ends(snapshot: Snapshot, context: Context) -> list[NextAttempt]:
         and not is_stored_as_ended(job, context.stored)
     ]
     retry = parse_retry(snapshot.job.spec) if failed else Retry()
-    return [following for job in failed if (following := find_next_attempt(job, retry)) is not None]
+    found = (find_next_attempt(job, retry, snapshot.pods.get(job.uid, ())) for job in failed)
+    return [following for following in found if following is not None]
 
 
 def _select_retries(

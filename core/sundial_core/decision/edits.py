@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sundial_clock.instants import format_instant, parse_instant
-from sundial_core.resources.managed_fields import LEVELS, PAUSED, SCHEDULE, SUSPEND
+from sundial_core.resources.managed_fields import LEVELS, PAUSED, SCHEDULE, SUSPEND, is_believable
 from sundial_core.resources.raw import JsonObject
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def compute_edits(job: ScheduledJob, seen: JsonObject | None, now: datetime) -> 
     then = (seen or {}).get("fields")
     if seen and then == fields:
         return Edits(now, {}, seen)
-    until = max(filter(None, (writing.at for writing in job.writings)), default=None)
+    until = _find_newest(job, now)
     new = ({"until": format_instant(until)} if until else {}) | {"fields": fields}
     if not seen or then is None:
         return Edits(now, None, new)
@@ -80,6 +80,12 @@ def read_fields(job: ScheduledJob) -> dict[str, str]:
     if job.pause_text is not None:
         fields[PAUSED] = job.pause_text
     return {path: _fingerprint(value) for path, value in fields.items()}
+
+
+def _find_newest(job: ScheduledJob, now: datetime) -> datetime | None:
+    """Find the newest time of a user's entry; one of the future would hide all later ones."""
+    times = filter(None, (writing.at for writing in job.writings))
+    return max((at for at in times if is_believable(at, now)), default=None)
 
 
 def _date(job: ScheduledJob, path: str, known: datetime | None, now: datetime) -> datetime:

@@ -23,14 +23,24 @@ class Trust(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Why nothing of an installation starts, and what ends that, for people; none ends at an instant."""
+
+    by: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class InstallationState:
     """`skew` is by how much the local clock is at least ahead of the API server's; behind it is negative.
 
-    `starts_held_by` says what holds all starts, for people; it is empty while nothing does.
+    `starts_held_by` says what holds all starts, for people, and `starts_held_until` what ends that; both are
+    empty while nobody holds them.
     """
 
     skew: timedelta = timedelta(0)
     starts_held_by: str = ""
+    starts_held_until: str = ""
 
     @property
     def trust(self) -> Trust:
@@ -44,6 +54,15 @@ class InstallationState:
     def may_start(self) -> bool:
         """Tell whether anything may start now."""
         return not self.starts_held_by and self.trust is not Trust.UNTRUSTED
+
+    def find_hold(self) -> Hold | None:
+        """Find why nothing starts now, if nothing does: somebody's wish, or a clock that is not trusted."""
+        if self.starts_held_by:
+            return Hold(self.starts_held_by, self.starts_held_until)
+        if self.trust is Trust.UNTRUSTED:
+            until = f"the clocks are less than {MAX_SKEW.total_seconds():.0f} s apart"
+            return Hold(describe_skew(self.skew), until)
+        return None
 
 
 def describe_skew(skew: timedelta) -> str:

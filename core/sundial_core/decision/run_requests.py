@@ -22,13 +22,14 @@ from sundial_core.resources.plans import (
     Plan,
     Problem,
     check_args,
+    check_fit,
     check_nesting,
     describe_validation_error,
 )
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.readable import is_instant
 from sundial_core.resources.reasons import Reason
-from sundial_core.resources.specs import ScheduledJobRunSpec
+from sundial_core.resources.specs import RunSource, ScheduledJobRunSpec
 from sundial_core.runs.jobs import ObservedJob, select_newest_attempts
 from sundial_core.runs.manifests import Attempt, Owner
 from sundial_core.runs.run import Run
@@ -109,15 +110,11 @@ def list_waiting_requests(candidates: Iterable[Candidate]) -> WaitingRequests:
     """Find those that want a place; they are ordered with the slots by when somebody asked for them."""
     wanting = [candidate for candidate in candidates if isinstance(candidate.outcome, Attempt)]
     bound = [candidate.request for candidate in wanting if not candidate.is_unbound]
+    waiting = [request for request in bound if scheduled_job_runs.is_waiting(request.status)]
+    new = [request for request in bound if not scheduled_job_runs.is_waiting(request.status)]
     return WaitingRequests(
-        waiting=tuple(
-            _build_queue_entry(request) for request in bound if scheduled_job_runs.is_waiting(request.status)
-        ),
-        new=tuple(
-            _build_queue_entry(request)
-            for request in bound
-            if not scheduled_job_runs.is_waiting(request.status)
-        ),
+        waiting=tuple(map(_build_queue_entry, waiting)),
+        new=tuple(map(_build_queue_entry, new)),
         unbound=len(wanting) - len(bound),
     )
 
@@ -256,8 +253,8 @@ def _admit(request: ScheduledJobRun, parent_state: ParentState, now: datetime) -
     wrong_slot = None if has_waited else find_slot_problem(spec.scheduled_for, plan, now)
     if wrong_slot is not None:
         return _refuse(Reason.INVALID_SLOT, wrong_slot)
-    problem = check_args(spec.args)
-    if problem is not None:
+    args, schema = spec.args, plan.parameters_schema
+    if args is not None and (problem := check_args(args) or check_fit(args, schema)) is not None:
         return _refuse(problem.reason, problem.message)
     if parent_state.starts_held_by:
         words = f"starts are held by {parent_state.starts_held_by}"
@@ -283,8 +280,7 @@ def _take_turn(candidate: Candidate, turns: RequestPlacement) -> Attempt | RunRe
     if not isinstance(attempt, Attempt):
         return attempt
     if (record := turns.skipped.get(uid)) is not None:
-        hint = "set ignoreConcurrency: true to start it all the same"
-        fate = _refuse(record.reason, f"{record.message}; {hint}")
+        fate = _refuse(record.reason, f"{record.message}; {_describe_way_out(candidate.request)}")
     elif (reason := turns.waiting.get(uid)) is not None:
         fate = scheduled_job_runs.describe_waiting(reason)
     else:
@@ -292,16 +288,24 @@ def _take_turn(candidate: Candidate, turns: RequestPlacement) -> Attempt | RunRe
     return replace(fate, parent_uid=attempt.owner.uid)
 
 
+def _describe_way_out(request: ScheduledJobRun) -> str:
+    """Say what whoever asked can do about a place that another run has; a click can set no field."""
+    if request.spec.get("source") == RunSource.MANUAL:
+        return "start it again when a run has ended, or allow more instances"
+    return "set ignoreConcurrency: true to start it all the same"
+
+
 def _build_queue_entry(request: ScheduledJobRun) -> QueueEntry:
     asked_at = request.created_at
-    return QueueEntry(asked_at, asked_at, Reason.ALREADY_ACTIVE, request.uid)
+    reason = Reason.REPLACING if request.status.get("reason") == Reason.REPLACING else Reason.ALREADY_ACTIVE
+    return QueueEntry(asked_at, asked_at, reason, request.uid)
 
 
 def _decide_unrunnable(request: ScheduledJobRun, problem: Problem | None, now: datetime) -> RunRequestOutcome:
     """Say why its ScheduledJob cannot run; what is only missing may still come."""
     assert problem is not None
     words = f"ScheduledJob {request.parent_name}: {problem.message}"
-    if problem.reason is Reason.TASK_FUNCTION_NOT_FOUND:
+    if problem.may_pass:
         return _await(request, problem.reason, words, now)
     return _refuse(problem.reason, words)
 

@@ -43,6 +43,7 @@ from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.manifests import Creator, Owner
 from sundial_core.runs.run import Run
+from sundial_core.runs.runner_pods import build_template
 from sundial_core.runs.state import build_lost_run, build_run, compute_overdue_at
 from sundial_core.status.omitted import list_manual_run_ids
 from sundial_core.status.queued import QueueEntry
@@ -321,11 +322,10 @@ class ScheduleMemory(PendingStatus):
         for following in decision.retries:
             yield PendingCreate(build_retry_attempt(job, following), {}, catch_up, now, following)
         if isinstance(plan, Plan):
-            for attempt in decision.starts:
-                served_at = now if attempt.slot in decision.served else None
-                yield PendingCreate(attempt, plan.template, catch_up, now, served_at=served_at)
-            for attempt in decision.run_requests.starts if decision.run_requests else ():
-                yield PendingCreate(attempt, plan.template, catch_up, now, served_at=now)
+            asked = decision.run_requests.starts if decision.run_requests else ()
+            starts = [(one, now if one.slot in decision.served else None) for one in decision.starts]
+            for attempt, served_at in (*starts, *((one, now) for one in asked)):
+                yield PendingCreate(attempt, build_template(plan), catch_up, now, served_at=served_at)
 
     def _begin_ending(self, ending: Termination) -> None:
         """Note that an attempt is being ended; a next one that was refused until now is not created."""

@@ -17,6 +17,7 @@ from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.overdue import Overdue
 from sundial_core.runs.retries import NextAttempt
 from sundial_core.runs.run import KnownRuns
+from sundial_core.status.omitted import list_manual_run_ids
 
 
 def list_terminations(
@@ -29,7 +30,7 @@ def list_terminations(
 ) -> tuple[Termination, ...]:
     """Find what is to be ended; a run whose next attempt may exist by now is not between attempts."""
     active = [job for job in context.newest.values() if not known[job.run_id].phase.is_result]
-    asked = early_ends.list_cancelled(snapshot.jobs, active)
+    asked = [*early_ends.list_cancelled(snapshot.jobs, active), *_list_withdrawn(snapshot, context, active)]
     stopped = [
         Termination(open_end.after, Reason.RETRIES_STOPPED)
         for open_end in open_ends
@@ -45,6 +46,22 @@ def list_terminations(
     return tuple(ending for ending in ended.values() if ending.job.run_id not in snapshot.memory.landing)
 
 
+def _list_withdrawn(
+    snapshot: Snapshot, context: Context, active: Iterable[ObservedJob]
+) -> Iterable[Termination]:
+    """Find the runs whose ScheduledJobRun was deleted before a status told of them: their creates were sent.
+
+    The rule: docs/semantics.md, "Cancelling".
+    """
+    requests = [request for request in snapshot.run_requests if not request.is_deleting]
+    proved = list_manual_run_ids(snapshot.jobs, snapshot.job, context.stored.status, requests)
+    return (
+        Termination(job, Reason.CANCELLED, "its ScheduledJobRun was deleted before it started")
+        for job in active
+        if job.trigger is not Trigger.SCHEDULE and job.run_id not in proved and not early_ends.is_ending(job)
+    )
+
+
 def _count_excess(snapshot: Snapshot, context: Context, known: KnownRuns, placement: Placement) -> int:
     """Count the runs that have to be ended for what replaces them, beyond those that are ending.
 
@@ -55,10 +72,9 @@ def _count_excess(snapshot: Snapshot, context: Context, known: KnownRuns, placem
     stored = {entry.slot for entry in context.stored.queued} - creating
     turns = placement.requests or RequestPlacement()
     replacing = [entry for entry in placement.waiting if entry.slot in stored]
-    replacing_runs = [reason for reason in turns.waiting.values() if reason is Reason.REPLACING]
     if rule is None or rule.policy is not ConcurrencyPolicy.REPLACE:
         return 0
-    wanted = len(replacing) + len(replacing_runs)
+    wanted = len(replacing) + len(turns.waiting)
     if not wanted or not snapshot.installation.may_start or context.is_stopped:
         return 0
     newest = context.newest

@@ -30,15 +30,20 @@ TIMEOUT = "sundial.dev/timeout-seconds"
 """The deadline that a Job had before it was ended early: its next attempt gets that one again."""
 START_TIMEOUT = "sundial.dev/start-timeout-seconds"
 CANCEL = "sundial.dev/cancel"
+CELERY_TASK = "sundial.dev/celery-task"
+"""The id of the Celery task that an attempt sends, unless it finds one of before; on no other Jobs."""
 
 MEMBER = "sundial.dev/member"
 HOSTNAME = "sundial.dev/hostname"
 PID = "sundial.dev/pid"
 VERSION = "sundial.dev/version"
 STARTED_AT = "sundial.dev/started-at"
+STARTS_HELD_BY = "sundial.dev/starts-held-by"
+STARTS_HELD_UNTIL = "sundial.dev/starts-held-until"
+FENCE = "sundial.dev/fence"
 
-MIRROR_LEASE = "sundial-mirror"
 MIRRORED_UNTIL = "sundial.dev/mirrored-until"
+MIRROR_STEP = "sundial.dev/mirror-step"
 
 PAUSED = "sundial.dev/paused"
 PAUSED_BY = "sundial.dev/paused-by"
@@ -79,6 +84,11 @@ def is_run_of(run_id: str, scheduled_job_uid: str, slot: datetime | None) -> boo
         return False
 
 
+def build_celery_task_id(run_id: str, attempt: int) -> str:
+    """Name the Celery task of an attempt, before it is sent: attempt 1 has the id of the run."""
+    return run_id if attempt <= 1 else str(uuid.uuid5(uuid.UUID(run_id), str(attempt)))
+
+
 def build_job_name(scheduled_job: str, run_id: str, attempt: int) -> str:
     """Name the Job of an attempt; at most 63 characters for a ScheduledJob's name of at most 52."""
     return f"{scheduled_job}-{_hash_attempt(run_id, attempt)}"
@@ -96,9 +106,26 @@ def _hash_attempt(run_id: str, attempt: int) -> str:
     return base64.b32encode(digest[:10]).decode().lower()[:JOB_HASH_CHARACTERS]
 
 
+def build_mirror_lease_name(release: str) -> str:
+    """Name the Lease by which the mirror of a Helm release tells how far it is."""
+    return f"{release}-mirror"
+
+
+def build_runner_name(digest: str) -> str:
+    """Name the ConfigMap that holds a runner, by the hash of that."""
+    return f"sundial-runner-{digest[:10]}"
+
+
 POLICY_PREFIX = "sundial-fence."
 
 
 CREATED_BY = "sundial.dev/created-by"
 UPDATED_BY = "sundial.dev/updated-by"
 UPDATED_AT = "sundial.dev/updated-at"
+UPDATED_STATE = "sundial.dev/updated-state"
+"""What `updated-by` stands for: the state that its edit left."""
+REQUEST_DIGEST = "sundial.dev/request-digest"
+"""A digest of the request that an object was made for, keyed by its Idempotency-Key."""
+
+IMPORTED_FROM = "sundial.dev/imported-from"
+"""The id that a ScheduledJob or a TaskFunction had in the installation that it was imported from."""

@@ -15,9 +15,12 @@ from pydantic import ValidationError
 from sundial_clock.schedule import CompiledSchedule, ScheduleError, compile_schedule
 from sundial_core.resources.nesting import MAX_LEVELS, is_nested_deeper
 from sundial_core.resources.objects import ScheduledJob, TaskFunction
+from sundial_core.resources.parameters.checks import describe_misfits, prepare_parameters
+from sundial_core.resources.parameters.misfits import Misfit
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import Reason
-from sundial_core.resources.specs import ScheduledJobSpec
+from sundial_core.resources.runner_templates import find_excess, find_obstacle
+from sundial_core.resources.specs import Handler, HandlerOnly, ScheduledJobSpec
 
 DEFAULT_TIMEOUT_SECONDS = 300
 MAX_ARGS_BYTES = 64 * 1024
@@ -33,7 +36,12 @@ class Plan:
     schedule: CompiledSchedule
     schedule_hash: str
     template: JsonObject
+    """As its user wrote it."""
     timeout_seconds: int
+    handler: Handler | None = None
+    """How the TaskFunction is run; None where the ScheduledJob has its own template."""
+    parameters_schema: JsonObject | None = None
+    """What arguments have to fit: the TaskFunction's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,11 @@ class Problem:
     reason: Reason
     message: str
     schedule_hash: str = ""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether all that is wrong is that something is missing: it may still come."""
+        return self.reason is Reason.TASK_FUNCTION_NOT_FOUND
 
 
 def compile_plan(
@@ -65,13 +78,16 @@ def compile_plan(
     work = _choose_work(spec, function)
     if isinstance(work, Problem):
         return replace(work, schedule_hash=schedule_hash)
+    schema = function.spec.get("parametersSchema") if function and spec.task_function_ref else None
     problem = (
-        check_args(spec.args) or _check_start(spec, work[1]) or _check_period(job, schedule, minimum_period)
+        check_args(spec.args)
+        or check_fit(spec.args, schema)
+        or _check_start(spec, work.timeout_seconds)
+        or _check_period(job, schedule, minimum_period)
     )
     if problem is not None:
         return replace(problem, schedule_hash=schedule_hash)
-    template, timeout_seconds = work
-    return Plan(spec, schedule, schedule_hash, template, timeout_seconds)
+    return Plan(spec, schedule, schedule_hash, work.template, work.timeout_seconds, work.handler, schema)
 
 
 def hash_schedule(spec: Mapping[str, Any]) -> str:
@@ -87,17 +103,41 @@ def describe_validation_error(error: ValidationError) -> str:
     )
 
 
-def can_run(function: TaskFunction) -> bool:
-    """Tell whether this release runs the handler of a TaskFunction."""
-    handler = function.spec.get("handler") or {}
-    return isinstance(function.spec.get("template"), dict) and "container" in handler
+def read_handler(function: TaskFunction) -> Handler | Problem:
+    """Read how a TaskFunction is run, or why it cannot be."""
+    if (problem := check_nesting(function.spec)) is not None:
+        return problem
+    try:
+        handler = HandlerOnly.model_validate({"handler": function.spec.get("handler")}).handler
+    except ValidationError as error:
+        return Problem(Reason.INVALID_SPEC, describe_validation_error(error))
+    if not handler.needs_runner and handler.container is None:
+        said = "spec.handler: exactly one of celery, function and container must be set"
+        return Problem(Reason.INVALID_SPEC, said)
+    template = function.spec.get("template")
+    if not isinstance(template, dict):
+        said = "spec.template: is required; it has the containers to run, or the image with the code"
+        return Problem(Reason.TEMPLATE_MISSING, said)
+    said = find_excess(template) or (find_obstacle(template) if handler.needs_runner else "")
+    return Problem(Reason.TEMPLATE_INVALID, said) if said else handler
 
 
-def _choose_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> tuple[JsonObject, int] | Problem:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is run: the template of the ScheduledJob or of its TaskFunction."""
+
+    template: JsonObject
+    timeout_seconds: int
+    handler: Handler | None = None
+
+
+def _choose_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> _Work | Problem:
     if spec.task_function_ref is None:
         if spec.template is None:
             return Problem(Reason.INVALID_SPEC, "spec: set taskFunctionRef or template")
-        return spec.template, spec.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+        if said := find_excess(spec.template):
+            return Problem(Reason.TEMPLATE_INVALID, said)
+        return _Work(spec.template, spec.timeout_seconds or DEFAULT_TIMEOUT_SECONDS)
     name = spec.task_function_ref.name
     if function is None:
         return Problem(
@@ -105,15 +145,13 @@ def _choose_work(spec: ScheduledJobSpec, function: TaskFunction | None) -> tuple
             f"spec.taskFunctionRef.name: there is no TaskFunction {name} in this namespace;"
             f" create it, or name another (kubectl get taskfunctions)",
         )
-    if not can_run(function):
-        return Problem(
-            Reason.UNSUPPORTED_HANDLER,
-            f"TaskFunction {name} has a handler that this release does not run; use handler.container",
-        )
-    if (problem := check_nesting(function.spec)) is not None:
+    handler = read_handler(function)
+    if isinstance(handler, Problem):
+        return replace(handler, message=f"TaskFunction {name}: {handler.message}")
+    if (problem := check_schema(function.spec)) is not None:
         return replace(problem, message=f"TaskFunction {name}: {problem.message}")
     timeout = spec.timeout_seconds or function.spec.get("defaultTimeoutSeconds") or DEFAULT_TIMEOUT_SECONDS
-    return function.spec["template"], int(timeout)
+    return _Work(function.spec["template"], int(timeout), handler)
 
 
 def check_nesting(spec: Mapping[str, Any]) -> Problem | None:
@@ -137,6 +175,24 @@ def check_args(args: JsonObject | None) -> Problem | None:
         f"spec.args: {size} bytes of JSON; at most {MAX_ARGS_BYTES} are allowed:"
         " pass large data by a ConfigMap or an object store and name it in args",
     )
+
+
+def check_fit(args: JsonObject | None, schema: JsonObject | None) -> Problem | None:
+    """Find out whether args do not fit a schema; without one, or with one that cannot be used, all do."""
+    parameters = prepare_parameters(schema) if schema is not None else None
+    if parameters is None or isinstance(parameters, Misfit):
+        return None
+    misfits = parameters.find_misfits(args)
+    return Problem(Reason.INVALID_ARGS, describe_misfits(misfits)) if misfits else None
+
+
+def check_schema(spec: Mapping[str, Any]) -> Problem | None:
+    """Find out whether the parametersSchema of a TaskFunction cannot be used."""
+    schema = spec.get("parametersSchema")
+    found = prepare_parameters(schema) if schema is not None else None
+    if not isinstance(found, Misfit):
+        return None
+    return Problem(Reason.INVALID_PARAMETERS_SCHEMA, found.describe("spec.parametersSchema"))
 
 
 def _check_start(spec: ScheduledJobSpec, timeout_seconds: int) -> Problem | None:

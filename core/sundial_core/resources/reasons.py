@@ -34,8 +34,12 @@ class Reason(StrEnum):
     NEVER_FIRES = "NeverFires"  # no slot in ten years after effectiveFrom, nor in ten from now
     IN_THE_PAST = "InThePast"  # the instant of `at` passed without counting
     TASK_FUNCTION_NOT_FOUND = "TaskFunctionNotFound"  # no TaskFunction of that name in the namespace
-    UNSUPPORTED_HANDLER = "UnsupportedHandler"  # known, but not run by this release
+    TEMPLATE_MISSING = "TemplateMissing"  # a TaskFunction without a template, written by an older release
+    TEMPLATE_INVALID = "TemplateInvalid"  # Sundial cannot run it; the message says what to write instead
+    RUNNER_MISSING = "RunnerMissing"  # the ConfigMap with the runner cannot be created in the namespace
     ARGS_TOO_LARGE = "ArgsTooLarge"  # the args are over 64 KiB of JSON
+    INVALID_ARGS = "InvalidArgs"  # the args do not fit the TaskFunction's parametersSchema
+    INVALID_PARAMETERS_SCHEMA = "InvalidParametersSchema"  # parametersSchema cannot be used
     DUPLICATE_NAME = "DuplicateName"  # another TaskFunction in the namespace has this spec.name
 
     # Suspended
@@ -84,6 +88,7 @@ class Reason(StrEnum):
     FAILED = "Failed"  # its last attempt failed
     TIMED_OUT = "TimedOut"  # its last attempt took longer than its timeout
     START_FAILED = "StartFailed"  # no container of its last attempt started
+    NOT_RUNNABLE = "NotRunnable"  # path, arguments or the Celery application do not fit: not tried again
     START_TIMEOUT = "StartTimeout"  # its Pod had not started after startTimeoutSeconds
     OVERDUE = "Overdue"  # it went on long after its deadline
     REPLACED = "Replaced"  # a newer slot took its place
@@ -100,6 +105,20 @@ class Reason(StrEnum):
     PARENT_DELETED = "ParentDeleted"  # the ScheduledJob is gone or is another one
     RESTORED = "Restored"  # came from a backup
 
+
+SKIPS = (
+    Reason.ALREADY_ACTIVE,
+    Reason.QUEUE_FULL,
+    Reason.QUEUE_DROPPED,
+    Reason.REPLACED,
+    Reason.CANCELLED,
+    Reason.REJECTED,
+    Reason.NAME_TAKEN,
+)
+"""Why a slot is skipped."""
+
+MISSES = (Reason.TOO_LATE, Reason.CREATE_FAILED, Reason.HELD, Reason.STATUS_NOT_STORED)
+"""Why a slot is missed."""
 
 EXPECTED_SKIPS = frozenset(
     {Reason.ALREADY_ACTIVE, Reason.QUEUE_FULL, Reason.QUEUE_DROPPED, Reason.REPLACED, Reason.CANCELLED}

@@ -28,6 +28,9 @@ from sundial_core.resources.fields import (
 )
 from sundial_core.resources.schedules import ScheduleSpec
 
+MAX_ARGS_FIELDS = 64
+"""How many fields arguments may have: the rules of the CRD are costed for so many."""
+
 
 class ConcurrencyPolicy(StrEnum):
     """What happens to a slot while earlier runs are active."""
@@ -159,7 +162,7 @@ class ScheduledJobSpec(Model):
     """What to run: a batch/v1 Job template, as in a CronJob. Set either this or taskFunctionRef. Retries,
     timeouts, history and suspension are fields of the ScheduledJob; the template refuses their
     counterparts."""
-    args: FreeObject | None = Field(default=None, json_schema_extra={"maxProperties": 64})
+    args: FreeObject | None = Field(default=None, json_schema_extra={"maxProperties": MAX_ARGS_FIELDS})
     """Arguments as a JSON object of at most 64 KiB. The container finds it in the environment variable
     SUNDIAL_ARGS."""
     concurrency: Annotated[Concurrency, SHARED] = Field(
@@ -188,6 +191,26 @@ class CeleryHandler(Model):
     """The registered name of the Celery task, such as tasks.reports.build."""
     queue: str | None = Field(default=None, min_length=1, max_length=255)
     """The queue to send the task to. When left out it is the one that the Celery application chooses."""
+    app: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=512,
+        json_schema_extra=validations(
+            Rule(
+                r"self.matches('^[^\\s.:]+([.][^\\s.:]+)*(:[^\\s.:]+([.][^\\s.:]+)*)?$')",
+                "must be a module, or a module and an attribute of it, such as services.celery_app:app",
+            )
+        ),
+    )
+    """The Celery application in the image, as module or module:attribute, such as services.celery_app:app.
+    With it the task is sent as the application says. When left out only broker and result backend are known,
+    from the environment variables CELERY_BROKER_URL and CELERY_RESULT_BACKEND of the template."""
+    wait: bool = True
+    """Waits for the result while true. With false a run succeeds as soon as the broker has the task."""
+
+
+DOTTED_PATH = r"^[^\s.:()]+([.:][^\s.:()]+)+$"
+DOTTED_PATH_WANTED = "must be the dotted path of a Python function, such as services.sessions.clean_up"
 
 
 class FunctionHandler(Model):
@@ -198,8 +221,8 @@ class FunctionHandler(Model):
         max_length=512,
         json_schema_extra=validations(
             Rule(
-                r"self.matches('^[^\\s.:]+([.:][^\\s.:]+)+$')",
-                "must be the dotted path of a Python function, such as services.sessions.clean_up",
+                f"self.matches('{DOTTED_PATH}')".replace("\\", "\\\\"),
+                DOTTED_PATH_WANTED,
             )
         ),
     )
@@ -222,6 +245,17 @@ class Handler(Model):
     container: ContainerHandler | None = None
     """Runs the containers of the template as they are. Write container: {}."""
 
+    @property
+    def needs_runner(self) -> bool:
+        """Whether the runner does the work in the Pod."""
+        return self.celery is not None or self.function is not None
+
+
+class HandlerOnly(Model):
+    """Of a TaskFunction's spec what says how it is run."""
+
+    handler: Annotated[Handler, SHARED]
+
 
 class TaskFunctionSpec(Model):
     """Something that can be run, with the template of its Jobs; schedules refer to it."""
@@ -229,8 +263,8 @@ class TaskFunctionSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=validations(
             Rule(
-                "!has(self.handler.container) || has(self.template)",
-                "is required with handler.container: it holds the containers to run",
+                "has(self.template)",
+                "is required: it has the containers to run, for function and celery the image with the code",
                 "template",
                 FieldReason.REQUIRED,
             )
@@ -254,10 +288,11 @@ class TaskFunctionSpec(Model):
     handler: Handler
     """How the function is run: exactly one of celery, function and container."""
     template: JobTemplate | None = None
-    """The batch/v1 Job template of its runs, required with handler.container. With celery and function it
-    names the image that has the code."""
+    """The batch/v1 Job template of its runs, required. With celery and function the container named main,
+    or the only one, has the image with the code and a Python: python3, or what its command names."""
     parameters_schema: FreeObject | None = None
-    """A JSON Schema of the arguments, for forms and for checks in the REST API."""
+    """A JSON Schema of the arguments, at most 64 KiB, for forms and for checks: jobs whose args do not fit
+    are not started. Patterns are RE2's, and references lead into the schema itself."""
     default_timeout_seconds: int | None = Field(default=None, ge=1, le=WEEK_SECONDS)
     """The timeout of jobs that set no timeoutSeconds. When left out it is 300."""
     active: bool = True
@@ -283,7 +318,7 @@ class ScheduledJobRunSpec(Model):
 
     scheduled_job_name: str = Field(min_length=1, max_length=253, json_schema_extra=validations(OBJECT_NAME))
     """The metadata.name of the ScheduledJob to run, in the same namespace."""
-    args: FreeObject | None = Field(default=None, json_schema_extra={"maxProperties": 64})
+    args: FreeObject | None = Field(default=None, json_schema_extra={"maxProperties": MAX_ARGS_FIELDS})
     """Arguments for this run, a JSON object of at most 64 KiB. When left out they are the job's own."""
     scheduled_for: datetime | None = Field(default=None, json_schema_extra={"pattern": COMPARABLE_INSTANT})
     """A slot of the schedule that has passed, to be run again or made up for. When left out the run belongs

@@ -230,6 +230,10 @@ class TaskFunctionStatus(Model):
     """The state in conditions. Ready says that jobs can run it."""
     used_by: UsedBy | None = None
     """Which ScheduledJobs refer to it."""
+    runner: str | None = None
+    """The ConfigMap in the namespace that has the runner, for handler.function and handler.celery."""
+    invalid_args: Count | None = None
+    """Of how many of them the arguments do not fit parametersSchema: their Ready says InvalidArgs."""
 
 
 class ScheduledJobRunStatus(Model):

@@ -16,6 +16,7 @@ from sundial_core.resources.raw import JsonObject
 from sundial_core.runs import marks
 from sundial_core.runs.pods import ObservedPod
 from sundial_core.runs.run import Run
+from sundial_core.runs.runner_pods import find_runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class ObservedJob:
     (docs/semantics.md, "Which Jobs are ours")."""
     changed: tuple[str, ...] = ()
     """The marks that somebody has changed."""
+    has_runner: bool = False
+    """Its Pods call a function or send a Celery task."""
     _run: tuple[tuple[ObservedPod, ...], Run] | None = field(
         default=None, init=False, repr=False, compare=False
     )
@@ -130,7 +133,13 @@ def parse_job(item: JsonObject) -> ObservedJob:
         started_at=_parse_time(status.get("startTime")),
         named_for=named_for,
         changed=marks.list_changed_marks(item, fixed, counts),
+        has_runner=_has_runner(item),
     )
+
+
+def _has_runner(item: JsonObject) -> bool:
+    template = (item.get("spec") or {}).get("template") or {}
+    return find_runner(template.get("spec") or {}) is not None
 
 
 class JobIdentity(NamedTuple):

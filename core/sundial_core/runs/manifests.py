@@ -15,6 +15,7 @@ from sundial_core.resources.phases import Trigger
 from sundial_core.resources.raw import JsonObject
 from sundial_core.runs.marks import parse_timeout
 from sundial_core.runs.retries import NextAttempt
+from sundial_core.runs.runner_pods import build_celery_mark, build_env
 
 DISRUPTION_POLICY = {
     "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
@@ -78,6 +79,7 @@ def build_job(attempt: Attempt, template: JsonObject, creator: Creator) -> JsonO
     spec = template.get("spec") or {}
     pod = spec.get("template") or {}
     labels, annotations = build_labels(attempt, creator), build_annotations(attempt, creator)
+    annotations |= build_celery_mark(attempt.run_id, attempt.attempt, pod.get("spec") or {})
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -116,6 +118,7 @@ def build_retry_job(
     del marks[names.GENERATION]  # of which the first attempt was made
     metadata, spec = previous["metadata"], previous["spec"]
     pod = spec["template"]
+    marks |= build_celery_mark(attempt.run_id, attempt.attempt, pod["spec"])
     left_out = ("selector", "manualSelector", "suspend")
     return {
         "apiVersion": "batch/v1",
@@ -165,7 +168,7 @@ def build_annotations(attempt: Attempt, creator: Creator) -> dict[str, str]:
 
 
 def build_environment(attempt: Attempt) -> list[JsonObject]:
-    """Build the variables that a container sees; `$` is doubled because Kubernetes expands `$(NAME)`."""
+    """Build the variables that every container sees."""
     values = {
         names.RUN_VARIABLE: attempt.run_id,
         "SUNDIAL_SCHEDULED_FOR": format_instant(attempt.slot) if attempt.slot else "",
@@ -174,7 +177,7 @@ def build_environment(attempt: Attempt) -> list[JsonObject]:
         "SUNDIAL_TRIGGER": attempt.trigger.value,
         "SUNDIAL_ARGS": orjson.dumps(attempt.args or {}).decode(),
     }
-    return [{"name": name, "value": value.replace("$", "$$")} for name, value in values.items()]
+    return build_env(values)
 
 
 def _without_controllers(labels: Mapping[str, str]) -> dict[str, str]:
@@ -216,6 +219,7 @@ OF_ONE_ATTEMPT = (
     names.SCHEDULED_FOR,
     names.RETRIES_USED,
     names.DISRUPTIONS,
+    names.CELERY_TASK,
 )
 
 

@@ -11,6 +11,7 @@ from sundial_core.resources.messages import clean_message
 from sundial_core.resources.objects import controller_uid
 from sundial_core.resources.raw import JsonObject
 from sundial_core.runs import containers
+from sundial_core.runs.runner_pods import RunnerPlace, find_runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class ObservedPod:
     wait: tuple[str, str] | None = None
     """Reason and message why none has started."""
     ns: str = ""
+    runner: str = ""
+    """The ConfigMap that it has the runner from, if it has one."""
+    runner_exit_code: int | None = None
+    """With which code the container ended that runs the runner."""
 
 
 def parse_pod(item: JsonObject) -> ObservedPod:
@@ -41,6 +46,7 @@ def parse_pod(item: JsonObject) -> ObservedPod:
     if not job_uid:
         raise ValueError("the Pod has no controller")
     failures = containers.list_failures(item)
+    place = find_runner(item.get("spec") or {})
     return ObservedPod(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
@@ -50,7 +56,15 @@ def parse_pod(item: JsonObject) -> ObservedPod:
         failure=_describe_failure(failures[0]) if failures else None,
         wait=_find_wait(status, containers.list_all(item)),
         ns=metadata.get("namespace", ""),
+        runner=place.config_map if place else "",
+        runner_exit_code=_find_exit_code(status, place) if place else None,
     )
+
+
+def _find_exit_code(status: Mapping[str, Any], place: RunnerPlace) -> int | None:
+    states = status.get("containerStatuses") or ()
+    ends = [containers.read_end(state) for state in states if state["name"] == place.container["name"]]
+    return next((end.get("exitCode") for end in ends), None)
 
 
 def _find_wait(status: Mapping[str, Any], states: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:

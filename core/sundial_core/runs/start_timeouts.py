@@ -6,6 +6,7 @@ says nothing: only its events tell.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -16,11 +17,12 @@ from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import Reason
 from sundial_core.runs.early_ends import Termination, with_termination
 from sundial_core.runs.jobs import ObservedJob
-from sundial_core.runs.pods import ObservedPod
+from sundial_core.runs.pods import USUAL_WAITS, ObservedPod
 from sundial_core.runs.run import Run
 from sundial_core.runs.state import build_run
 
 NOT_STARTED = "no container started in time"
+_MISSING_RUNNER = re.compile(r'configmap "(sundial-runner-[0-9a-f]{10})" not found')
 
 
 def list_late_starts(
@@ -53,6 +55,27 @@ def explain_refusal(events: Iterable[JsonObject]) -> str:
         return NOT_STARTED
     newest = max(refused, key=_last_seen)
     return clean_message(f"FailedCreate: {newest.get('message', '')}")
+
+
+def find_silent(pods: tuple[ObservedPod, ...]) -> ObservedPod | None:
+    """Find a Pod that says no more than that its containers are created: only its events tell why not."""
+    return next((pod for pod in pods if pod.wait is not None and pod.wait[0] in USUAL_WAITS), None)
+
+
+def explain_wait(pod: ObservedPod, events: Iterable[JsonObject]) -> str:
+    """Find in the events of a silent Pod what it waits for: the newest warning; empty without one."""
+    warnings = [event for event in events if event.get("type") == "Warning"]
+    if not warnings:
+        return ""
+    newest = max(warnings, key=_last_seen)
+    said = str(newest.get("message", ""))
+    missing = _MISSING_RUNNER.search(said)
+    if missing is not None:
+        return (
+            f"the ConfigMap {missing[1]}, which has the runner, is missing: permit the operator to create"
+            f" configmaps in {pod.ns}, or apply what `sundial-operator runner-manifest -n {pod.ns}` prints"
+        )
+    return clean_message(f"{newest.get('reason', '')}: {said}")
 
 
 def read_run(job: ObservedJob, pods: tuple[ObservedPod, ...], now: datetime) -> Run:

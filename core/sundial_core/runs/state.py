@@ -14,6 +14,7 @@ from sundial_core.runs import marks
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.pods import ObservedPod
 from sundial_core.runs.run import Run
+from sundial_core.runs.runner_pods import NOT_RUNNABLE
 
 MAX_RELEASE_AGE = timedelta(minutes=5)
 """How long a run with a result keeps its place while its Pods are not known to be gone (dead node)."""
@@ -27,6 +28,8 @@ def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> R
     reason, message = job.reason, job.message
     if job.phase is Phase.FAILED:
         reason, message = next((pod.failure for pod in pods if pod.failure), (reason, message))
+        if is_not_runnable(pods):
+            reason, message = Reason.NOT_RUNNABLE.value, _say_not_runnable(job)
     if job.released_at is None and not is_held:
         message = f"{reason}; its Pods are not known to be gone five minutes later"
         reason = Reason.POD_UNREACHABLE.value
@@ -44,6 +47,18 @@ def build_run(job: ObservedJob, pods: Iterable[ObservedPod], now: datetime) -> R
         counts_as_active=is_held,
         start_by=find_start_by(job) if job.phase is Phase.PENDING and not has_started else None,
         overdue_at=compute_overdue_at(job) if job.result_at is None else None,
+    )
+
+
+def is_not_runnable(pods: Iterable[ObservedPod]) -> bool:
+    """Tell whether the runner has found that what it is to run cannot be run."""
+    return any(pod.runner_exit_code == NOT_RUNNABLE for pod in pods)
+
+
+def _say_not_runnable(job: ObservedJob) -> str:
+    return (
+        f"the runner exited with code {NOT_RUNNABLE}: path, arguments or Celery application do not fit, so it"
+        f" is not tried again; what is wrong is in kubectl logs job/{job.name}"
     )
 
 

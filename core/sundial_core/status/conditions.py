@@ -80,7 +80,8 @@ def progressing_condition(
         message = f"the Job of {format_instant(slot)} is refused for now, and tried again: {refusals[slot]}"
         return Condition(ConditionType.PROGRESSING, True, Reason.CREATE_FAILED, message)
     if active:
-        return Condition(ConditionType.PROGRESSING, True, Reason.RUNS_ACTIVE, "runs are active")
+        message = "a run is active" if active == 1 else "runs are active"
+        return Condition(ConditionType.PROGRESSING, True, Reason.RUNS_ACTIVE, message)
     message = "no run is active"
     if creating:
         message += f"; the Job of {format_instant(max(creating))} is being created"

@@ -117,7 +117,7 @@ def _describe_result(entry: JsonObject, job: str) -> Transition:
     """Tell how a run ended; only what failed for good or ran too long is worth an Event."""
     result, reason = entry["result"], entry.get("reason", "")
     is_failure = result in (Phase.FAILED, Phase.TIMED_OUT)
-    said = " ".join(word for word in (reason, entry.get("message", "")) if word)
+    said = ": ".join(word for word in (reason, entry.get("message", "")) if word)
     fields = {
         "slot": entry.get("slot", ""),
         "run": entry["runId"],

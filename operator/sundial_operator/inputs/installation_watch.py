@@ -35,11 +35,16 @@ class InstallationWatch:
         self._settings = settings
         self._on_change = on_change
         self._starts_held_by = "SUNDIAL_HOLD" if settings.hold else ""
+        place = f"the ConfigMap {settings.namespace}/{settings.release}"
+        self._until = (
+            "the operator is started without SUNDIAL_HOLD" if settings.hold else f"{place} has no hold"
+        )
         self._known = (Trust.IN_STEP, "")
 
     def compute_state(self) -> InstallationState:
         """Compute how far the clock is off, and who holds the starts."""
-        return InstallationState(timedelta(seconds=self._client.clock.skew_seconds), self._starts_held_by)
+        skew = timedelta(seconds=self._client.clock.skew_seconds)
+        return InstallationState(skew, self._starts_held_by, self._until if self._starts_held_by else "")
 
     async def learn(self) -> None:
         """Wait until the hold is known: before that nothing may be decided."""

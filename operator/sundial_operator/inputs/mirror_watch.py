@@ -29,9 +29,10 @@ POLL_SECONDS = 5.0
 class MirrorWatch:
     """Knows what is mirrored; when that changes, calls `enqueue` for each ScheduledJob that waits for it."""
 
-    def __init__(self, client: KubeClient, ns: str, enqueue: Callable[[str], None]) -> None:
+    def __init__(self, client: KubeClient, ns: str, release: str, enqueue: Callable[[str], None]) -> None:
         self._client = client
         self._ns = ns
+        self._lease_name = names.build_mirror_lease_name(release)
         self._enqueue = enqueue
         self._sighting: ObservedMirrorLease | None = None
         self._is_known = False
@@ -62,7 +63,7 @@ class MirrorWatch:
 
     async def _poll(self) -> None:
         try:
-            lease = await self._client.get(LEASES, self._ns, names.MIRROR_LEASE)
+            lease = await self._client.get(LEASES, self._ns, self._lease_name)
         except ApiUnreachable as error:
             log.warning("reading the Lease of the mirror failed", error=str(error))
             return

@@ -31,7 +31,7 @@ class Relists:
     def __init__(self, relists: Iterable[Relist], metrics: Metrics) -> None:
         self._relists = tuple(relists)
         self._metrics = metrics
-        self._losses: Counter[str] = Counter()
+        self._losses: Counter[Relist] = Counter()
 
     async def run(self) -> None:
         """Compare every kind again and again."""
@@ -47,12 +47,13 @@ class Relists:
         except Exception as error:  # noqa: BLE001 - the next one will do
             log.warning("listing again failed", kind=relist.kind, error=repr(error))
             return
-        self._losses[relist.kind] = self._losses[relist.kind] + 1 if found else 0
+        self._losses[relist] = self._losses[relist] + 1 if found else 0
         if found:
             self._metrics.lost_by_watch.labels(relist.kind).inc(found)
             log.warning("a watch had lost changes", kind=relist.kind, objects=found)
 
     def check(self) -> Check:
         """Tell whether the watches of our own kinds work: a new process has new ones."""
-        dead = [kind for kind, losses in self._losses.items() if losses >= LOSSES_IN_A_ROW]
-        return Check(not dead, f"losing changes of {', '.join(dead)}" if dead else "nothing is lost lately")
+        dead = {relist.kind for relist, losses in self._losses.items() if losses >= LOSSES_IN_A_ROW}
+        said = f"losing changes of {', '.join(sorted(dead))}" if dead else "nothing is lost lately"
+        return Check(not dead, said)

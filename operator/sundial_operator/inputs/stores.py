@@ -9,6 +9,7 @@ from datetime import datetime
 import structlog
 
 from sundial_core.resources.messages import redact
+from sundial_core.resources.names import build_runner_name
 from sundial_core.resources.objects import (
     ScheduledJob,
     ScheduledJobRun,
@@ -21,9 +22,11 @@ from sundial_core.resources.raw import JsonObject
 from sundial_core.runs.custody import is_ours
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.pods import ObservedPod, parse_pod
+from sundial_core.runs.runner_pods import read_archive
 from sundial_kube.store import Store
 from sundial_operator.inputs.function_index import FunctionIndex
 from sundial_operator.inputs.run_request_index import RunRequestIndex
+from sundial_operator.inputs.runner_pods import RunnerPods
 from sundial_operator.metrics import Metrics
 
 log = structlog.get_logger()
@@ -48,6 +51,7 @@ class Stores:
         self._uids: dict[tuple[str, str], str] = {}
         self._run_requests_of: dict[tuple[str, str], RunRequestIndex] = {}
         self.function_index = FunctionIndex()
+        self.runner_pods = RunnerPods(build_runner_name(read_archive().digest))
         self.schedules: Store[ScheduledJob] = Store(parse_scheduled_job, self._schedule_changed, self._reject)
         self.run_requests: Store[ScheduledJobRun] = Store(
             parse_scheduled_job_run, self._run_request_changed, self._reject
@@ -163,6 +167,7 @@ class Stores:
         """
         pod = new or old
         assert pod is not None
+        self.runner_pods.note(old, new)
         of_job = self._pods_of.setdefault(pod.job_uid, {})
         if new is None:
             if self.jobs.get(pod.job_uid) is None:

@@ -12,6 +12,7 @@ from sundial_core.decision.create_error_kinds import is_fence_refusal
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS
+from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
 
@@ -23,10 +24,9 @@ SOON_SECONDS = 5.0
 class FenceProbe:
     """Knows the state of the fence; `run` keeps looking while this process leads."""
 
-    def __init__(self, client: KubeClient, installation: str, ns: str, read_term: Callable[[], int]) -> None:
+    def __init__(self, client: KubeClient, settings: OperatorSettings, read_term: Callable[[], int]) -> None:
         self._client = client
-        self._installation = installation
-        self._ns = ns
+        self._settings = settings
         self._read_term = read_term
         self.state = FenceState.UNKNOWN
 
@@ -49,8 +49,10 @@ class FenceProbe:
 
     async def _passes(self, term: int) -> bool:
         """Tell whether a Job of that term would pass; raises what is not the fence's answer."""
+        settings = self._settings
+        probe = build_probe(settings.installation, settings.namespace, term, settings.image)
         try:
-            await self._client.dry_run_create(JOBS, self._ns, build_probe(self._installation, self._ns, term))
+            await self._client.dry_run_create(JOBS, settings.namespace, probe)
         except ApiError as error:
             if is_fence_refusal(error.message):
                 return False

@@ -21,11 +21,12 @@ from sundial_core.decision.job_creation import (
 from sundial_core.decision.job_deletions import Deletions
 from sundial_core.decision.schedule_memory import Finding, ScheduleMemory
 from sundial_core.resources.objects import ScheduledJob
+from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import Reason
 from sundial_core.runs.early_ends import Termination, build_termination_patch
 from sundial_core.runs.jobs import ObservedJob
 from sundial_core.runs.run import Run
-from sundial_core.runs.start_timeouts import explain_refusal
+from sundial_core.runs.start_timeouts import explain_refusal, explain_wait, find_silent
 from sundial_core.status.transitions import describe_stop
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
@@ -50,7 +51,12 @@ log = structlog.get_logger()
 MAX_QUICK_READS = 3
 """After so many reads of a run's Job that settle nothing the next one waits: a status may be forged."""
 
+MAX_EVENTS = "500"
+"""How many are read of one object: others may write some too."""
+
 RETRY_AFTER = timedelta(seconds=10)
+STALE_RETRY_AFTER = timedelta(seconds=1)
+"""A Job that was changed meanwhile is looked at again so soon: the watch may have told before the answer."""
 
 
 class JobWriter:
@@ -160,7 +166,7 @@ class JobWriter:
         log_start(create, now)
 
     async def _end(self, memory: ScheduleMemory, ending: Termination) -> None:
-        """End an attempt, or a run between two of them; the watch tells what a conflict was about."""
+        """End an attempt, or a run between two of them; until that is done each look asks for it again."""
         job = ending.job
         try:
             patch = build_termination_patch(await self._explain(ending))
@@ -170,17 +176,27 @@ class JobWriter:
             if not is_stale:
                 fields = {"namespace": job.ns, "run": job.run_id, "job": job.name, "reason": ending.reason}
                 log.warning("ending a run failed", **fields, error=str(error))
-            self._requeue(memory, RETRY_AFTER)
+            self._requeue(memory, STALE_RETRY_AFTER if is_stale else RETRY_AFTER)
         finally:
             memory.ending.discard(job.uid)
 
     async def _explain(self, ending: Termination) -> Termination:
-        """Say why an attempt without a Pod has not started: only the Job's events tell."""
-        if ending.reason is not Reason.START_TIMEOUT or ending.message:
+        """Say why an attempt has not started where only events tell: of its Job without a Pod, of its Pod."""
+        if ending.reason is not Reason.START_TIMEOUT:
             return ending
-        query = {"fieldSelector": f"involvedObject.uid={ending.job.uid}"}
-        events = await self._client.list_page(EVENTS.path(ending.job.ns), query)
-        return replace(ending, message=explain_refusal(events["items"]))
+        job = ending.job
+        if not ending.message:
+            return replace(ending, message=explain_refusal(await self._list_events(job.ns, job.uid)))
+        pod = find_silent(self._observed.pods_of([job]).get(job.uid, ()))
+        if pod is None:
+            return ending
+        said = explain_wait(pod, await self._list_events(job.ns, pod.uid))
+        return replace(ending, message=said or ending.message)
+
+    async def _list_events(self, ns: str, uid: str) -> list[JsonObject]:
+        query = {"fieldSelector": f"involvedObject.uid={uid}", "limit": MAX_EVENTS}
+        events: list[JsonObject] = (await self._client.list_page(EVENTS.path(ns), query))["items"]
+        return events
 
     async def _delete(self, memory: ScheduleMemory, job: ObservedJob) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import orjson
 import structlog
 
 from sundial_core.decision.schedule_memory import PlanKey
@@ -18,6 +19,9 @@ log = structlog.get_logger()
 
 AT_ONCE = 16
 """How many are compiled before the event loop gets its turn."""
+
+LARGE_SCHEMA = 4096
+"""Bytes of a schema of arguments that takes milliseconds to compile: that waits until it is asked for."""
 
 
 class PlanCache:
@@ -42,13 +46,21 @@ class PlanCache:
         self._plans.pop(uid, None)
 
     async def prepare(self) -> None:
-        """Compile what is listed and find its next slots, while there is nothing to decide yet."""
+        """Compile what is listed and find its next slots, while there is nothing to decide yet.
+
+        What takes long is left for its own decision: a namespace full of it must not delay who leads.
+        """
         for number, job in enumerate(self._observed.schedules):
             try:
-                _, plan = self.compile(job)
+                plan = None if self._is_large(job) else self.compile(job)[1]
                 if isinstance(plan, Plan):
                     plan.schedule.slots_after(read_clock(), UPCOMING)
             except Exception:
                 log.exception("compiling failed", uid=job.uid)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+    def _is_large(self, job: ScheduledJob) -> bool:
+        function = self._observed.function_of(job)
+        schema = function.spec.get("parametersSchema") if function is not None else None
+        return schema is not None and len(orjson.dumps(schema)) > LARGE_SCHEMA

@@ -79,11 +79,12 @@ class Reconciler:
         self.delay_queue = DelayQueue()
         self.delay_queue.on(Task.RECONCILE, self._take_due)
         self.observed = Stores(self.enqueue, self._lose, metrics)
-        minimum_period = timedelta(seconds=installation.settings.minimum_period_seconds)
+        settings = installation.settings
+        minimum_period = timedelta(seconds=settings.minimum_period_seconds)
         self.plans = PlanCache(self.observed, minimum_period)
-        most = installation.settings.most_finished_jobs_in_all
+        most = settings.most_finished_jobs_in_all
         self.cap = FinishedJobCap(self.observed.finished, most, self.enqueue, self._may_be_ours)
-        self.mirror = MirrorWatch(client, installation.settings.namespace, self.enqueue)
+        self.mirror = MirrorWatch(client, settings.namespace, settings.release, self.enqueue)
         creator = JobCreator(client, installation.describe_creator, installation.read_state)
         self._job_writer = JobWriter(client, writer, creator, self.observed, self.delay_queue, metrics)
         self._memories = self._job_writer.memories

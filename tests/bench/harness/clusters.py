@@ -22,6 +22,7 @@ from bench.harness.requests import create
 from sundial_core.coordination.fence import build_fence
 from sundial_core.resources.names import build_installation
 from sundial_devcluster.cluster import Cluster, ClusterConfig, start_cluster
+from sundial_devcluster.kubectl import install_crds
 
 CRDS = Path(__file__).parents[3] / "crds"
 NAMESPACE = "sundial-system"
@@ -33,8 +34,7 @@ def open_cluster(config: ClusterConfig, report: Any) -> Iterator[Cluster]:
     """Start a cluster that knows Sundial's kinds; end it with the block, whatever happens."""
     cluster = start_cluster(config, report=report)
     try:
-        cluster.kubectl("apply", "--server-side", "-f", str(CRDS))
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+        install_crds(cluster.kubectl, CRDS)
         yield cluster
     finally:
         cluster.stop()
@@ -72,13 +72,14 @@ async def install(cluster: Cluster, session: aiohttp.ClientSession) -> Path:
         session, accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": RELEASE}}
     )
     await create(session, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", _build_binding())
-    token = await _request_token(session, f"{accounts}/{RELEASE}/token")
+    token = await request_token(session, f"{accounts}/{RELEASE}/token")
     kubeconfig = cluster.folder / "operator.kubeconfig"
     kubeconfig.write_text(json.dumps(build_kubeconfig(cluster, token)))
     return kubeconfig
 
 
-async def _request_token(session: aiohttp.ClientSession, path: str) -> str:
+async def request_token(session: aiohttp.ClientSession, path: str) -> str:
+    """Request a token of a service account."""
     request = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",

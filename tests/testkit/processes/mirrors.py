@@ -14,27 +14,40 @@ from testkit.databases import copy_database
 from testkit.mirror_comparison import Comparison, Rows
 
 from sundial_devcluster.cluster import Cluster
+from sundial_devcluster.polling import until
 from sundial_devcluster.postgres import Postgres
 
 
 class MirrorProcess:
-    """A mirror of one namespace of a cluster into one database."""
+    """A mirror of one namespace of a cluster into one database; `settings` of it are those of the API."""
 
-    def __init__(self, cluster: Cluster, ns: str, url: str, log: Path) -> None:
+    def __init__(self, cluster: Cluster, ns: str, url: str, log: Path, **settings: str) -> None:
         self.log = log
+        self._cluster = cluster
+        self._ns = ns
         self._environment = os.environ | {
             "KUBECONFIG": str(cluster.kubeconfig),
             "SUNDIAL_API_DATABASE_URL": url,
             "SUNDIAL_NAMESPACE": ns,
-            "SUNDIAL_WATCH_NAMESPACE": ns,
+            "SUNDIAL_WATCH_NAMESPACES": ns,
+            **{f"SUNDIAL_API_{name.upper()}": value for name, value in settings.items()},
         }
         self._process: subprocess.Popen[bytes] | None = None
+
+    def watch(self, *namespaces: str) -> None:
+        """Have the next process mirror other namespaces."""
+        self._environment["SUNDIAL_WATCH_NAMESPACES"] = ",".join(namespaces)
 
     def start(self) -> None:
         """Start the process; it is not waited for."""
         with self.log.open("ab") as log:
             command = [sys.executable, "-X", "dev", "-m", "sundial_api.mirror"]
             self._process = subprocess.Popen(command, env=self._environment, stderr=log, stdout=log)
+
+    def until_announced(self) -> None:
+        """Wait until operators can see that somebody mirrors."""
+        lease = ("lease", "sundial-mirror", "-n", self._ns, "--ignore-not-found")
+        until(lambda: self._cluster.kubectl("get", *lease))
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal to the process and wait for its end; return its exit status."""

@@ -36,7 +36,7 @@ class MortalApi:
         self._environment = os.environ | {
             "KUBECONFIG": str(kubeconfig),
             "SUNDIAL_NAMESPACE": ns,
-            "SUNDIAL_WATCH_NAMESPACE": ns,
+            "SUNDIAL_WATCH_NAMESPACES": ns,
             "SUNDIAL_API_DATABASE_URL": database,
             "SUNDIAL_API_AUTH": "none",
             "SUNDIAL_API_PORT": str(port),

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from sundial_devcluster.cluster import Cluster
-from sundial_devcluster.polling import until
+from sundial_devcluster.polling import PATIENCE_SECONDS, until
 
 JsonObject = dict[str, Any]
 Starter = Callable[..., "Sundial"]
@@ -40,7 +40,7 @@ class Sundial:
         environment = os.environ | {
             "KUBECONFIG": str(self.cluster.kubeconfig),
             "SUNDIAL_NAMESPACE": self.ns,
-            "SUNDIAL_WATCH_NAMESPACE": self.ns,
+            "SUNDIAL_WATCH_NAMESPACES": self.ns,
             "SUNDIAL_HEALTH_PORT": "0",
             "SUNDIAL_LEASE_SECONDS": "4",
             "SUNDIAL_RENEW_DEADLINE_SECONDS": "3",
@@ -56,7 +56,7 @@ class Sundial:
                 stderr=log,
                 stdout=log,
             )
-        self.wait_for(wait_for, 40)
+        self.wait_for(wait_for, PATIENCE_SECONDS)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal to the process and wait for its end; return its exit status."""
@@ -198,11 +198,11 @@ def _start_operators(cluster: Cluster, ns: str, folder: Path) -> Iterator[Starte
         return sundial
 
     yield start
-    for sundial in started:
-        if sundial.is_running():
-            assert sundial.end() == 0, sundial.log.read_text()
-        complaints = [line for line in sundial.log.read_text().splitlines() if _is_complaint(line)]
-        assert not complaints, complaints
+    ends = [sundial.end() for sundial in started if sundial.is_running()]
+    logs = [sundial.log.read_text() for sundial in started]
+    assert not any(ends), "".join(logs)
+    complaints = [line for log in logs for line in log.splitlines() if _is_complaint(line)]
+    assert not complaints, complaints
 
 
 def _is_complaint(line: str) -> bool:

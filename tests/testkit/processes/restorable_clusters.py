@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Nodes, start_cluster
-from sundial_devcluster.pytest_plugin import install_crds
+from sundial_devcluster.kubectl import install_crds
 
 ROOT = Path(__file__).parents[3]
 
@@ -19,7 +19,7 @@ def open_restorable(name: str) -> Iterator[Cluster]:
     """Give a control plane that nobody else uses."""
     own = start_cluster(ClusterConfig(f"test-{name}-{os.getpid()}", Nodes.NONE))
     try:
-        install_crds(own, ROOT / "crds")
+        install_crds(own.kubectl, ROOT / "crds")
         yield own
     finally:
         own.stop()

@@ -10,6 +10,7 @@ import pytest
 from sundial_api.auth import kept_answers
 from sundial_api.auth.access import Action, SubjectAccessReviews
 from sundial_api.auth.tokens import Caller
+from sundial_api.auth.visible_namespaces import Reach, VisibleNamespaces
 from sundial_api.http.errors import HTTPProblem
 from sundial_kube.errors import ApiUnreachable
 from sundial_kube.resources import SCHEDULED_JOBS
@@ -84,3 +85,85 @@ async def test_an_answer_is_of_one_caller(
     with pytest.raises(HTTPProblem, match="may not get scheduledjobs in namespace team"):
         await access.require(other, action)
     assert len(reviews.asked) == 2
+
+
+def build_many(kind: str, number: int) -> Caller:
+    """Build who asks for the so-many-th time."""
+    if kind == "a user":
+        return Caller("mallory", UID)
+    if kind == "tokens of an account":
+        return Caller("system:serviceaccount:dark:mallory", UID, extra={"credential-id": [str(number)]})
+    return Caller(f"system:serviceaccount:dark:mallory-{number}", UID)
+
+
+@pytest.mark.parametrize("kind", ["a user", "tokens of an account", "accounts of a namespace"])
+async def test_one_caller_drives_no_others_answers_out(
+    reviews: Reviews, access: SubjectAccessReviews, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(kept_answers, "MAX_GOOD", 20)
+    await access.require(ZOE, Action("get", SCHEDULED_JOBS, "team"))
+    for number in range(100):
+        await access.require(build_many(kind, number), Action("get", SCHEDULED_JOBS, f"ns-{number}"))
+    reviews.asked.clear()
+    await access.require(ZOE, Action("get", SCHEDULED_JOBS, "team"))
+    assert reviews.asked == []
+
+
+class Roles(Reviews):
+    """Permits to list in some namespaces."""
+
+    def __init__(self, *namespaces: str) -> None:
+        super().__init__()
+        self.namespaces = namespaces
+
+    async def review(self, resource: object, spec: dict[str, Any]) -> dict[str, Any]:
+        await super().review(resource, spec)
+        return {"allowed": spec["resourceAttributes"]["namespace"] in self.namespaces}
+
+
+async def list_known() -> tuple[str, ...]:
+    return ("team-a", "team-b", "team-c")
+
+
+def build_access(roles: Roles) -> SubjectAccessReviews:
+    client: Any = roles
+    return SubjectAccessReviews(client, VisibleNamespaces(list_known))
+
+
+async def test_who_may_list_everywhere_is_asked_about_nothing_else() -> None:
+    roles = Roles("")
+    assert await build_access(roles).find_reach(ZOE, SCHEDULED_JOBS) == Reach()
+    assert len(roles.asked) == 1
+
+
+async def test_who_may_list_in_some_namespaces_reaches_those() -> None:
+    roles = Roles("team-a", "team-c", "unknown")
+    assert await build_access(roles).find_reach(ZOE, SCHEDULED_JOBS) == Reach(("team-a", "team-c"))
+    asked = [spec["resourceAttributes"]["namespace"] for spec in roles.asked]
+    assert sorted(asked) == ["", "team-a", "team-b", "team-c"]
+    assert all((spec["uid"], spec["extra"]) == ("uid-1", {"scopes": ["read"]}) for spec in roles.asked)
+
+
+async def test_who_may_list_nowhere_is_told_what_is_missing() -> None:
+    with pytest.raises(HTTPProblem, match="may not list scheduledjobs in all namespaces, nor in any"):
+        await build_access(Roles()).find_reach(ZOE, SCHEDULED_JOBS)
+
+
+async def test_in_an_outage_a_reach_of_before_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_answers, "FRESH_SECONDS", 0.0)
+    roles = Roles("team-a")
+    access = build_access(roles)
+    await access.find_reach(ZOE, SCHEDULED_JOBS)
+    roles.is_away = True
+    assert await access.find_reach(ZOE, SCHEDULED_JOBS) == Reach(("team-a",))
+    with pytest.raises(ApiUnreachable):
+        await access.find_reach(Caller("adam", UID), SCHEDULED_JOBS)
+
+
+async def test_a_reach_is_of_one_caller() -> None:
+    roles = Roles("team-a")
+    access = build_access(roles)
+    await access.find_reach(ZOE, SCHEDULED_JOBS)
+    roles.namespaces = ("team-b",)
+    other = Caller("zoe", UID, ("ops", "dev"), "uid-1", {"scopes": ["read"]})
+    assert await access.find_reach(other, SCHEDULED_JOBS) == Reach(("team-b",))

@@ -91,3 +91,18 @@ async def test_in_an_outage_it_is_believed_for_reading(
     else:
         with pytest.raises(ApiUnreachable):
             await tokens.identify(token, is_read=is_read)
+
+
+async def test_who_has_many_tokens_drives_nobody_elses_out(
+    tokens: ClusterTokens, reviews: Reviews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_answers, "MAX_GOOD", 20)
+    adam = USER | {"username": "adam", "uid": "uid-2"}
+    monkeypatch.setitem(globals(), "USER", adam)
+    await tokens.identify("of-adam", is_read=True)
+    monkeypatch.setitem(globals(), "USER", USER | {"username": "mallory", "uid": "uid-3"})
+    for number in range(100):
+        await tokens.identify(f"mint-{number}", is_read=True)
+    reviews.asked = 0
+    await tokens.identify("of-adam", is_read=True)
+    assert reviews.asked == 0

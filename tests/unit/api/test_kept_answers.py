@@ -8,12 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from sundial_api.auth import kept_answers
-from sundial_api.auth.kept_answers import (
-    FRESH_SECONDS,
-    OUTAGE_SECONDS,
-    PAUSE_SECONDS,
-    KeptAnswers,
-)
+from sundial_api.auth.answer_store import AnswerStore, KeptAnswer
+from sundial_api.auth.breaker import PAUSE_SECONDS, Breaker
+from sundial_api.auth.kept_answers import FRESH_SECONDS, OUTAGE_SECONDS, KeptAnswers
+from sundial_kube.deadline import within
 from sundial_kube.errors import ApiError, ApiUnreachable
 
 AWAY = ApiUnreachable("no answer")
@@ -105,6 +103,23 @@ async def test_an_api_server_in_trouble_is_left_alone_for_a_moment(
     assert world.asked == times
     world.says, world.now = True, PAUSE_SECONDS
     assert await world.get("b") is True
+
+
+async def test_whoever_shares_a_breaker_does_not_wait_for_a_silent_server_again() -> None:
+    breaker = Breaker()
+    tokens: KeptAnswers[str, bool] = KeptAnswers(bool, breaker=breaker)
+    rights: KeptAnswers[str, bool] = KeptAnswers(bool, breaker=breaker)
+    asked = 0
+
+    async def ask() -> bool:
+        nonlocal asked
+        asked += 1
+        raise OVERLOADED
+
+    for answers in (tokens, rights):
+        with pytest.raises((ApiError, ApiUnreachable)):
+            await answers.get("zoe", ask, in_outage=False)
+    assert asked == 1
 
 
 async def test_one_connection_that_breaks_is_no_outage() -> None:
@@ -209,3 +224,60 @@ async def test_only_so_many_questions_are_under_way() -> None:
     wait.set()
     await asyncio.gather(*asking)
     assert most == kept_answers.MAX_AT_ONCE
+
+
+async def test_who_asks_about_many_namespaces_drives_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_answers, "MAX_GOOD", 100)
+    monkeypatch.setattr(kept_answers, "MAX_REFUSED", 50)
+    answers: KeptAnswers[tuple[str, int], bool] = KeptAnswers(
+        bool, lambda: 0.0, find_owner=lambda key, _: key[0]
+    )
+    asked: list[tuple[str, int]] = []
+
+    async def get(key: tuple[str, int], *, says: bool = True) -> None:
+        async def ask() -> bool:
+            asked.append(key)
+            return says
+
+        await answers.get(key, ask, in_outage=False)
+
+    await get(("zoe", 0))
+    await get(("adam", 0), says=False)
+    for number in range(200):
+        await get(("mallory", number))
+        await get(("mallory", -1 - number), says=False)
+    asked.clear()
+    await get(("zoe", 0))
+    await get(("adam", 0), says=False)
+    await get(("mallory", 190))
+    assert asked == []
+    await get(("mallory", 189))
+    assert asked == [("mallory", 189)]
+
+
+async def test_nobody_waits_beyond_a_deadline_for_what_others_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_answers, "REVIEW_SECONDS", 600.0)
+    wait = asyncio.Event()
+
+    async def ask() -> bool:
+        await wait.wait()
+        return True
+
+    answers: KeptAnswers[int, bool] = KeptAnswers(bool)
+    keys = range(kept_answers.MAX_AT_ONCE)
+    asking = [asyncio.create_task(answers.get(key, ask, in_outage=False)) for key in keys]
+    await asyncio.sleep(0)
+    for key in (0, -1):
+        with within(0.05), pytest.raises(ApiUnreachable):
+            await answers.get(key, ask, in_outage=False)
+    wait.set()
+    assert await asyncio.gather(*asking) == [True] * kept_answers.MAX_AT_ONCE
+
+
+async def test_what_an_owner_used_last_stays() -> None:
+    store: AnswerStore[int, bool] = AnswerStore()
+    for key in (1, 2):
+        store.put(key, KeptAnswer(True, "zoe", 0.0), most=20)
+    store.touch(1)
+    store.put(3, KeptAnswer(True, "zoe", 0.0), most=20)
+    assert [store.find(key) is not None for key in (1, 2, 3)] == [True, False, True]

@@ -48,6 +48,7 @@ from sundial_api.mirror.projection.run_facts import JobFact, RunFact, RunRequest
 from sundial_api.mirror.projection.versions import Version
 from sundial_api.mirror.storage.apply import parse_standing
 from sundial_api.mirror.storage.json_rows import to_row
+from sundial_core.resources import names
 
 UNTOLD = stand(10, horizon=None)
 LEFT, ACTIVE, BEFORE = stand(10), stand(10, RUN_ID), stand(0)
@@ -157,7 +158,7 @@ MANY = [
     job_fact("Failed", version=25),
     job_fact(attempt=2, version=26),
     pod_fact(version=22, **RUNNING),
-    pod_fact(version=24, terminated=build_termination(3, {"error": "no disk"})),
+    pod_fact(version=24, terminated=build_termination(3, {"sundial": 1, "error": "no disk"})),
     told_fact(version=27),
 ]
 
@@ -195,29 +196,67 @@ def test_of_several_pods_the_failed_one_is_shown() -> None:
 
 
 def test_the_row_of_a_run_that_failed() -> None:
-    said = {"result": None, "error": "no disk", "traceback": "Traceback: ..."}
+    said = {"sundial": 1, "error": "ValueError: no disk", "traceback": "Traceback: ..."}
     pod = pod_fact(terminated=build_termination(3, said))
     marks = {"sundial.dev/instance": INSTANCE}
     row = build_row(tell(job_fact("Failed", marks=marks), pod, told_fact("Failed", reason="Error")), LEFT)
     assert (row.status, row.error_message, row.error_traceback) == (
         "failed",
-        "Error: no disk",
+        "ValueError: no disk",
         said["traceback"],
     )
     assert (row.node, row.pod_name, row.exit_code, row.attempt) == ("node-1", "pod-a", 3, 1)
     assert (row.started_at, row.completed_at) == ("2026-01-01T00:00:10Z", "2026-01-01T00:00:15Z")
     assert (row.triggered_by, row.job_id, row.scheduler_instance_id) == ("scheduler", UID, INSTANCE)
-    assert row.celery_task_id == row.id == RUN_ID
+    assert (row.id, row.celery_task_id) == (RUN_ID, None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "error", "shown"),
+    [
+        pytest.param("Error", "ValueError: x", "ValueError: x", id="a word for any exit code is left out"),
+        pytest.param("Error", None, "Error: container main exited with code 3", id="unless nothing was told"),
+        pytest.param("OOMKilled", "no memory", "OOMKilled: no memory", id="a reason that tells more"),
+        pytest.param("Error", "Error: x", "Error: x", id="an exception of that name"),
+    ],
+)
+def test_why_a_run_failed_is_what_its_container_told(reason: str, error: str | None, shown: str) -> None:
+    said = {"sundial": 1, "error": error} if error else None
+    pod = pod_fact(terminated=build_termination(3, said) | {"reason": reason})
+    row = build_row(tell(job_fact("Failed"), pod), DELETED)
+    assert row.error_message == shown
+
+
+OTHER_ID = "9d5b1c2e-0f4a-4c7e-b1a7-2f1f5a0c9d11"
+
+
+@pytest.mark.parametrize(
+    ("marks", "task", "shown"),
+    [
+        pytest.param({}, None, None, id="no Celery function"),
+        pytest.param({names.CELERY_TASK: RUN_ID}, None, RUN_ID, id="what is sent"),
+        pytest.param({names.CELERY_TASK: RUN_ID}, {"id": OTHER_ID}, OTHER_ID, id="what really ran"),
+        pytest.param({names.CELERY_TASK: RUN_ID}, {"id": "../x"}, RUN_ID, id="what is no id"),
+        pytest.param({names.CELERY_TASK: "../x"}, None, None, id="a mark that somebody changed"),
+        pytest.param({}, {"id": OTHER_ID}, OTHER_ID, id="any container may tell"),
+    ],
+)
+def test_which_celery_task_a_run_is(marks: dict[str, str], task: Any, shown: str | None) -> None:
+    pod = pod_fact(terminated=build_termination(0, {"sundial": 1, "task": task}))
+    row = build_row(tell(job_fact("Complete", marks=marks), pod), LEFT)
+    assert row.celery_task_id == shown
 
 
 def test_the_row_of_a_run_that_succeeded_has_its_result() -> None:
-    pod = pod_fact(terminated=build_termination(0, {"result": {"rows": 3}}))
+    pod = pod_fact(terminated=build_termination(0, {"sundial": 1, "result": {"rows": 3}}))
     row = build_row(tell(job_fact("Complete"), pod, told_fact("Succeeded")), LEFT)
     assert (row.status, row.result, row.error_message, row.exit_code) == ("success", {"rows": 3}, None, 0)
 
 
 def test_each_attempt_keeps_its_own_times_and_the_newest_names_the_task() -> None:
-    row = build_row(tell(job_fact("Failed"), job_fact(attempt=2, created=70)), ACTIVE)
+    of = [{names.CELERY_TASK: names.build_celery_task_id(RUN_ID, attempt)} for attempt in (1, 2)]
+    facts = [job_fact("Failed", marks=of[0]), job_fact(attempt=2, created=70, marks=of[1])]
+    row = build_row(tell(*facts), ACTIVE)
     assert [entry["job"]["created_at"] for entry in row.attempts] == [
         "2026-01-01T00:00:10Z",
         "2026-01-01T00:01:10Z",
@@ -244,8 +283,18 @@ def test_a_row_is_read_back_as_it_was_built(standing: ExecutionStanding) -> None
     assert load(row.sources, row.attempts) == execution
 
 
+def test_an_attempt_says_why_its_container_did_not_start() -> None:
+    said = 'exec: "python3": executable file not found in $PATH'
+    ended = build_termination(128, {}) | {"reason": "StartError", "message": said}
+    failed = job_fact("Failed", reason="BackoffLimitExceeded")
+    row = build_row(tell(failed, pod_fact(terminated=ended), job_fact(attempt=2)), ACTIVE)
+    first = AttemptRead.model_validate(row.attempts[0])
+    assert first.reason == "StartError"
+    assert said in (first.message or "")
+
+
 def test_each_attempt_is_shown_with_its_own_times() -> None:
-    failed = pod_fact(terminated=build_termination(3))
+    failed = pod_fact(terminated=build_termination(3, {"sundial": 1, "truncated": ["traceback"]}))
     row = build_row(tell(job_fact("Failed"), failed, job_fact(attempt=2)), ACTIVE)
     first, second = (
         AttemptRead.model_validate(attempt).model_dump(by_alias=True) for attempt in row.attempts
@@ -254,3 +303,4 @@ def test_each_attempt_is_shown_with_its_own_times() -> None:
     assert first["startedAt"] is not None
     assert first["completedAt"] is not None
     assert (second["attempt"], second["phase"], second["podName"]) == (2, "Pending", None)
+    assert (first["truncated"], second["truncated"]) == (["traceback"], [])

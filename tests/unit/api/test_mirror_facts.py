@@ -42,29 +42,17 @@ def read_termination(said: Any, code: int = 0) -> PodFact:
     return part
 
 
-@pytest.mark.parametrize(
-    ("said", "result"),
-    [
-        pytest.param({"result": {"a": 1}}, {"a": 1}, id="an object"),
-        pytest.param({"result": [1]}, {"value": [1]}, id="a list"),
-        pytest.param({"result": None}, None, id="nothing"),
-        pytest.param({"result": "a\x00b"}, {"value": "a\ufffdb"}, id="a NUL"),
-        pytest.param("connecting with password=hunter2", None, id="words of another program"),
-        pytest.param({"password": "hunter2"}, None, id="JSON of another program"),
-        pytest.param("[1, 2]", None, id="JSON that is no object"),
-    ],
-)
-def test_only_what_the_runner_wrote_is_a_result(said: Any, result: Any) -> None:
-    part = read_termination(said)
-    assert part.result == result
-    assert "hunter2" not in str(part)
-
-
 def test_an_error_and_its_traceback() -> None:
-    part = read_termination({"error": "no disk", "traceback": "Traceback"}, 3)
+    part = read_termination({"sundial": 1, "error": "no disk", "traceback": "Traceback"}, 3)
     assert (part.error, part.traceback, part.exit_code, part.node) == ("no disk", "Traceback", 3, "node-1")
     assert (part.reason, part.message) == ("Error", "container main exited with code 3")
     assert (part.started_at, part.completed_at) == ("2026-01-01T00:00:11Z", "2026-01-01T00:00:14Z")
+
+
+def test_what_another_program_wrote_leaves_the_sentence_about_its_exit() -> None:
+    part = read_termination("connecting with password=hunter2", 3)
+    assert (part.error, part.message) == (None, "container main exited with code 3")
+    assert "hunter2" not in str(part)
 
 
 def test_a_slot_asked_for_is_the_same_instant_however_it_is_written() -> None:
@@ -123,6 +111,26 @@ def test_a_replica_is_read_from_its_lease() -> None:
     assert isinstance(value, Instance)
     assert (value.id, value.pid, value.hostname, value.version) == (INSTANCE, 41, "host-1", "1.2.3")
     assert value.last_heartbeat == "2026-01-01T00:00:10Z"
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        pytest.param("7", 7, id="a term"),
+        pytest.param("9" * 18, 10**18 - 1, id="a long one"),
+        pytest.param("9" * 19, None, id="one that no column holds"),
+        pytest.param("-1", None, id="negative"),
+        pytest.param("²", None, id="a digit that is none"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_how_the_installation_stands_is_read_from_the_leaders_own_lease(said: str, found: int | None) -> None:
+    marks = {names.INSTANCE: INSTANCE, names.PID: "41", names.STARTED_AT: "2026-01-01T00:00:00Z"}
+    told = {names.TERM: said, names.FENCE: "f" * 30, names.STARTS_HELD_BY: "h" * 600}
+    value = parse_object(ObjectKind.LEASE, build_lease("", **marks, **told), 1)
+    assert isinstance(value, Instance)
+    assert (value.term, value.fence, value.held_by) == (found, "f" * 19 + "…", "h" * 499 + "…")
+    assert value.held_until is None
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from sundial_kube.client import KubeClient
 @pytest.fixture
 def feed() -> Feed:
     """Give a feed whose reflectors do not run."""
-    return Feed(KubeClient(Configuration()), WatchScope("", "system", "sundial"), 1)
+    return Feed(KubeClient(Configuration()), WatchScope((), "system", "sundial"), 1)
 
 
 def put(feed: Feed, kind: ObjectKind, item: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ def test_one_object_goes_whatever_it_tells(feed: Feed, monkeypatch: pytest.Monke
 
 def test_a_list_is_judged_after_what_came_before_it(feed: Feed) -> None:
     put_jobs(feed, *range(MAX_BATCH + 1))
-    feed.sinks[ObjectKind.JOB].retain({"a"}, 30)
+    feed.sinks[ObjectKind.JOB].retain({"a"}, 30, None)
     put_jobs(feed, 5000)
     feed.cut()
     assert feed.take_lists() == []
@@ -79,7 +79,7 @@ def test_a_list_is_judged_after_what_came_before_it(feed: Feed) -> None:
 
 
 def test_a_list_of_nothing_is_judged_at_once(feed: Feed) -> None:
-    feed.sinks[ObjectKind.POD].retain(set(), 30)
+    feed.sinks[ObjectKind.POD].retain(set(), 30, None)
     assert [one.kind for one in feed.take_lists()] == [ObjectKind.POD]
 
 
@@ -123,3 +123,33 @@ def test_which_leases_are_taken(feed: Feed, name: str, labels: dict[str, str], t
         {"metadata": {"uid": "1", "resourceVersion": "1", "name": name, "labels": labels}},
     )
     assert len(feed) == taken
+
+
+def hear(feed: Feed, **heard: float) -> None:
+    for (kind, _), reflector in feed.reflectors.items():
+        reflector.heard_at = heard.get(kind.name, 100.0)
+
+
+def test_all_is_written_up_to_when_the_quietest_kind_was_heard_of(feed: Feed) -> None:
+    hear(feed, POD=90.0, JOB=95.0)
+    assert feed.find_written_until() == 90.0
+
+
+def test_all_is_written_up_to_the_oldest_change_that_waits(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear(feed)
+    for now, slot in ((50.0, 10), (60.0, 20), (70.0, 10)):
+        monkeypatch.setattr(module.time, "monotonic", lambda now=now: now)
+        put_jobs(feed, slot)
+    assert feed.find_written_until() == 50.0
+    feed.cut()
+    assert feed.find_written_until() == 100.0
+
+
+def test_how_far_all_is_written_is_open_while_a_list_waits(feed: Feed) -> None:
+    hear(feed)
+    feed.sinks[ObjectKind.JOB].retain(set(), 30, None)
+    assert feed.find_written_until() is None
+    feed.take_lists()
+    assert feed.find_written_until() == 100.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from testkit.scheduled_jobs import (
 )
 
 from sundial_api.mirror.projection import slots
+from sundial_api.mirror.projection.edit_signatures import is_signed, sign_state
 from sundial_api.mirror.projection.scheduled_jobs import build_etag, read_schedule
 from sundial_api.mirror.projection.task_functions import parse_function
 from sundial_clock.instants import format_instant
+from sundial_core.resources import names
 from sundial_core.resources.readable import MAX_ENTRIES
 
 
@@ -32,6 +35,48 @@ from sundial_core.resources.readable import MAX_ENTRIES
 )
 def test_pauses(paused: str | None, until: str | None) -> None:
     assert build_schedule(paused=paused).row.paused_until == until
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        pytest.param("moving the database", "moving the database", id="words"),
+        pytest.param("", None, id="none"),
+        pytest.param("password=hunter2 is wrong", "password=[redacted] is wrong", id="a secret"),
+        pytest.param("x" * 10_000, "x" * 300, id="huge"),
+        pytest.param("a\x00b", "a\ufffdb", id="what Postgres does not take"),
+    ],
+)
+def test_the_reason_of_a_pause_is_text_of_others(reason: str, shown: str | None) -> None:
+    row = build_schedule(paused="true", paused_reason=reason).row
+    assert row.pause_reason == shown
+
+
+def test_a_reason_without_a_pause_is_none() -> None:
+    assert build_schedule(paused_reason="left behind").row.pause_reason is None
+
+
+@pytest.mark.parametrize(
+    ("marks", "shown"),
+    [
+        pytest.param({}, None, id="nobody's"),
+        pytest.param({"argocd.argoproj.io/sync-wave": "1"}, {"tool": "Argo CD", "name": None}, id="unnamed"),
+        pytest.param(
+            {"meta.helm.sh/release-name": "x" * 5000},
+            {"tool": "Helm", "name": "x" * 252 + "…"},
+            id="huge",
+        ),
+        pytest.param(
+            {"meta.helm.sh/release-name": "token=abc123\x00"},
+            {"tool": "Helm", "name": "token=[redacted]"},
+            id="a secret",
+        ),
+    ],
+)
+def test_who_looks_after_a_job(marks: dict[str, str], shown: Any) -> None:
+    item = build_item()
+    item["metadata"]["annotations"] |= marks
+    assert read_schedule(item, 1).row.managed_by == shown
 
 
 @pytest.mark.parametrize(
@@ -54,6 +99,11 @@ def test_counters_that_somebody_wrote_fit_into_their_columns() -> None:
     assert (row.started_slots, row.missed_slots, row.skipped_slots) == (2**53, 2**53, 0)
 
 
+def test_a_row_has_the_whole_schedule() -> None:
+    schedule = {"cron": "@daily", "dst": "Literal", "endsAt": "2027-01-01T00:00:00Z"}
+    assert build_schedule(spec={"schedule": schedule, "template": TEMPLATE}).row.schedule == schedule
+
+
 def test_the_defaults_of_a_row() -> None:
     row = build_schedule(spec={"schedule": {"cron": "@daily"}, "template": TEMPLATE}).row
     assert (row.name, row.resource_name, row.time_zone) == ("tick", "tick", "UTC")
@@ -71,20 +121,104 @@ def test_the_defaults_of_a_row() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("manager", "shown"),
-    [pytest.param("sundial-api", INSTANCE, id="the API"), pytest.param("kubectl-edit", None, id="kubectl")],
-)
-def test_who_updated_is_known_of_the_apis_edits_only(manager: str, shown: str | None) -> None:
-    item = build_item(updated_by=INSTANCE, created_by=INSTANCE)
+def test_the_newest_edit_is_not_the_operators() -> None:
+    item = build_item(created_by=INSTANCE)
     edits = [
         {"manager": "helm", "time": format_instant(at(1))},
-        {"manager": manager, "time": format_instant(at(7))},
+        {"manager": "kubectl-edit", "time": format_instant(at(7))},
         {"manager": "sundial-operator", "time": format_instant(at(9)), "subresource": "status"},
     ]
     item["metadata"]["managedFields"] = edits
-    row = read_schedule(item, 1).row
-    assert (row.updated_by, row.created_by, row.updated_at) == (shown, INSTANCE, format_instant(at(7)))
+    dated = read_schedule(item, 1).date(at(60))
+    assert (dated.row.created_by, dated.row.updated_at) == (INSTANCE, format_instant(at(7)))
+    assert dated.manager == "kubectl-edit"
+
+
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        pytest.param(format_instant(at(60)), (60, "odd"), id="now"),
+        pytest.param(format_instant(at(120)), (120, "odd"), id="a clock that is a minute ahead"),
+        pytest.param(format_instant(at(121)), (7, "kubectl"), id="the future"),
+        pytest.param("9999-12-31T00:00:00Z", (7, "kubectl"), id="never"),
+        pytest.param(format_instant(at(7)), (7, ""), id="the same second"),
+        pytest.param(format_instant(at(-3600)), (7, "kubectl"), id="before it was created"),
+        pytest.param("0001-01-01T00:00:00Z", (7, "kubectl"), id="before all"),
+        pytest.param("soon", (7, "kubectl"), id="no time"),
+        pytest.param(None, (7, "kubectl"), id="none"),
+        pytest.param(["2026-01-01T00:00:09Z"], (7, "kubectl"), id="a list"),
+    ],
+)
+def test_only_a_time_that_can_be_decides_when_an_object_was_edited(
+    time: Any, shown: tuple[float, str]
+) -> None:
+    item = build_item(changed=7)
+    item["metadata"]["managedFields"].append({"manager": "odd", "operation": "Apply", "time": time})
+    dated = read_schedule(item, 1).date(at(60))
+    assert (dated.row.updated_at, dated.manager) == (format_instant(at(shown[0])), shown[1])
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(-1, 0), (-60, 0), (-61, None)])
+def test_a_new_object_was_edited_when_it_was_created(seconds: float, shown: float | None) -> None:
+    item = build_item(changed=seconds)
+    dated = read_schedule(item, 1).date(at(60))
+    assert dated.row.updated_at == item["metadata"]["creationTimestamp"]
+    assert dated.manager == ("kubectl" if shown is not None else "")
+
+
+def change_spec(item: dict[str, Any]) -> None:
+    item["metadata"]["generation"] += 1
+
+
+def pause(item: dict[str, Any]) -> None:
+    item["metadata"]["annotations"][names.PAUSED] = "true"
+
+
+def write_status(item: dict[str, Any]) -> None:
+    item |= {"status": {"lastResult": "Failed"}}
+    item["metadata"] |= {"resourceVersion": "99", "labels": {"team": "x"}}
+
+
+def unsign(item: dict[str, Any]) -> None:
+    del item["metadata"]["annotations"][names.UPDATED_STATE]
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        pytest.param(lambda _: None, INSTANCE, id="nothing"),
+        pytest.param(write_status, INSTANCE, id="what is no edit"),
+        pytest.param(change_spec, None, id="the spec"),
+        pytest.param(pause, None, id="a pause"),
+        pytest.param(unsign, None, id="the signature"),
+    ],
+)
+def test_who_updated_is_known_until_somebody_else_changes_something(
+    change: Callable[[dict[str, Any]], None], shown: str | None
+) -> None:
+    item = sign_state(None, build_item(updated_by=INSTANCE))
+    item["metadata"]["generation"] = 1
+    change(item)
+    assert read_schedule(item, 1).row.updated_by == shown
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "generation"),
+    [
+        pytest.param({"a": 1}, {"a": 1}, 4, id="the same"),
+        pytest.param({"a": 1}, {"a": 2}, 5, id="another value"),
+        pytest.param({"a": 1}, {"a": True}, 5, id="another type"),
+        pytest.param({"a": 1}, {"a": 1.0}, 5, id="no whole number"),
+        pytest.param({"a": 1, "b": 2}, {"b": 2, "a": 1}, 4, id="another order"),
+    ],
+)
+def test_a_signature_is_of_the_generation_that_the_edit_makes(
+    old: dict[str, Any], new: dict[str, Any], generation: int
+) -> None:
+    before = build_item() | {"spec": old}
+    before["metadata"]["generation"] = 4
+    signed = sign_state(before, before | {"spec": new})["metadata"]
+    assert is_signed(signed | {"generation": generation})
 
 
 def test_the_etag_changes_with_edits_and_pauses_only() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +13,7 @@ from uuid import UUID
 import aiohttp
 import pytest
 from aiohttp import web
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from sundial_api.auth import oidc_tokens
@@ -54,7 +55,8 @@ class Issuer:
         chosen = key or self.key
         header = {"alg": algorithm} | ({"kid": chosen.kid} if chosen.kid else {})
         kept = {name: value for name, value in (claims | changes).items() if value is not None}
-        return jwt.encode(header, kept, chosen, algorithms=[algorithm])
+        payload = json.dumps(kept).encode()  # half of a character is written as an escape
+        return jws.serialize_compact(header, payload, chosen, algorithms=[algorithm])
 
     def rotate(self) -> None:
         self.key = ECKey.generate_key("P-256", {"kid": "second"})
@@ -94,6 +96,11 @@ async def test_subject_and_groups_are_the_callers(tokens: ProviderTokens, issuer
     assert caller == Caller("mona@example.org", UUID(SUBJECT), ("system:authenticated", "ops"))
 
 
+async def test_caller_ends_with_the_token(tokens: ProviderTokens, issuer: Issuer) -> None:
+    end = int(time.time()) + 60
+    assert (await tokens.identify(issuer.sign(exp=end), is_read=True)).expires_at == end
+
+
 async def test_subject_that_is_no_uuid_becomes_one(tokens: ProviderTokens, issuer: Issuer) -> None:
     one, two = [await tokens.identify(issuer.sign(sub="mona"), is_read=True) for _ in range(2)]
     other = await tokens.identify(issuer.sign(sub="adam"), is_read=True)
@@ -114,6 +121,10 @@ async def test_subject_that_is_no_uuid_becomes_one(tokens: ProviderTokens, issue
         pytest.param({"email": "system:admin"}, id="a name of the cluster's own"),
         pytest.param({"email": None}, id="no name"),
         pytest.param({"email": ["mona"]}, id="a name that is no text"),
+        pytest.param({"email": "mo\ud800na"}, id="a name with half of a character"),
+        pytest.param({"sub": "\udfff"}, id="a subject of half a character"),
+        pytest.param({"roles": ["dev", "\ud83d"]}, id="a group of half a character"),
+        pytest.param({"email": "mona\x00"}, id="a name with a NUL"),
         pytest.param({"email_verified": False}, id="an address that is not verified"),
         pytest.param({"email_verified": "true"}, id="an address of which that is not clear"),
     ],
@@ -282,4 +293,31 @@ async def test_provider_that_is_away_is_503(issuer: Issuer) -> None:
         away = ProviderTokens(Provider("http://127.0.0.1:1", AUDIENCE), session)
         refused = await refuse(away, issuer.sign())
     assert refused.status == 503
-    assert "127.0.0.1" not in refused.detail
+    assert "127.0.0.1" not in refused.detail.english
+
+
+async def test_what_a_slow_provider_answers_is_for_the_requests_to_come(
+    tokens: ProviderTokens, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc_tokens, "PATIENCE_SECONDS", 0.05)
+    issuer.pause.clear()
+    refused = [await refuse(tokens, issuer.sign()) for _ in range(2)]
+    assert {(problem.status, problem.detail) for problem in refused} == {(503, oidc_tokens.AWAY)}
+    issuer.pause.set()
+    monkeypatch.undo()
+    assert (await tokens.identify(issuer.sign(), is_read=True)).uid == UUID(SUBJECT)
+    assert issuer.fetched == 1
+
+
+async def test_an_unknown_key_waits_for_a_slow_provider_no_longer_than_others(
+    tokens: ProviderTokens, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = issuer.sign()
+    await tokens.identify(known, is_read=True)
+    monkeypatch.setattr(oidc_tokens, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(oidc_tokens, "KEYS_PAUSE_SECONDS", 0.0)
+    issuer.pause.clear()
+    issuer.rotate()
+    assert (await refuse(tokens, issuer.sign(algorithm="ES256"))).status == 503
+    assert (await tokens.identify(known, is_read=True)).uid == UUID(SUBJECT)
+    issuer.pause.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from sundial_api.http.schedule_config import (
     ConfigError,
     JobType,
     check_schedule,
+    is_same_config,
     parse_schedule_config,
     show_schedule_config,
 )
@@ -49,6 +51,8 @@ REFUSED = [
     pytest.param(2, {}, "", "set at least one field", id="empty cron"),
     pytest.param(2, {"hour": "25"}, "hour", "write 0 to 23", id="hour out of range"),
     pytest.param(2, {"dayOfWeek": "xx"}, "day_of_week", "something like mon-fri", id="unknown weekday"),
+    pytest.param(2, {"hour": 9.5}, "hour", "write a number or a text", id="fraction of an hour"),
+    pytest.param(2, {"hour": True}, "hour", "write a number or a text", id="true as an hour"),
     pytest.param(2, {"hour": [1]}, "hour", "write a number or a text", id="list"),
     pytest.param(2, {"expression": "0 25 * * *"}, "expression", "write 0 to 23", id="expression"),
     pytest.param(2, {"expression": 5}, "expression", "is not a text", id="expression not text"),
@@ -81,8 +85,14 @@ def test_unusable_config_names_its_field(
     assert caught.value.field == field
 
 
-def test_digits_as_text_are_numbers_in_an_interval() -> None:
-    assert parse_schedule_config(1, {"hours": "2"}) == {"interval": {"hours": 2}}
+@pytest.mark.parametrize("hours", ["2", 2.0, "2.0"], ids=repr)
+def test_whole_number_in_any_form_is_one_in_an_interval(hours: Any) -> None:
+    assert json.dumps(parse_schedule_config(1, {"hours": hours})) == '{"interval": {"hours": 2}}'
+
+
+def test_fraction_of_zero_is_none_in_a_cron_field_and_text_stays_text() -> None:
+    read_back = parse_schedule_config(2, {"hour": 9.0, "minute": "5"})
+    assert json.dumps(read_back) == '{"cronFields": {"hour": 9, "minute": "5"}}'
 
 
 def test_unknown_zone_is_named() -> None:
@@ -95,3 +105,49 @@ def test_unknown_zone_is_named() -> None:
 def test_schedule_of_an_unknown_kind_is_not_shown(schedule: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="none of the kinds"):
         show_schedule_config(schedule)
+
+
+SAME = [
+    pytest.param(1, {"hours": 1, "minutes": 0, "seconds": 0}, {"hours": 1}, id="zero periods"),
+    pytest.param(1, {"hours": 1}, {"hours": 1, "minutes": 0}, id="zero periods in the object"),
+    pytest.param(1, {"hours": "1"}, {"hours": 1}, id="digits"),
+    pytest.param(1, {"hours": 1, "days": None}, {"hours": 1}, id="null"),
+    pytest.param(1, {"hours": 1}, {"hours": 1, "anchor": "2026-01-01T00:00:00Z"}, id="anchor is kept"),
+    pytest.param(
+        1,
+        {"hours": 1, "anchor": "2026-01-01T00:00:00.000Z"},
+        {"hours": 1, "anchor": "2026-01-01T02:00:00+02:00"},
+        id="same anchor",
+    ),
+    pytest.param(2, {"hour": "9"}, {"hour": 9}, id="cron digits"),
+    pytest.param(2, {"hour": 9.0}, {"hour": "9"}, id="cron fraction of zero"),
+    pytest.param(2, {"dayOfWeek": "mon"}, {"day_of_week": "mon"}, id="either case"),
+    pytest.param(3, {"at": "2026-12-01T08:00:00.000Z"}, {"at": "2026-12-01T08:00:00Z"}, id="same instant"),
+]
+DIFFERENT = [
+    pytest.param(1, {"hours": True}, {"hours": 1}, id="true"),
+    pytest.param(1, {"minutes": 60}, {"hours": 1}, id="another form of a period"),
+    pytest.param(1, {"hours": 1, "odd": 0}, {"hours": 1}, id="a key that is not known"),
+    pytest.param(
+        1,
+        {"hours": 1, "anchor": "2026-01-02T00:00:00Z"},
+        {"hours": 1, "anchor": "2026-01-01T00:00:00Z"},
+        id="anchor",
+    ),
+    pytest.param(2, {"hour": False}, {"hour": 0}, id="false"),
+    pytest.param(2, {"hour": "9", "minute": 0}, {"hour": "9"}, id="a zero of cron"),
+    pytest.param(2, {"expression": "@daily"}, {"expression": "@hourly"}, id="expression"),
+    pytest.param(3, {"at": 5}, {"at": "2026-12-01T08:00:00Z"}, id="no text"),
+]
+
+
+@pytest.mark.parametrize(("job_type", "wanted", "shown"), SAME)
+def test_config_that_says_the_same(job_type: int, wanted: dict[str, Any], shown: dict[str, Any]) -> None:
+    assert is_same_config(job_type, wanted, shown)
+
+
+@pytest.mark.parametrize(("job_type", "wanted", "shown"), DIFFERENT)
+def test_config_that_says_something_else(
+    job_type: int, wanted: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    assert not is_same_config(job_type, wanted, shown)

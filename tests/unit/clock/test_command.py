@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sundial_clock.__main__ import main
 from sundial_clock.answers import answer_line
+from sundial_clock.command import main
 
 NOW = datetime.fromisoformat("2026-05-01T12:00:00Z")
 COMMAND = [sys.executable, "-m", "sundial_clock", "slots"]
@@ -242,6 +242,32 @@ def test_help_tells_about_intervals_without_anchor(capsys: pytest.CaptureFixture
         main(["slots", "--help"])
     assert leaving.value.code == 0
     assert "default: --after" in capsys.readouterr().out
+
+
+def test_arabic_is_answered_who_asks_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["slots", "--language", "ar", "--at", "2020-01-01T00:00:00Z", "--after", "2026-01-01T00:00:00Z"]
+    assert main(options) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        "مرة واحدة في \u20682020-01-01 00:00:00 UTC\u2069",
+        "لا موعد بعد \u20682026-01-01T00:00:00Z\u2069",
+    ]
+    assert main(["slots", "--language", "ar", "--cron", "0 24 * * *"]) == 2
+    assert "خارج المدى" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"cron": "0 24 * * *", "language": "ar"}, "خارج المدى"),
+        ({"cron": "@daily", "language": "fr"}, 'language: "fr" is not a language here; write en or ar.'),
+        ({"cron": "@daily", "language": 5}, "is not a text"),
+        ({"cron": "0 24 * * *", "language": []}, "is not a text"),
+    ],
+    ids=str,
+)
+def test_language_of_a_line(keys: dict[str, Any], words: str) -> None:
+    assert words in ask(**keys)["error"]
 
 
 def test_each_line_is_answered_before_the_next_is_read() -> None:

@@ -63,6 +63,35 @@ async def test_an_answer_that_is_no_json_is_none() -> None:
             await client.get(LEASES, "ns", "name")
 
 
+async def test_a_text_is_read_no_further_than_is_wanted() -> None:
+    async with ask(PAGE) as client:
+        assert await client.read_text("/x", {}, len(PAGE)) == PAGE
+        assert await client.read_text("/x", {}, 6) == PAGE[:6]
+
+
+async def test_a_text_that_never_ends_is_left() -> None:
+    is_left = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"x" * 1000)
+        finally:
+            is_left.set()
+
+    application = web.Application()
+    application.router.add_get("/x", answer)
+    async with (
+        TestServer(application, handler_cancellation=True) as server,
+        KubeClient(Configuration(str(server.make_url("")))) as client,
+        asyncio.timeout(20),
+    ):
+        assert len(await client.read_text("/x", {}, 5000)) == 5000
+        await is_left.wait()
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from testkit.role_rules import list_granted, list_wanted
 
+from sundial_api.clients.rights import QUESTIONS
 from sundial_api.permissions import list_needed as list_api_needs
 from sundial_api.settings import AuthMode
 from sundial_kube.errors import ApiError
 from sundial_kube.permissions import Permission
-from sundial_kube.resources import ACCESS_REVIEWS, TOKEN_REVIEWS
+from sundial_kube.resources import ACCESS_REVIEWS, PODS, TOKEN_REVIEWS
 from sundial_operator.leading.patch_refusals import PatchRefusals
-from sundial_operator.permissions import list_needed
+from sundial_operator.permissions import list_needed, list_optional, list_unasked
 
 ROOT = Path(__file__).parents[3]
+DEMO = ROOT / "devcluster" / "sundial_demo" / "installation.yaml"
+INSTALLATION = ROOT / "examples" / "installation"
 
 DENIED = ApiError(
     403,
@@ -58,42 +61,37 @@ async def test_only_missing_permission_counts(answers: list[ApiError | None], is
     refusals.observe(None)
 
 
-def list_granted(account: str) -> set[tuple[str, str, str]]:
-    """List what the demo's roles grant an account, as (group, resource, verb)."""
-    path = ROOT / "devcluster" / "sundial_demo" / "installation.yaml"
-    items = list(yaml.safe_load_all(path.read_text()))
-    roles = [one["roleRef"]["name"] for one in items if account in map(_name, one.get("subjects", ()))]
-    return {
-        grant
-        for role in items
-        for rule in role.get("rules", ())
-        for grant in product(rule["apiGroups"], rule["resources"], rule["verbs"])
-        if _name(role["metadata"]) in roles
-    }
-
-
-def _name(one: dict[str, str]) -> str:
-    return one["name"]
+def read_items(path: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(path.read_text()))
 
 
 @pytest.mark.parametrize(
-    ("account", "needed"),
+    ("path", "account", "needed"),
     [
-        pytest.param("sundial", list_needed("sundial-system", None), id="operator"),
-        pytest.param("sundial-api", list_api_needs("sundial-system", None, AuthMode.NONE), id="API"),
+        pytest.param(path, account, needed, id=f"{account}, {path.name}")
+        for path, mode, unasked in (
+            (DEMO, AuthMode.NONE, ()),  # nothing of the demo outlives its namespace
+            (INSTALLATION / "roles.yaml", AuthMode.KUBERNETES, list_unasked((), "sundial-operator")),
+        )
+        for account, needed in (
+            ("sundial", [*list_needed("sundial-system", "sundial", ()), *list_optional(()), *unasked]),
+            ("sundial-api", list(list_api_needs("sundial-system", (), mode))),
+        )
     ],
 )
-def test_the_roles_of_the_demo_grant_what_is_needed_and_no_more(
-    account: str, needed: Iterable[Permission]
+def test_roles_that_are_handed_out_grant_what_is_needed_and_no_more(
+    path: Path, account: str, needed: list[Permission]
 ) -> None:
-    wanted = {
-        (one.resource.group, "/".join(filter(None, (one.resource.plural, one.subresource))), one.verb)
-        for one in needed
-    }
-    assert list_granted(account) == wanted
+    assert list_granted(read_items(path), account) == list_wanted(needed)
+
+
+def test_the_role_of_a_caller_grants_what_the_api_asks_about() -> None:
+    asked = [Permission(verb, kind, "default") for kind, verbs in QUESTIONS.items() for verb in verbs]
+    wanted = list_wanted([*asked, Permission("get", PODS, "default", "log")])
+    assert list_granted(read_items(INSTALLATION / "frontend.yaml"), "frontend") == wanted
 
 
 def test_who_identifies_callers_may_ask_about_them() -> None:
-    by_mode = {mode: {one.resource for one in list_api_needs("a", None, mode)} for mode in AuthMode}
+    by_mode = {mode: {one.resource for one in list_api_needs("a", (), mode)} for mode in AuthMode}
     assert by_mode[AuthMode.OIDC] - by_mode[AuthMode.NONE] == {ACCESS_REVIEWS}
     assert by_mode[AuthMode.KUBERNETES] - by_mode[AuthMode.NONE] == {ACCESS_REVIEWS, TOKEN_REVIEWS}

@@ -66,7 +66,7 @@ class Script:
     def remove(self, item: JsonObject) -> None:
         self.present.discard(item["metadata"]["uid"])
 
-    def retain(self, listed: set[str], _resource_version: int) -> None:
+    def retain(self, listed: set[str], _resource_version: int, _ns: str | None) -> None:
         self.listed = listed
 
     async def play(self) -> None:

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        pytest.param({}, "TOOL_DATABASE: is needed; write postgresql://USER@HOST/DATABASE", id="missing"),
+        pytest.param({}, "TOOL_DATABASE: is needed: postgresql://USER@HOST/DATABASE", id="missing"),
         pytest.param({"DATABASE": "x", "HOLD": "maybe"}, "TOOL_HOLD: must be true or false", id="boolean"),
         pytest.param({"DATABASE": "x", "PORT": "web"}, "TOOL_PORT: must be a whole number", id="integer"),
         pytest.param({"DATABASE": "x", "SECONDS": "long"}, "TOOL_SECONDS: must be a number", id="number"),

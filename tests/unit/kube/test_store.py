@@ -17,6 +17,7 @@ class Value:
     uid: str
     resource_version: int
     text: str = ""
+    ns: str = ""
 
 
 def item(uid: str, version: int, **fields: Any) -> dict[str, Any]:
@@ -24,7 +25,10 @@ def item(uid: str, version: int, **fields: Any) -> dict[str, Any]:
 
 
 def parse(found: dict[str, Any]) -> Value:
-    return Value(found["metadata"]["uid"], int(found["metadata"]["resourceVersion"]), found["text"])
+    metadata = found["metadata"]
+    return Value(
+        metadata["uid"], int(metadata["resourceVersion"]), found["text"], metadata.get("namespace", "")
+    )
 
 
 @dataclass
@@ -46,7 +50,7 @@ class Witness:
                 items, version = argument
                 for listed in items:
                     self.store.put(listed)
-                self.store.retain({listed["metadata"]["uid"] for listed in items}, version)
+                self.store.retain({listed["metadata"]["uid"] for listed in items}, version, None)
             elif action == "forget":
                 self.store.forget(argument[0])
             else:
@@ -134,7 +138,7 @@ def test_an_answer_that_was_under_way_during_a_list_brings_nothing_back() -> Non
     witness = Witness()
     witness.do(("put", ("a", 1)))
     witness.store.remove(item("a", 3))
-    witness.store.retain(set(), 5)
+    witness.store.retain(set(), 5, None)
     assert witness.do(("put", ("a", 2))) == []
 
 
@@ -185,3 +189,13 @@ def test_metadata_that_cannot_be_read_is_rejected(metadata: Any) -> None:
     witness.do(("put", ("a", 1)))
     witness.store.put({"metadata": metadata, "text": "odd"})
     assert (len(witness.rejected), len(witness.store)) == (1, 1)
+
+
+def test_a_list_of_one_namespace_says_nothing_of_another() -> None:
+    witness = Witness()
+    for uid, ns in (("a", "one"), ("b", "two")):
+        found = item(uid, 1)
+        found["metadata"]["namespace"] = ns
+        witness.store.put(found)
+    witness.store.retain(set(), 5, "one")
+    assert [value.text for value in witness.store] == ["b1"]

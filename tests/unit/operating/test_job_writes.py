@@ -1,7 +1,8 @@
-"""What becomes of a create that fails in a way that nobody has foreseen, or whose owner is gone."""
+"""What becomes of writes that fail or are refused, and of those whose owner is gone."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,8 +20,12 @@ from sundial_core.decision.decide import Decision
 from sundial_core.decision.job_creation import CreateOutcome, Postponed
 from sundial_core.decision.schedule_memory import ScheduleMemory
 from sundial_core.resources import names
+from sundial_core.resources.reasons import Reason
+from sundial_core.runs.early_ends import Termination
 from sundial_core.runs.jobs import parse_job
 from sundial_core.runs.state import build_run
+from sundial_kube.errors import ApiError
+from sundial_operator.clock import read_clock
 from sundial_operator.delay_queue import DelayQueue, QueueKey, Task
 from sundial_operator.inputs.stores import Stores
 from sundial_operator.metrics import Metrics
@@ -40,6 +45,7 @@ class Desk:
         self.enqueued: list[str] = []
         self.found: dict[str, Any] = {}
         self.reply = reply
+        self.refusal: Exception | None = None
         self.delay_queue = DelayQueue()
         self.writer, metrics = WriteQueue(limit=1), Metrics()
         observed = Stores(self.enqueued.append, lambda _: None, metrics)
@@ -54,6 +60,10 @@ class Desk:
 
     async def get(self, *_: object) -> dict[str, Any]:
         return self.found
+
+    async def patch(self, *_: object) -> dict[str, Any]:
+        assert self.refusal is not None
+        raise self.refusal
 
     async def create(self, *_: object) -> tuple[CreateOutcome, Reply]:
         self.creates += 1
@@ -77,6 +87,21 @@ async def test_the_writer_is_told_whether_a_create_was_answered(reply: Reply, sl
     desk = Desk(build_item(), reply)
     await desk.start()
     assert (desk.writer.slow_namespaces, KEY in desk.delay_queue) == (slow, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds"), [pytest.param(409, 1, id="changed meanwhile"), pytest.param(500, 10, id="trouble")]
+)
+async def test_an_end_that_was_refused_is_asked_for_again(status: int, seconds: int) -> None:
+    desk = Desk(build_item())
+    desk.refusal = ApiError(status, "Refused", "not now")
+    ending = Termination(parse_job(build_job_item(10)), Reason.REPLACED)
+    desk.memory.ending.add(ending.job.uid)
+    before = read_clock()
+    await desk.effects._end(desk.memory, ending)
+    due = desk.delay_queue._due[QueueKey(Task.RECONCILE, UID)]
+    assert before <= due - timedelta(seconds=seconds) <= read_clock()
+    assert desk.memory.ending == set()
 
 
 async def test_creates_wait_in_the_lane_of_their_namespace() -> None:

@@ -37,16 +37,15 @@ def put(observed: Stores, version: int, **fields: Any) -> None:
     observed.schedules.put(item)
 
 
-def put_function(observed: Stores, version: int) -> None:
+def put_function(observed: Stores, version: int, **fields: Any) -> None:
     metadata = build_item()["metadata"] | {
         "uid": "function",
         "name": "report",
         "generation": version,
         "resourceVersion": str(version),
     }
-    observed.functions.put(
-        {"metadata": metadata, "spec": {"handler": {"container": {}}, "template": TEMPLATE}}
-    )
+    spec = {"handler": {"container": {}}, "template": TEMPLATE} | fields
+    observed.functions.put({"metadata": metadata, "spec": spec})
 
 
 def find(observed: Stores, book: PlanCache) -> Any:
@@ -85,6 +84,15 @@ async def test_what_is_listed_is_compiled_in_advance(observed: Stores, book: Pla
     _, plan = book._plans[UID]
     assert isinstance(plan, Plan)
     assert plan is find(observed, book)[1]
+
+
+async def test_one_of_a_large_schema_waits_until_it_is_asked_for(observed: Stores, book: PlanCache) -> None:
+    properties = {f"field{number}": {"type": "string"} for number in range(200)}
+    put_function(observed, 1, parametersSchema={"properties": properties})
+    put(observed, 1)
+    await book.prepare()
+    assert UID not in book._plans
+    assert isinstance(find(observed, book)[1], Plan)
 
 
 async def test_a_spec_that_is_wrong_does_not_keep_others_from_being_compiled(

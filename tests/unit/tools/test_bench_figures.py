@@ -271,10 +271,18 @@ def test_the_table_of_the_api_has_the_mirror_and_each_list() -> None:
     figures = {"total": 9, "first_page_p95_ms": 4.5, "any_page_p95_ms": 44.5}
     sync = {"schedules": 10, "jobs": 30, "seconds": 1.5, "cpu_seconds": 0.5, "resident_mb": 150}
     lag = {"changes_per_second": 100.0, "p50_ms": 110, "p90_ms": 150, "p99_ms": 200}
-    reads = {"executions": 10_000_000, "lists": {"executions": figures}}
-    table = build_api({"first_sync": sync, "lag": lag, "reads": reads, "machine": MACHINE})
+    events = {"listeners": 300, "changes_per_second": 50, "p95_ms_without": 8.5, "p95_ms": 11.5}
+    lists = {"executions": figures}
+    reads = {"executions": 10_000_000, "namespaces": 1_000, "lists": lists, "events": events}
+    reach = {"visible": 30, "namespaces": 1_000, "executions": 1_000_000, "lists": {"jobs": figures}}
+    reach |= {"complete_p50_seconds": 1.25, "complete_max_seconds": 2.5}
+    api = {"first_sync": sync, "lag": lag, "reads": reads, "reach": reach, "machine": MACHINE}
+    table = build_api(api)
+    assert "| found, s (median, worst) | 1.25 | 2.5 |" in table
+    assert "| jobs | 4.5 | 44.5 |" in table
     assert "| lag at 100 changes/s, p99, ms | 200 |" in table
     assert "| executions | 9 | 4.5 | 44.5 |" in table
+    assert "| beside 300 listeners and 50 changes/s | 11.5 |" in table
 
 
 def test_rounds_are_compared_by_the_median_of_their_ratios() -> None:

@@ -1,15 +1,21 @@
 """What does the demo show of what it reads, and what does it make of the examples?"""
 
 import argparse
+import io
+import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
+from rich.live import Live
 
 from sundial_demo.board import describe_delays, describe_wait
 from sundial_demo.installation import OBJECTS, build_kubeconfig
-from sundial_demo.main import parse_seconds
+from sundial_demo.main import Steps, build_parser, parse_seconds
 from sundial_demo.observations import (
     NodeCount,
     Run,
@@ -19,16 +25,32 @@ from sundial_demo.observations import (
     try_read_run,
 )
 from sundial_demo.schedules import build_schedules
+from sundial_demo.show import Board, show
 from sundial_devcluster.simulated import SIMULATE
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 400_000, tzinfo=UTC)
 REAL, SIMULATED = NodeCount(1, 0), NodeCount(0, 2)
 
 
-def run(created: float = 0, placed: float | None = None, attempt: int = 1) -> Run:
+def run(created: float = 0, placed: float | None = None, attempt: int = 1, trigger: str = "schedule") -> Run:
     """Build a run of a slot at NOW; the times are seconds after it."""
     at = None if placed is None else NOW + timedelta(seconds=placed)
-    return Run("a-x", "a", attempt, NOW, NOW + timedelta(seconds=created), "Running", None, "node-1", at)
+    began = NOW + timedelta(seconds=created)
+    return Run("a-x", "a", attempt, NOW, began, "Running", None, trigger, "node-1", at)
+
+
+def job(trigger: str = "schedule", conditions: Sequence[dict[str, str]] = (), **marks: str) -> dict[str, Any]:
+    """Build a Job of Sundial's; `marks` are annotations besides."""
+    named = {f"sundial.dev/{name}": value for name, value in marks.items()}
+    own = {"sundial.dev/attempt": "2", "sundial.dev/scheduled-for": "2026-11-23T12:00:00Z"} | named
+    labels = {"sundial.dev/scheduled-job": "a", "sundial.dev/trigger": trigger}
+    metadata = {
+        "name": "a-x",
+        "labels": labels,
+        "annotations": own,
+        "creationTimestamp": "2026-11-23T12:00:01Z",
+    }
+    return {"metadata": metadata, "status": {"conditions": list(conditions)}}
 
 
 def condition(kind: str, reason: str = "", status: str = "True") -> dict[str, str]:
@@ -66,6 +88,11 @@ def test_conditions_of_a_job_tell_its_phase(conditions: list[dict[str, str]], ph
         pytest.param([run(1, 1.04), run(0, 0.02)], ("< 2 s", "1.04 s"), id="worst of two"),
         pytest.param([run(-0.4, 0.1)], ("< 1 s", "0.10 s"), id="cut to before the slot"),
         pytest.param([run(60, 60, attempt=2)], ("-", "-"), id="a retry has no slot"),
+        pytest.param([run(99999, 99999, trigger="backfill")], ("-", "-"), id="a backfill is not late"),
+        pytest.param([run(99999, 99999, trigger="manual")], ("-", "-"), id="nor is a run by hand"),
+        pytest.param(
+            [run(0, 0.5), run(9999, 9999, trigger="backfill")], ("< 1 s", "0.50 s"), id="beside one"
+        ),
     ],
 )
 def test_delays_claim_no_more_than_the_cluster_recorded(runs: list[Run], delays: tuple[str, str]) -> None:
@@ -101,18 +128,27 @@ def test_a_job_whose_marks_somebody_has_changed_is_left_out() -> None:
 
 
 def test_run_without_result_has_the_phase_of_its_pod() -> None:
-    marks = {"sundial.dev/attempt": "2", "sundial.dev/scheduled-for": "2026-11-23T12:00:00Z"}
-    labels = {"sundial.dev/scheduled-job": "a"}
-    metadata = {
-        "name": "a-x",
-        "labels": labels,
-        "annotations": marks,
-        "creationTimestamp": "2026-11-23T12:00:01Z",
-    }
     pod = {"spec": {"nodeName": "node-1"}, "status": {"phase": "Running"}}
-    found = read_run({"metadata": metadata}, pod)
+    found = read_run(job(), pod)
     assert (found.phase, found.node, found.attempt) == ("Running", "node-1", 2)
     assert found.created - found.slot == timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ended", "phase"),
+    [
+        pytest.param([condition("Failed", "DeadlineExceeded")], "", "TimedOut", id="too slow"),
+        pytest.param([condition("Failed", "DeadlineExceeded")], "Cancelled", "Cancelled", id="cancelled"),
+        pytest.param([condition("Failed", "DeadlineExceeded")], "Replaced", "Cancelled", id="replaced"),
+        pytest.param([condition("Failed", "DeadlineExceeded")], "StartTimeout", "Failed", id="not started"),
+        pytest.param([condition("Failed", "DeadlineExceeded")], "somehow", "TimedOut", id="odd mark"),
+        pytest.param([condition("Complete")], "Cancelled", "Succeeded", id="done before it was ended"),
+    ],
+)
+def test_a_run_that_was_ended_early_is_not_called_timed_out(
+    conditions: list[dict[str, str]], ended: str, phase: str
+) -> None:
+    assert read_run(job("manual", conditions, ended=ended), None).phase == phase
 
 
 @pytest.mark.parametrize(
@@ -174,3 +210,70 @@ def test_operator_may_not_do_everything() -> None:
 def test_seconds_are_a_positive_number(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="not a positive number"):
         parse_seconds(text)
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_wrong_choice_is_told_the_right_ones(
+    how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CLUSTER", "foo" if how == "variable" else "")
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["--cluster", "foo"] if how == "option" else [])
+    assert "'foo' is none of current, kind, k3d, local, auto" in capsys.readouterr().err
+
+
+COMMANDS = [f"kubectl command {number} {'x' * 70}" for number in range(12)]
+
+
+def show_board(height: int) -> tuple[str, str]:
+    """Show a board on a terminal 80 wide: what was printed before it, and the board."""
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=80, height=height, legacy_windows=False)
+    seen: Any = SimpleNamespace(schedules=[], runs=[run()] * 40)
+    board = Board("Sundial", seen, COMMANDS)
+    show(console, board, iter([None]))
+    printed = drawn.getvalue()
+    console.file = io.StringIO()
+    console.print(board.fit(None, console))
+    return printed, console.file.getvalue()
+
+
+@pytest.mark.parametrize("height", [24, 12, 5])
+def test_commands_that_do_not_fit_are_in_the_scrollback(height: int) -> None:
+    printed, board = show_board(height)
+    assert all(f"kubectl command {number} " in printed for number in range(12))
+    assert "\x1b[?1049h" not in printed  # the other screen has no scrollback
+    assert "kubectl command" not in board
+    assert "scroll up" in board
+    assert height == 5 or board.count("\n") < height
+
+
+def test_commands_that_fit_are_below_the_table() -> None:
+    printed, board = show_board(60)
+    assert "\x1b[?1049h" in printed
+    assert all(f"kubectl command {number} " in board for number in range(12))
+    assert "scroll up" not in board
+    assert 50 < board.count("\n") < 60
+
+
+class InterruptedConsole(Console):
+    """Is interrupted while a spinner is half drawn, once."""
+
+    interrupted = False
+
+    def set_live(self, live: Live) -> bool:
+        if not self.interrupted:
+            self.interrupted = True
+            signal.raise_signal(signal.SIGINT)
+        return super().set_live(live)
+
+
+@pytest.mark.parametrize("how", [{"force_terminal": True}, {}], ids=["on a terminal", "in a pipe"])
+def test_a_step_that_is_interrupted_can_be_followed_by_others(how: dict[str, Any]) -> None:
+    drawn = io.StringIO()
+    steps = Steps(InterruptedConsole(file=drawn, **how))
+    with pytest.raises(KeyboardInterrupt):
+        steps("starting the operator")
+    steps("removing the cluster")
+    steps.pause()
+    assert "removing the cluster" in drawn.getvalue()

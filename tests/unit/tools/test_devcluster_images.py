@@ -27,11 +27,14 @@ def test_program_that_needs_a_loader_is_not_static() -> None:
     assert not is_static(elf(LOAD, INTERPRETER, DYNAMIC))
 
 
-def test_archive_names_its_image_and_its_one_layer() -> None:
-    with tarfile.open(fileobj=io.BytesIO(build_archive(BOX, ["/bin/sh"], b"layer"))) as tar:
+def test_archive_names_its_image_and_its_layers() -> None:
+    archive = build_archive(BOX, {"Cmd": ["/bin/sh"]}, [b"system", b"application"])
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         files = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
     (manifest,) = json.loads(files["manifest.json"])
     config = json.loads(files[manifest["Config"]])
     assert manifest["RepoTags"] == [BOX]
-    layer = files[manifest["Layers"][0]]
-    assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(layer).hexdigest()}"]
+    assert config["config"] == {"Cmd": ["/bin/sh"]}
+    layers = [files[name] for name in manifest["Layers"]]
+    assert layers == [b"system", b"application"]
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]

@@ -7,7 +7,7 @@ import pytest
 from testkit.layers import PAGE, draw, fill, find_cycle, read_imports
 
 ROOT = Path(__file__).parents[3]
-SOURCES = ("core", "operator", "api")
+SOURCES = ("core", "operator", "api", "runner")
 MOST_MODULES = 20
 
 

@@ -1,8 +1,6 @@
-"""What is a run of the cluster called in the API? Its words for states, triggers and errors, and its ids."""
+"""What is a run of the cluster called in the API? Its words for states, triggers and errors."""
 
 from __future__ import annotations
-
-import uuid
 
 from sundial_api.mirror.projection.sanitize import trim
 from sundial_core.resources.phases import Phase
@@ -49,10 +47,3 @@ def describe_error(reason: str, text: str) -> str | None:
     if text.startswith(f"{reason}:"):
         return trim(text, MAX_ERROR_CHARS)
     return trim(": ".join(filter(None, (reason, text))), MAX_ERROR_CHARS)
-
-
-def build_celery_task_id(execution_id: str, attempt: int) -> str:
-    """Name the Celery task of an attempt, before it is sent: attempt 1 has the id of the execution."""
-    if attempt <= 1:
-        return execution_id
-    return str(uuid.uuid5(uuid.UUID(execution_id), str(attempt)))

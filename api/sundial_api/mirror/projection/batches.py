@@ -134,8 +134,17 @@ def parse_deleted(kind: ObjectKind, item: JsonObject, epoch: int) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A complete list of a kind, consistent at its version: what is older and not listed is gone."""
+    """A complete list of a kind, consistent at its version: what is older and not listed is gone.
+
+    It is of one namespace, or (None) of all, but for those that are excepted.
+    """
 
     kind: ObjectKind
     version: Version
     listed: frozenset[str]
+    ns: str | None = None
+    excepted: tuple[str, ...] = ()
+
+    def covers(self, ns: str) -> bool:
+        """Tell whether the list is about a namespace."""
+        return ns == self.ns if self.ns is not None else ns not in self.excepted

@@ -6,6 +6,7 @@ Who may create Jobs, Pods or ScheduledJobs in one namespace can write any run's 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sundial_api.mirror.projection.rejects import Origin, Reject, build_reject
@@ -13,6 +14,7 @@ from sundial_api.mirror.projection.run_facts import JobFact, PodFact, RunFact, R
 from sundial_clock.instants import parse_instant
 from sundial_core.resources import names
 from sundial_core.resources.phases import Trigger
+from sundial_core.resources.raw import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,25 @@ class RunOwner:
 
     namespace: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPod:
+    """The Pod of an attempt as custody has proved it: its UID, and that of the Job that controls it."""
+
+    ns: str
+    name: str
+    uid: str
+    job_uid: str
+    attempt: int
+
+
+def list_known_pods(ns: str, attempts: Iterable[JsonObject]) -> Iterator[KnownPod]:
+    """List the Pods of attempts, as they are stored, that are proved to be theirs, oldest first."""
+    for entry in attempts:
+        job, pod = entry["job"] or {}, entry["pod"] or {}
+        if pod and job.get("uid") and pod.get("job_uid") == job["uid"]:
+            yield KnownPod(ns, pod["name"], pod["uid"], job["uid"], entry["attempt"])
 
 
 def is_credible(fact: RunFact, owner: RunOwner | None) -> bool:

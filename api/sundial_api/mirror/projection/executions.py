@@ -12,7 +12,6 @@ from typing import Any
 
 from sundial_api.mirror.projection import custody
 from sundial_api.mirror.projection.api_values import (
-    build_celery_task_id,
     describe_error,
     name_status,
     name_trigger,
@@ -31,6 +30,9 @@ from sundial_core.resources.phases import Phase
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.reasons import Reason
 from sundial_core.status.omitted import NOTHING, Omitted
+
+ANY_EXIT = "Error"
+"""The reason of a container that ended with another code than 0, and for nothing that its node knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +114,19 @@ def settle(execution: Execution, standing: ExecutionStanding) -> RunOutcome:
         message = "cancelled: its job was deleted"
         return RunOutcome(Phase.CANCELLED, "", message, standing.deleted_at)
     if execution.request_fact is not None and execution.request_fact.is_gone and _never_started(execution):
-        message = "its ScheduledJobRun was deleted before it started"
-        return RunOutcome(Phase.CANCELLED, Reason.CANCELLED.value, message)
+        return build_withdrawal(execution.request_fact.completed_at)
     if has_ended and _is_gone(execution):
         message = "its Job went before its outcome was seen"
         return RunOutcome(Phase.FAILED, Reason.OUTCOME_UNKNOWN.value, message)
     if shown.phase.is_result:
         return RunOutcome(Phase.WAITING, shown.reason, shown.message)
     return replace(shown, reason="", message="")
+
+
+def build_withdrawal(completed_at: str | None) -> RunOutcome:
+    """Build the outcome of a run whose ScheduledJobRun was deleted while it waited."""
+    message = "its ScheduledJobRun was deleted before it started"
+    return RunOutcome(Phase.CANCELLED, Reason.CANCELLED.value, message, completed_at)
 
 
 def has_left(execution: Execution, standing: ExecutionStanding) -> bool:
@@ -248,14 +255,13 @@ def build_row(execution: Execution, standing: ExecutionStanding) -> ExecutionRow
     outcome, newest = settle(execution, standing), execution.newest
     job, pod, request, status = newest.job, newest.pod, execution.request_fact, execution.status_fact
     has_failed = outcome.phase.is_result and outcome.phase is not Phase.SUCCEEDED
-    text = (pod.error if pod and pod.error and has_failed else None) or outcome.message
     identity = execution.identity
     started_at = compute_start(execution)
     return ExecutionRow(
         id=identity.run_id,
         job_id=identity.job_id,
         namespace=identity.namespace,
-        celery_task_id=build_celery_task_id(identity.run_id, execution.number),
+        celery_task_id=(pod.celery_task if pod else None) or (job.celery_task if job else None),
         status=name_status(outcome.phase),
         phase=outcome.phase.value,
         reason=outcome.reason or None,
@@ -263,7 +269,7 @@ def build_row(execution: Execution, standing: ExecutionStanding) -> ExecutionRow
         started_at=started_at,
         completed_at=max(outcome.completed_at, started_at) if outcome.completed_at else None,
         result=pod.result if pod and outcome.phase.is_result else None,
-        error_message=describe_error(outcome.reason, text) if has_failed else None,
+        error_message=_describe_failure(outcome, pod) if has_failed else None,
         error_traceback=pod.traceback if pod and has_failed else None,
         triggered_by=name_trigger(identity.trigger, request.source if request else None),
         triggered_by_user_id=request.user_id if request else None,
@@ -284,6 +290,13 @@ def build_row(execution: Execution, standing: ExecutionStanding) -> ExecutionRow
         epoch=max((p.version.epoch for p in (job, pod, request, status) if p is not None), default=0),
         sources=_dump_sources(execution),
     )
+
+
+def _describe_failure(outcome: RunOutcome, pod: PodFact | None) -> str | None:
+    """Say why a run failed; a container's reason for any exit code tells nothing beside its own sentence."""
+    if pod is None or not pod.error:
+        return describe_error(outcome.reason, outcome.message)
+    return describe_error("" if outcome.reason == ANY_EXIT else outcome.reason, pod.error)
 
 
 def _dump(attempt: AttemptState) -> JsonObject:

@@ -10,6 +10,7 @@ from sundial_core.resources import names
 from sundial_core.resources.raw import JsonObject
 
 MAX_PID = 2**31 - 1
+MAX_TERM_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class Instance:
     last_heartbeat: str
     started_at: str
     version: str
+    term: int | None
+    fence: str | None
+    held_by: str | None
+    held_until: str | None
     resource_version: int
     epoch: int
 
@@ -54,9 +59,19 @@ def parse_instance(item: JsonObject, epoch: int) -> Instance:
         last_heartbeat=require_instant(spec["renewTime"]),
         started_at=require_instant(marks[names.STARTED_AT]),
         version=trim(marks.get(names.VERSION), 50) or "",
+        term=_parse_term(marks.get(names.TERM)),
+        fence=trim(marks.get(names.FENCE), 20),
+        held_by=trim(marks.get(names.STARTS_HELD_BY), 500),
+        held_until=trim(marks.get(names.STARTS_HELD_UNTIL), 500),
         resource_version=int(metadata["resourceVersion"]),
         epoch=epoch,
     )
+
+
+def _parse_term(text: str | None) -> int | None:
+    """Read the term in which a replica leads; None where it says none, or nothing that is one."""
+    is_term = text is not None and text.isascii() and text.isdigit() and len(text) <= MAX_TERM_DIGITS
+    return int(text) if text is not None and is_term else None
 
 
 def parse_leader_row(item: JsonObject, epoch: int) -> LeaderRow:

@@ -68,7 +68,14 @@ def _merge_request(execution: Execution, identity: RunIdentity, part: RunRequest
         return execution
     if not custody.is_same_run(execution.identity, identity):
         execution = Execution(identity)
-    return replace(execution, request_fact=part)
+    return replace(execution, request_fact=_keep_end(execution.request_fact, part))
+
+
+def _keep_end(known: RunRequestFact | None, part: RunRequestFact) -> RunRequestFact:
+    """Keep when it was first seen that a ScheduledJobRun is gone: by the API, then by the mirror."""
+    if known is None or not (known.is_gone and part.is_gone and known.completed_at):
+        return part
+    return replace(part, completed_at=known.completed_at)
 
 
 def _merge_status(execution: Execution, part: StatusFact) -> Execution:

@@ -6,13 +6,12 @@ come. Instants stay RFC 3339 text, as the cluster wrote them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
-import orjson
-
+from sundial_api.mirror.projection.run_messages import RunMessage, parse_message
 from sundial_api.mirror.projection.sanitize import (
-    clean_json,
     fit_instant,
     parse_uuid,
     quote,
@@ -61,6 +60,8 @@ class JobFact:
     instance: str | None
     has_own_reason: bool
     is_gone: bool = False
+    celery_task: str | None = None
+    """The id of the Celery task that it sends; of other functions none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,18 @@ class PodFact:
     traceback: str | None = None
     job_uid: str = ""
     """The UID of the Job that controls it; empty in rows of a release that did not keep it."""
+    celery_task: str | None = None
+    """The id of the Celery task that really ran."""
+    truncated: list[str] = field(default_factory=list)
+    """The paths of what it left out of result, error and traceback."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequestFact:
-    """What the ScheduledJobRun of a run says; `result` is empty while it has none."""
+    """What the ScheduledJobRun of a run says; `result` is empty while it has none.
+
+    `completed_at` of one that was withdrawn is when the mirror saw that it is gone.
+    """
 
     version: Version
     name: str
@@ -103,6 +111,12 @@ class RunRequestFact:
     requested_by: str | None = None
     request_reason: str | None = None
     is_gone: bool = False
+
+    def date_deletion(self, now: datetime) -> RunRequestFact:
+        """Say when it was seen that it is gone, where it does not tell itself when its run ended."""
+        if not self.is_gone or self.completed_at is not None:
+            return self
+        return replace(self, completed_at=format_instant(now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,7 @@ def parse_job_fact(item: JsonObject, epoch: int) -> RunFact:
     if not job.run_id or not job.owner_uid:
         raise ValueError("the Job does not tell its run, or has no controller")
     plain = build_run(job, (), job.created_at)
+    annotations = item["metadata"].get("annotations") or {}
     run = with_termination(plain, job)
     part = JobFact(
         uid=job.uid,
@@ -150,8 +165,9 @@ def parse_job_fact(item: JsonObject, epoch: int) -> RunFact:
         message=quote(run.message, MAX_MESSAGE_CHARS) or "",
         created_at=item["metadata"]["creationTimestamp"],
         completed_at=fit_instant(format_instant(job.result_at)) if job.result_at else None,
-        instance=parse_uuid((item["metadata"].get("annotations") or {}).get(names.INSTANCE)),
+        instance=parse_uuid(annotations.get(names.INSTANCE)),
         has_own_reason=run is not plain or run.phase is not Phase.FAILED,
+        celery_task=parse_uuid(annotations.get(names.CELERY_TASK)),
     )
     slot = require_instant(format_instant(job.slot)) if job.slot else None
     identity = RunIdentity(_uuid(job.run_id), job.owner_uid, job.ns, job.trigger, slot)
@@ -165,7 +181,7 @@ def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
     slot = annotations.get(names.SCHEDULED_FOR)
     ended = _get_end(item)
     reason, message = pod.failure or ("", "")
-    said = _parse_termination(ended.get("message"))
+    said = find_message(item)[1] if ended else RunMessage()
     part = PodFact(
         uid=pod.uid,
         name=metadata["name"],
@@ -177,8 +193,12 @@ def parse_pod_fact(item: JsonObject, epoch: int) -> RunFact:
         exit_code=ended.get("exitCode"),
         reason=trim(reason, 253) or "",
         message=quote(message, MAX_MESSAGE_CHARS) or "",
+        result=said.result,
+        error=said.error,
+        traceback=said.traceback,
         job_uid=pod.job_uid,
-        **said,
+        celery_task=said.task_id,
+        truncated=said.truncated,
     )
     identity = RunIdentity(
         run_id=_uuid(labels[names.RUN]),
@@ -245,13 +265,11 @@ def _uuid(text: str) -> str:
 
 
 def _get_end(pod: JsonObject) -> JsonObject:
-    """Find the container that tells how a Pod ended: one that failed, else one that said something."""
+    """Find how the container ended that tells how its Pod did: one that failed, else the user's own."""
     if failed := containers.list_failures(pod):
         return containers.read_end(failed[0])
     own = [containers.read_end(state) for state in containers.list_own(pod)]
-    if not own or not all(own):
-        return {}
-    return next((end for end in own if end.get("message")), own[0])
+    return own[0] if own and all(own) else {}
 
 
 def _find_start(pod: JsonObject) -> str | None:
@@ -261,21 +279,13 @@ def _find_start(pod: JsonObject) -> str | None:
     return min(filter(None, (fit_instant(state.get("startedAt")) for state in states)), default=None)
 
 
-def _parse_termination(message: str | None) -> dict[str, Any]:
-    """Read what the runner wrote; what other programs write may hold secrets and is not taken."""
-    try:
-        said = orjson.loads(message) if message else None
-    except orjson.JSONDecodeError:
-        return {}
-    if not isinstance(said, dict) or not said.keys() <= {"result", "error", "traceback", "truncated"}:
-        return {}
-    result = clean_json(said.get("result"))
-    return {
-        "result": result if result is None or isinstance(result, dict) else {"value": result},
-        "error": quote(_text(said.get("error")), MAX_MESSAGE_CHARS),
-        "traceback": quote(_text(said.get("traceback")), 65_536),
-    }
+def find_message(pod: JsonObject) -> tuple[str, RunMessage]:
+    """Find what a container told of the run, after the name of that container; an empty one where none did.
 
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+    One that failed goes first, else the user's own, before all others.
+    """
+    for state in (*containers.list_failures(pod), *containers.list_all(pod)):
+        message = parse_message(containers.read_end(state).get("message"))
+        if message is not None:
+            return state["name"], message
+    return "", RunMessage()

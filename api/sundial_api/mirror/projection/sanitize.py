@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -15,6 +17,8 @@ USUAL_CHARS = len("2026-01-01T00:00:00Z")
 NUL = "\x00"
 REPLACEMENT = "\ufffd"
 """What stands for a NUL, which Postgres takes neither in text nor in JSON."""
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of all text beside it."""
 
 
 def trim(text: str | None, limit: int) -> str | None:
@@ -27,8 +31,8 @@ def trim(text: str | None, limit: int) -> str | None:
 
 
 def quote(text: str | None, limit: int) -> str | None:
-    """Cut what others wrote to a column's width, without what looks like a secret in it."""
-    return trim(redact(text, longest=2 * limit), limit) if text else None
+    """Cut what others wrote to a column's width, without what looks like a secret or turns the text."""
+    return trim(_TURNING.sub("", redact(text, longest=2 * limit)), limit) if text else None
 
 
 def fit_instant(text: Any) -> str | None:
@@ -58,16 +62,17 @@ def clean_json(value: Any) -> Any:
     """Take NULs out of a JSON value, wherever they are."""
     if b"u0000" not in orjson.dumps(value):
         return value
-    return _replaced(value)
+    return change_texts(value, lambda text: text.replace(NUL, REPLACEMENT))
 
 
-def _replaced(value: Any) -> Any:
+def change_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Change each text of a JSON value, names too."""
     if isinstance(value, str):
-        return value.replace(NUL, REPLACEMENT)
+        return change(value)
     if isinstance(value, list):
-        return [_replaced(entry) for entry in value]
+        return [change_texts(entry, change) for entry in value]
     if isinstance(value, dict):
-        return {_replaced(name): _replaced(entry) for name, entry in value.items()}
+        return {change(name): change_texts(entry, change) for name, entry in value.items()}
     return value
 
 

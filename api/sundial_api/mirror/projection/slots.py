@@ -12,6 +12,7 @@ from sundial_api.mirror.projection.run_facts import RunFact, parse_status_fact
 from sundial_api.mirror.projection.sanitize import plain, quote, trim
 from sundial_api.mirror.projection.scheduled_jobs import RECENT_KEPT, ScheduleFact
 from sundial_clock.instants import format_instant, parse_instant
+from sundial_core.resources.phases import Trigger
 from sundial_core.resources.raw import JsonObject
 from sundial_core.resources.readable import is_instant
 
@@ -150,4 +151,10 @@ def build_gap(schedule_id: str, begin: datetime, end: str, count: int) -> SlotRo
 
 
 def _begin(entry: JsonObject) -> str:
-    return str(entry.get("slot") or entry.get("from") or entry.get("startedAt") or "")
+    """Find where an entry begins, in the order of the list: that of a run that was asked for is its start.
+
+    The slot of a backfill may be years before its neighbours (`status/recent_slots.py`).
+    """
+    is_asked = "runId" in entry and entry.get("trigger", Trigger.SCHEDULE) != Trigger.SCHEDULE
+    slot = None if is_asked else entry.get("slot") or entry.get("from")
+    return str(slot or entry.get("startedAt") or "")

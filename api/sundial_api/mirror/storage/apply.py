@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sundial_api.db.imported_rows import IMPORTED
 from sundial_api.http.job_fields import DEFAULT_TIMEOUT_SECONDS
 from sundial_api.mirror.projection import slots
 from sundial_api.mirror.projection.batches import Batch
@@ -32,7 +33,7 @@ from sundial_api.mirror.projection.rejects import Reject
 from sundial_api.mirror.projection.run_facts import RunFact, RunRequestFact
 from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact, ScheduleRow
 from sundial_api.mirror.projection.versions import OLDEST, Version
-from sundial_api.mirror.storage import gaps, quarantine
+from sundial_api.mirror.storage import change_log, gaps, quarantine
 from sundial_api.mirror.storage import statements as sql
 from sundial_api.mirror.storage.function_ids import INLINE
 from sundial_api.mirror.storage.json_rows import (
@@ -56,7 +57,7 @@ _SCHEDULE_COLUMNS = (
     *("task_function_id", "timeout_seconds", "deleted_at"),
     *gaps.COVERAGE,
 )
-_UPSERT_SCHEDULES = sql.build_upsert("scheduled_jobs", _SCHEDULE_COLUMNS, "id", sql.NEWER)
+_UPSERT_SCHEDULES = sql.build_upsert("scheduled_jobs", _SCHEDULE_COLUMNS, "id", sql.NEWER_OR_FULLER)
 _UPSERT_EXECUTIONS = sql.build_upsert("scheduled_job_executions", sql.list_columns(ExecutionRow), "id")
 _UPSERT_INSTANCES = sql.build_upsert(
     "scheduler_instances", (*sql.list_columns(Instance), "deleted_at"), "id", sql.NEWER
@@ -82,7 +83,8 @@ async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) 
     status_facts, touched = (
         await _write_schedules(connection, batch.schedules, now) if batch.schedules else ([], [])
     )
-    settled = await upsert_runs(connection, [*status_facts, *batch.facts], touched)
+    facts = [_date_deletion(fact, now) for fact in batch.facts]
+    settled = await upsert_runs(connection, [*status_facts, *facts], touched)
     if batch.instances or batch.seats or batch.gone_instances:
         await _write_instances(connection, batch, now)
     kept = [*batch.rejects, *settled.refused]
@@ -91,6 +93,11 @@ async def apply_batch(connection: AsyncConnection, batch: Batch, now: datetime) 
     await quarantine.keep(connection, kept, now)
     await _note_highest(connection, batch)
     return settled
+
+
+def _date_deletion(fact: RunFact, now: datetime) -> RunFact:
+    part = fact.part
+    return replace(fact, part=part.date_deletion(now)) if isinstance(part, RunRequestFact) else fact
 
 
 async def take_turn(connection: AsyncConnection) -> None:
@@ -111,7 +118,7 @@ async def _write_schedules(
     connection: AsyncConnection, schedules: list[ScheduleFact], now: datetime
 ) -> tuple[list[RunFact], list[str]]:
     """Write ScheduledJobs; returns what they tell of runs, and whose open runs may stand otherwise."""
-    newest = {s.row.id: s for s in sorted(schedules, key=lambda schedule: schedule.version)}
+    newest = {s.row.id: s.date(now) for s in sorted(schedules, key=lambda schedule: schedule.version)}
     known = await _read_schedules(connection, newest)
     accepted = [s for s in newest.values() if _is_newer(s, known.get(s.row.id))]
     if not accepted:
@@ -123,6 +130,7 @@ async def _write_schedules(
     tombstones = [row | {"deleted_at": None if row["id"] in living else now} for row in rows]
     tombstones.sort(key=lambda row: row["deleted_at"] is None)
     await connection.execute(_UPSERT_SCHEDULES, {"rows": dump(tombstones)})
+    await change_log.note_changes(connection, accepted, known, now)
     await _drop_misplaced(connection, [s for s in accepted if s.row.id not in known])
     await _write_slots(connection, accepted, known)
     status_facts = [
@@ -136,6 +144,7 @@ async def _drop_misplaced(connection: AsyncConnection, unknown: Iterable[Schedul
     jobs = [{"id": s.row.id, "namespace": s.row.namespace} for s in unknown]
     if jobs:
         await connection.execute(sql.DROP_MISPLACED, {"jobs": dump(jobs)})
+        await connection.execute(sql.DROP_MISPLACED_TAILS, {"jobs": dump(jobs)})
 
 
 async def _read_schedules(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Row]:
@@ -144,7 +153,11 @@ async def _read_schedules(connection: AsyncConnection, ids: Iterable[str]) -> di
 
 
 def _is_newer(schedule: ScheduleFact, known: Row | None) -> bool:
-    return known is None or (known["epoch"], known["resource_version"]) < schedule.version
+    """Tell whether an object is newer than its row, or its row is of a release that read less of it."""
+    if known is None:
+        return True
+    version = (*schedule.version, schedule.row.projection)
+    return (known["epoch"], known["resource_version"], known["projection"]) < version
 
 
 def _recent(known: Row | None) -> list[dict[str, Any]]:
@@ -164,14 +177,16 @@ async def _bury_namesakes(
 ) -> list[str]:
     """Bury those that are older than the one that is written; returns their ids."""
     versions = {_name_of(s): s.version for s in sorted(accepted, key=lambda s: s.version)}
-    rows = [
-        {"id": str(row["id"]), "epoch": version.epoch, "number": version.number}
+    buried = {
+        str(row["id"]): version
         for row in namesakes
         if (version := versions[row["namespace"], row["resource_name"]]) > _version_of(row)
-    ]
-    if rows:
+    }
+    if buried:
+        rows = [{"id": id_, "epoch": epoch, "number": number} for id_, (epoch, number) in buried.items()]
         await connection.execute(sql.BURY_SCHEDULES, {"rows": dump(rows), "now": now})
-    return [str(row["id"]) for row in rows]
+        await change_log.note_deletions(connection, buried, now)
+    return list(buried)
 
 
 def _version_of(row: Row) -> Version:
@@ -225,8 +240,7 @@ async def _write_slots(
     jobs = [{"job_id": job_id, "horizon": oldest} for job_id, oldest in horizons.items() if oldest]
     if jobs:
         await connection.execute(sql.FORGET_SLOTS, {"jobs": dump(jobs), "rows": dump(kept)})
-    if kept:
-        await connection.execute(gaps.UPSERT_SLOTS, {"rows": dump(kept)})
+    await gaps.write_slots(connection, kept)
 
 
 def _is_forgotten(instant: str, floor: datetime | None) -> bool:
@@ -240,7 +254,10 @@ async def upsert_runs(
     """Take facts, and settle the runs that they are about, as well as the open ones of the touched jobs."""
     facts = await _read_parents(connection, facts)
     shown = await _read_shown(connection, facts, touched)
-    loaded = {run_id: try_load(row) for run_id, row in shown.items()}
+    imported = {run_id for run_id, row in shown.items() if IMPORTED in row["sources"]}
+    claims = [fact for fact in facts if fact.identity.run_id in imported]
+    facts = [fact for fact in facts if fact.identity.run_id not in imported]
+    loaded = {run_id: try_load(row) for run_id, row in shown.items() if run_id not in imported}
     known = {run_id: execution for run_id, execution in loaded.items() if execution is not None}
     identities = [fact.identity for fact in facts] + [execution.identity for execution in known.values()]
     jobs = await _read_jobs(connection, {identity.job_id for identity in identities if identity.job_id})
@@ -254,7 +271,7 @@ async def upsert_runs(
             rows.append(row)
     if rows:
         await connection.execute(_UPSERT_EXECUTIONS, {"rows": dump(rows)})
-    return SettledRuns(rows, [build_refusal(fact) for fact in refused])
+    return SettledRuns(rows, [build_refusal(fact) for fact in [*claims, *refused]])
 
 
 def _merge_credible(

@@ -7,6 +7,7 @@ fills no gap (docs/architecture.md, "Slots that started nothing").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,10 +21,13 @@ from sundial_api.mirror.storage.json_rows import Row, dump, read_rows
 from sundial_clock.instants import format_instant
 from sundial_core.resources.raw import JsonObject
 
-UPSERT_SLOTS = sql.build_upsert("scheduler_slots", sql.list_columns(SlotRow), "job_id, first_slot")
+_UPSERT_SLOTS = sql.build_upsert("scheduler_slots", sql.list_columns(SlotRow), "job_id, first_slot")
+
+MAX_SLOTS = 100_000
+"""How many rows of slots a job has at most; beside as many executions as are kept it has less."""
 
 MAX_AT_ONCE = 50
-"""Of how many jobs gaps are closed in one transaction, which others wait for."""
+"""Of how many jobs gaps are closed at a beat, which other work waits for."""
 
 _COVERED = (
     *("covered_until", "covered_slots", "covered_out_of_order"),
@@ -81,13 +85,23 @@ def _follows(schedule: ScheduleFact, known: Row) -> bool:
     )
 
 
-async def close_gaps(connection: AsyncConnection, mirrored: Version) -> int:
-    """Write a row for the slots that passed unseen, where Jobs are mirrored up to that version.
+async def write_slots(connection: AsyncConnection, rows: Sequence[SlotRow]) -> None:
+    """Write slots that started nothing, and keep of each job the newest: a status may tell of any number."""
+    if rows:
+        await connection.execute(_UPSERT_SLOTS, {"rows": dump(rows)})
+        ids = sorted({row.job_id for row in rows})
+        await connection.execute(sql.CAP_SLOTS, {"ids": ids, "most": MAX_SLOTS})
 
-    Returns how many rows it wrote; of many jobs it takes some at a time.
-    """
-    values = {"epoch": mirrored.epoch, "jobs": mirrored.number, "most": MAX_AT_ONCE}
-    found = await read_rows(connection, sql.FIND_GAPS, **values)
+
+async def list_closable(connection: AsyncConnection, mirrored: Version, after: str) -> list[str]:
+    """List jobs after that id whose gaps can be closed when Jobs are mirrored up to a version."""
+    values = {"epoch": mirrored.epoch, "jobs": mirrored.number, "after": after, "most": MAX_AT_ONCE}
+    return [str(job_id) for job_id in await connection.scalars(sql.FIND_CLOSABLE_GAPS, values)]
+
+
+async def close_gaps(connection: AsyncConnection, ids: Sequence[str]) -> int:
+    """Write a row for the slots of jobs that passed unseen; returns how many rows it wrote."""
+    found = await read_rows(connection, sql.MEASURE_GAPS, ids=ids)
     rows = []
     for job in found:
         missing = int(job["decided"] - job["covered_slots"] - job["runs"] - job["slots"])
@@ -95,9 +109,7 @@ async def close_gaps(connection: AsyncConnection, mirrored: Version) -> int:
         if missing > 0 and end is not None:
             begin = job["covered_until"] or job["created_at"]
             rows.append(slots.build_gap(str(job["id"]), begin, end, missing))
-    if rows:
-        await connection.execute(UPSERT_SLOTS, {"rows": dump(rows)})
-    if found:
-        tails = [{"id": str(job["id"])} | _find_tail(job["recent_slots"]) for job in found]
-        await connection.execute(sql.CLOSE_GAPS, {"rows": dump(tails)})
+    await write_slots(connection, rows)
+    tails = [{"id": str(job["id"])} | _find_tail(job["recent_slots"]) for job in found]
+    await connection.execute(sql.CLOSE_GAPS, {"rows": dump(tails)})
     return len(rows)

@@ -7,7 +7,7 @@ up to when its history is gone: the mirror makes no row again of what the cluste
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,12 +16,19 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, exists, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sundial_api.db.mirror_tables import ExecutionCount, QuarantinedObject
+from sundial_api.db.mirror_tables import (
+    ExecutionCount,
+    ExecutionLogTail,
+    QuarantinedObject,
+    ScheduledJobChange,
+    ScheduledJobState,
+)
 from sundial_api.db.tables import (
     ScheduledJobExecution,
     ScheduledJobRow,
     ScheduledJobSlot,
     SchedulerInstance,
+    TaskFunctionRow,
 )
 from sundial_api.mirror.storage.apply import WRITE_LOCK
 from sundial_api.mirror.storage.statements import LOCK_WRITES
@@ -60,12 +67,16 @@ async def delete_batch(connection: AsyncConnection, keep: RetentionPolicy, size:
     """
     executions = await _read_old_executions(connection, keep.after, size)
     surplus = await _read_surplus(connection, keep.runs, size)
+    executions += await _read_executions_of_gone(connection, keep.after, size)
     slots = await _read_old_slots(connection, keep.after, size)
+    slots += await _read_slots_of_gone(connection, keep.after, size)
     slots += await _read_slots_before(connection, surplus, size)
     await connection.execute(LOCK_WRITES, {"key": WRITE_LOCK})
     await _raise_floors(connection, [*executions, *surplus, *slots])
     deleted = await _delete_executions(connection, [*executions, *surplus])
     deleted += await _delete_slots(connection, slots)
+    deleted += await _delete_changes(connection, keep.after, size)
+    deleted += await _delete_log_tails(connection, keep.after, size)
     return deleted + await _delete_leftovers(connection, keep.after, size)
 
 
@@ -96,6 +107,21 @@ async def _read_old_slots(connection: AsyncConnection, after: datetime, size: in
     return [_Expired(*row) for row in await connection.execute(old.order_by(slot.last_slot).limit(size))]
 
 
+async def _read_executions_of_gone(connection: AsyncConnection, after: datetime, size: int) -> list[_Expired]:
+    """Find what jobs that were gone by then have left, whenever that says it was: it may be forged."""
+    table, job = ScheduledJobExecution, ScheduledJobRow
+    left = select(table.job_id, table.started_at, table.id).join(job, job.id == table.job_id)
+    gone = left.where(job.deleted_at <= after, table.started_at > after, ENDED)
+    return [_Expired(*row) for row in await connection.execute(gone.limit(size))]
+
+
+async def _read_slots_of_gone(connection: AsyncConnection, after: datetime, size: int) -> list[_Expired]:
+    slot, job = ScheduledJobSlot, ScheduledJobRow
+    left = select(slot.job_id, slot.last_slot, slot.first_slot).join(job, job.id == slot.job_id)
+    gone = left.where(job.deleted_at <= after, slot.last_slot > after)
+    return [_Expired(*row) for row in await connection.execute(gone.limit(size))]
+
+
 async def _read_slots_before(
     connection: AsyncConnection, surplus: Sequence[_Expired], size: int
 ) -> list[_Expired]:
@@ -122,11 +148,22 @@ async def _raise_floors(connection: AsyncConnection, doomed: Sequence[_Expired])
 
 
 async def _delete_executions(connection: AsyncConnection, doomed: Sequence[_Expired]) -> int:
+    """Delete executions with what is kept of their logs."""
     ids = {row.key for row in doomed}
     if not ids:
         return 0
+    await connection.execute(delete(ExecutionLogTail).where(ExecutionLogTail.execution_id.in_(ids)))
     gone = await connection.execute(delete(ScheduledJobExecution).where(ScheduledJobExecution.id.in_(ids)))
+    await _delete_empty_counts(connection, {row.job_id for row in doomed})
     return gone.rowcount
+
+
+async def _delete_empty_counts(connection: AsyncConnection, job_ids: Collection[UUID]) -> None:
+    """Delete the totals of jobs that were only named by runs: no row of a job will go and take them along."""
+    count = ExecutionCount
+    is_known = exists().where(ScheduledJobRow.id == count.job_id)
+    empty = count.job_id.in_(job_ids) & (count.count == 0) & ~is_known
+    await connection.execute(delete(count).where(empty))
 
 
 async def _delete_slots(connection: AsyncConnection, doomed: Sequence[_Expired]) -> int:
@@ -137,14 +174,42 @@ async def _delete_slots(connection: AsyncConnection, doomed: Sequence[_Expired])
     return (await connection.execute(delete(ScheduledJobSlot).where(key.in_(keys)))).rowcount
 
 
+async def _delete_changes(connection: AsyncConnection, after: datetime, size: int) -> int:
+    """Delete old entries of the log of changes."""
+    change = ScheduledJobChange
+    old = select(change.id).where(change.seen_at <= after).order_by(change.seen_at).limit(size)
+    return (await connection.execute(delete(change).where(change.id.in_(old)))).rowcount
+
+
+async def _delete_log_tails(connection: AsyncConnection, after: datetime, size: int) -> int:
+    """Delete old ends of logs, those included whose execution went otherwise."""
+    tail = ExecutionLogTail
+    key = tuple_(tail.execution_id, tail.attempt, tail.pod_uid)
+    old = select(tail.execution_id, tail.attempt, tail.pod_uid).where(tail.wanted_at <= after)
+    oldest = old.order_by(tail.wanted_at).limit(size)
+    return (await connection.execute(delete(tail).where(key.in_(oldest)))).rowcount
+
+
 async def _delete_leftovers(connection: AsyncConnection, after: datetime, size: int) -> int:
-    """Delete jobs that have been gone for as long and left no history, gone processes, old quarantine."""
+    """Delete jobs that have been gone for as long and left no history, functions that have been gone and that
+    no job shows, gone processes, old quarantine."""
     job, instance, odd = ScheduledJobRow, SchedulerInstance, QuarantinedObject
     has_history = exists().where(ScheduledJobExecution.job_id == job.id)
     has_slots = exists().where(ScheduledJobSlot.job_id == job.id)
-    forgotten = select(job.id).where(job.deleted_at <= after, ~has_history, ~has_slots).limit(size)
+    has_changes = exists().where(ScheduledJobChange.job_id == job.id)
+    has_any = has_history | has_slots | has_changes
+    forgotten = select(job.id).where(job.deleted_at <= after, ~has_any).limit(size)
     ids = list(await connection.scalars(delete(job).where(job.id.in_(forgotten)).returning(job.id)))
     await connection.execute(delete(ExecutionCount).where(ExecutionCount.job_id.in_(ids)))
+    await connection.execute(delete(ScheduledJobState).where(ScheduledJobState.job_id.in_(ids)))
+    functions = await _delete_functions(connection, after, size)
     gone = await connection.execute(delete(instance).where(instance.deleted_at <= after))
     old = await connection.execute(delete(odd).where(odd.last_seen <= after))
-    return len(ids) + gone.rowcount + old.rowcount
+    return len(ids) + functions + gone.rowcount + old.rowcount
+
+
+async def _delete_functions(connection: AsyncConnection, after: datetime, size: int) -> int:
+    function = TaskFunctionRow
+    is_shown = exists().where(ScheduledJobRow.task_function_id == function.id)
+    forgotten = select(function.id).where(function.deleted_at <= after, ~is_shown).limit(size)
+    return (await connection.execute(delete(function).where(function.id.in_(forgotten)))).rowcount

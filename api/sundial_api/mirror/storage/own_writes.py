@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,10 +16,21 @@ from sundial_api.mirror.projection.batches import (
     parse_object,
     sort_values,
 )
+from sundial_api.mirror.projection.scheduled_jobs import ScheduleFact
 from sundial_api.mirror.storage import apply
 from sundial_api.mirror.storage import statements as sql
+from sundial_api.mirror.storage.call_entries import ApiCall, note_call
+from sundial_api.mirror.storage.change_log import ApiCaller
 from sundial_api.mirror.storage.tombstones import write_tombstones
 from sundial_core.resources.raw import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class ApiWrite:
+    """A write of this API: who asked for it, and the object that it was made from; None for a new one."""
+
+    caller: ApiCaller
+    before: JsonObject | None
 
 
 async def take_answers(
@@ -43,6 +55,15 @@ async def take_deletion(
         await write_tombstones(connection, gone, frozenset({value.uid}), now)
         return
     await apply.apply_batch(connection, sort_values([value]), now)
+
+
+async def sign_answer(connection: AsyncConnection, item: JsonObject, write: ApiWrite, now: datetime) -> None:
+    """Note who asked for a change of a ScheduledJob, after its answer was taken."""
+    epoch = await _read_epoch(connection)
+    after = parse_object(ObjectKind.SCHEDULED_JOB, item, epoch)
+    before = parse_object(ObjectKind.SCHEDULED_JOB, write.before, epoch) if write.before else None
+    if isinstance(after, ScheduleFact) and (before is None or isinstance(before, ScheduleFact)):
+        await note_call(connection, ApiCall(write.caller, before, after), now)
 
 
 async def _read_epoch(connection: AsyncConnection) -> int:

@@ -1,4 +1,4 @@
-"""How do TaskFunctions become rows, and who has which id? An id is given once, and kept for good."""
+"""How do TaskFunctions become rows, and who has which id? An id stays while a row shows it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UPSERT_FUNCTIONS = sql.build_upsert(
 async def write_functions(connection: AsyncConnection, functions: list[Function], now: datetime) -> None:
     """Write TaskFunctions, oldest first: with ids that collide, the older one keeps the better."""
     functions = sorted(functions, key=lambda function: (function.row.created_at, function.row.uid))
-    live = [function.row for function in functions if not function.is_gone]
+    live = [function.date(now).row for function in functions if not function.is_gone]
     gone = [function.row for function in functions if function.is_gone]
     ids = await ensure_function_ids(connection, [(row.namespace, row.resource_name) for row in live])
     newest = {(row.namespace, row.resource_name): row for row in sorted(live, key=_age)}
@@ -46,7 +46,7 @@ def _age(row: FunctionRow) -> Version:
 
 
 async def ensure_function_ids(connection: AsyncConnection, wanted: Iterable[Name]) -> dict[Name, int]:
-    """Find the ids of functions by namespace and name; one that has none yet gets it, for good."""
+    """Find the ids of functions by namespace and name; one that has none yet gets it."""
     wanted = list(dict.fromkeys(wanted))
     if not wanted:
         return {}

@@ -17,6 +17,7 @@ from sundial_api.mirror.projection.run_facts import JobFact, RunFact, RunRequest
 from sundial_api.mirror.projection.versions import Version
 from sundial_api.mirror.storage import statements as sql
 from sundial_api.mirror.storage.apply import take_turn, try_load, upsert_runs
+from sundial_api.mirror.storage.change_log import note_deletions
 from sundial_api.mirror.storage.json_rows import dump, read_rows
 from sundial_core.resources.names import compute_named_for
 
@@ -42,13 +43,11 @@ async def list_missing(connection: AsyncConnection, absence: Absence) -> Missing
     if absence.kind in (ObjectKind.TASK_FUNCTION, ObjectKind.SCHEDULED_JOB):
         is_function = absence.kind is ObjectKind.TASK_FUNCTION
         statement = sql.FIND_ABSENT_FUNCTIONS if is_function else sql.FIND_ABSENT_SCHEDULES
-        values = {
-            "epoch": absence.version.epoch,
-            "number": absence.version.number,
-            "listed": list(absence.listed),
-        }
+        covered = {"ns": absence.ns, "excepted": list(absence.excepted)}
+        version = {"epoch": absence.version.epoch, "number": absence.version.number}
+        values = {"listed": list(absence.listed)} | covered | version
         uids = frozenset(str(uid) for uid in await connection.scalars(statement, values))
-        return Missing(uids, await connection.scalar(sql.COUNT_LIVE[absence.kind.value]) or 0)
+        return Missing(uids, await connection.scalar(sql.COUNT_LIVE[absence.kind.value], covered) or 0)
     if absence.kind not in (ObjectKind.JOB, ObjectKind.SCHEDULED_JOB_RUN):
         return Missing(frozenset(), 0)
     facts = [fact for execution in await _read_open(connection) for fact in _list_present(absence, execution)]
@@ -71,10 +70,11 @@ async def write_tombstones(
         rows = [{"id": uid} | version for uid in uids]
         found = await connection.scalars(sql.BURY_SCHEDULES, {"rows": dump(rows), "now": now})
         buried = [str(uid) for uid in found]
+        await note_deletions(connection, dict.fromkeys(buried, absence.version), now)
         await upsert_runs(connection, [], buried)
     elif absence.kind in (ObjectKind.JOB, ObjectKind.SCHEDULED_JOB_RUN):
         facts = [
-            bury_part(fact, absence.version)
+            bury_part(fact, absence.version, now)
             for execution in await _read_open(connection)
             for uid, fact in _list_present(absence, execution)
             if uid in uids and _is_older(fact, absence)
@@ -84,6 +84,8 @@ async def write_tombstones(
 
 def _list_present(absence: Absence, execution: Execution) -> Iterable[tuple[str, RunFact]]:
     """Find what objects of the list's kind said last of an open run, if they are not known to be gone."""
+    if not absence.covers(execution.identity.namespace):
+        return
     if absence.kind is ObjectKind.SCHEDULED_JOB_RUN:
         request_fact = execution.request_fact
         if request_fact is not None and not request_fact.is_gone:
@@ -95,10 +97,11 @@ def _list_present(absence: Absence, execution: Execution) -> Iterable[tuple[str,
             yield attempt.job.uid, RunFact(execution.identity, number, attempt.job, named_for)
 
 
-def bury_part(fact: RunFact, version: Version) -> RunFact:
-    """Say of a Job or a ScheduledJobRun that it is gone by that version."""
+def bury_part(fact: RunFact, version: Version, now: datetime) -> RunFact:
+    """Say of a Job or a ScheduledJobRun that it is gone by that version, and was seen to be so now."""
     assert isinstance(fact.part, JobFact | RunRequestFact)
-    return replace(fact, part=replace(fact.part, version=version, is_gone=True))
+    gone = replace(fact.part, version=version, is_gone=True)
+    return replace(fact, part=gone.date_deletion(now) if isinstance(gone, RunRequestFact) else gone)
 
 
 def _is_older(fact: RunFact, absence: Absence) -> bool:

@@ -18,6 +18,7 @@ from sundial_core.decision.create_error_kinds import is_fence_refusal
 from sundial_kube.errors import ApiError, ApiUnreachable, NotLeading
 from sundial_kube.resources import JOBS
 from sundial_operator.leading.fence_probe import FenceProbe
+from sundial_operator.settings import OperatorSettings
 
 POLICY = {
     "apiVersion": "admissionregistration.k8s.io/v1",
@@ -69,11 +70,7 @@ PROBE = {
         "labels": {"sundial.dev/installation": "team.x"},
         "annotations": {"sundial.dev/term": "7"},
     },
-    "spec": {
-        "template": {
-            "spec": {"restartPolicy": "Never", "containers": [{"name": "probe", "image": "probe"}]},
-        }
-    },
+    "spec": {"template": {}},
 }
 FENCED = ApiError(403, "Forbidden", f"denied: {POLICY['spec']['validations'][0]['message']}")  # type: ignore[index]
 OTHERS = ApiError(403, "Forbidden", 'User "x" cannot create resource "jobs"')
@@ -84,7 +81,10 @@ def test_the_policy_refuses_jobs_of_the_installation_without_the_leaders_term() 
 
 
 def test_the_probe_is_a_job_of_the_installation_and_of_that_term() -> None:
-    assert build_probe("team.x", "team", 7) == PROBE
+    probe = build_probe("team.x", "team", 7, "registry/sundial:1")
+    pod = probe["spec"]["template"].pop("spec")
+    assert probe == PROBE
+    assert [one["image"] for one in pod["containers"]] == ["registry/sundial:1"]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ async def probe(client: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[FenceProb
     """Let a leader of term 7 probe once."""
     pauses = Pauses()
     monkeypatch.setattr("sundial_operator.leading.fence_probe.asyncio.sleep", pauses)
-    found = FenceProbe(client, "team.x", "team", lambda: 7)
+    found = FenceProbe(client, OperatorSettings(namespace="team", release="x"), lambda: 7)
     assert found.state is FenceState.UNKNOWN
     with pytest.raises(asyncio.CancelledError):
         await found.run()

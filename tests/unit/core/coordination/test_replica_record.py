@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from testkit.api_server import merge
 from testkit.scheduled_jobs import at
 
 from sundial_core.coordination.replica_record import (
+    LeaderStanding,
     ReplicaRecord,
     build_renewal,
     build_replica_lease,
@@ -42,8 +44,26 @@ def test_a_member_says_who_it_is() -> None:
 def test_a_sign_of_life_moves_only_the_time() -> None:
     item = build_replica_lease(MEMBER, 120, at(10))
     later = build_replica_lease(MEMBER, 120, at(20))
-    assert item["spec"] | build_renewal(at(20))["spec"] == later["spec"]
-    assert item["metadata"] == later["metadata"]
+    renewal = build_renewal(at(20), None)
+    assert item["spec"] | renewal["spec"] == later["spec"]
+    assert merge(item["metadata"], renewal["metadata"]) == later["metadata"]
+
+
+def test_a_leader_says_how_the_installation_stands_and_takes_it_back() -> None:
+    item = build_replica_lease(MEMBER, 120, at(10))
+    standing = LeaderStanding(7, "ok", "SUNDIAL_HOLD", "it is started without")
+    held = merge(item, build_renewal(at(20), standing))
+    marks = {
+        "sundial.dev/term": "7",
+        "sundial.dev/fence": "ok",
+        "sundial.dev/starts-held-by": "SUNDIAL_HOLD",
+        "sundial.dev/starts-held-until": "it is started without",
+    }
+    assert held["metadata"]["annotations"] == item["metadata"]["annotations"] | marks
+    free = merge(held, build_renewal(at(30), LeaderStanding(7, "absent")))
+    said = {"sundial.dev/term": "7", "sundial.dev/fence": "absent"}
+    assert free["metadata"]["annotations"] == item["metadata"]["annotations"] | said
+    assert merge(free, build_renewal(at(40), None))["metadata"] == item["metadata"]
 
 
 @pytest.mark.parametrize(

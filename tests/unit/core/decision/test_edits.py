@@ -313,3 +313,20 @@ def test_a_change_that_no_field_explains_counts_from_now() -> None:
     job = build_scheduled_job()
     edits = compute_edits(job, compute_edits(job, None, at(1)).seen, at(9))
     assert (edits.dates, edits.compute_newest(SCHEDULE)) == ({}, at(9))
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T00:00:00Z", "2100-01-01T00:00:00Z", "soon"])
+def test_a_time_that_cannot_be_hides_no_later_change(time: str) -> None:
+    seen = None
+    for seconds, every in ((0, 10), (15, 7)):
+        item = build_item(build_spec(schedule={"interval": {"seconds": every}}), changed=seconds)
+        item["metadata"]["managedFields"].append({"manager": "odd", "operation": "Update", "time": time})
+        edits = compute_edits(parse_scheduled_job(item), seen, at(seconds + 5))
+        seen = edits.seen
+    assert edits.dates == {f"{SCHEDULE}.interval.seconds": at(15)}
+
+
+@pytest.mark.parametrize(("ahead", "is_believed"), [(60, True), (61, False)])
+def test_a_clock_may_be_a_minute_ahead(ahead: float, *, is_believed: bool) -> None:
+    edits = compute_edits(build_scheduled_job(changed=ahead), None, at(0))
+    assert ("until" in edits.seen) == is_believed

@@ -68,12 +68,12 @@ JOB = build_observed(10, "Complete", version=20)
 POD = ObservedPod("uid-pod", 30, UID, JOB.uid, has_started=True, failure=None)
 
 
-def choose(mirrored: Mirrored | None, **limits: Any) -> Deletions:
-    """Choose about a Job of version 20 and its Pod of version 30, of which the history keeps nothing."""
+def choose(mirrored: Mirrored | None, pods: tuple[ObservedPod, ...] = (POD,), **limits: Any) -> Deletions:
+    """Choose about a Job of version 20, its Pod of version 30 by default: the history keeps nothing of it."""
     plan = build_plan(build_scheduled_job(build_spec(history={"successful": 0})))
     stored = parse_stored_status({"cursor": format_instant(at(900))})
     rule = Limits(timedelta(seconds=60), mirrored=mirrored, **limits)
-    return decide_deletions([JOB], stored, plan, rule, at(1000), {JOB.uid: (POD,)})
+    return decide_deletions([JOB], stored, plan, rule, at(1000), {JOB.uid: pods})
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,11 @@ def choose(mirrored: Mirrored | None, **limits: Any) -> Deletions:
 def test_a_finished_job_waits_for_the_mirror(mirrored: Mirrored | None, goes: bool) -> None:  # noqa: FBT001
     choice = choose(mirrored)
     assert (choice.jobs, choice.awaits_mirror) == ((JOB,) if goes else (), not goes)
+
+
+@pytest.mark.parametrize(("pods", "goes"), [(19, False), (20, True)])
+def test_pods_that_were_not_heard_of_are_waited_for(pods: int, goes: bool) -> None:  # noqa: FBT001
+    assert bool(choose(Mirrored(20, pods), pods=()).jobs) is goes
 
 
 def test_beyond_a_cap_nothing_waits() -> None:

@@ -20,6 +20,7 @@ from testkit.scheduled_job_runs import (
     follow,
     name_job,
     tell,
+    tell_active,
 )
 from testkit.scheduled_jobs import (
     LIMITS,
@@ -201,16 +202,16 @@ def test_what_waits_is_served_by_time(created: float, expected: tuple[str, list[
 
 
 def test_under_replace_it_ends_the_oldest_run_and_gives_way_to_a_slot() -> None:
-    decision = ask(build_request(), jobs=(RUNNING,), job=build_parent(**REPLACE))
+    decision = ask(build_request(), jobs=(RUNNING,), job=build_parent(tell_active(RUNNING), **REPLACE))
     assert [(ending.job.run_id, ending.reason) for ending in decision.endings] == [("other", "Replaced")]
     waiting = follow(build_request(), decision)
-    later = ask(waiting, now=600, jobs=(RUNNING,), job=build_parent(**REPLACE))
+    later = ask(waiting, now=600, jobs=(RUNNING,), job=build_parent(tell_active(RUNNING), **REPLACE))
     assert (tell(later), [one.slot for one in later.queued]) == ("Skipped Failed Replaced", [at(600)])
 
 
 def test_under_replace_one_that_ignores_the_rule_ends_nothing() -> None:
     request = build_request({"ignoreConcurrency": True})
-    decision = ask(request, jobs=(RUNNING,), job=build_parent(**REPLACE))
+    decision = ask(request, jobs=(RUNNING,), job=build_parent(tell_active(RUNNING), **REPLACE))
     assert (tell(decision), decision.endings) == ("starts", ())
 
 
@@ -218,6 +219,12 @@ def test_of_two_the_older_takes_the_place() -> None:
     younger = build_request(created=12, uid="younger", name="a")
     decision = ask(younger, build_request(created=11, name="b"))
     assert (tell(decision), tell(decision, "younger")) == ("starts", "Skipped Failed AlreadyActive")
+
+
+def test_of_the_same_second_they_are_served_by_name() -> None:
+    first, second = build_request(uid="first", name="a"), build_request(uid="second", name="b")
+    decision = ask(second, first)
+    assert (tell(decision, "first"), tell(decision, "second")) == ("starts", "Skipped Failed AlreadyActive")
 
 
 def test_a_slot_that_is_due_goes_before_and_takes_the_place() -> None:
@@ -262,6 +269,19 @@ def test_a_backfill_knows_its_slot_and_the_one_before() -> None:
 def test_args(spec: dict[str, Any], expected: dict[str, Any]) -> None:
     (attempt,) = ask(build_request(spec), job=build_parent(args={"n": 1})).run_requests.starts
     assert attempt.args == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        pytest.param({}, "set ignoreConcurrency: true", id="by kubectl"),
+        pytest.param({"source": "api"}, "set ignoreConcurrency: true", id="by a program"),
+        pytest.param({"source": "manual"}, "start it again when a run has ended", id="by a click"),
+    ],
+)
+def test_one_without_a_place_is_told_what_can_be_done(source: dict[str, str], words: str) -> None:
+    decision = ask(build_request(source), jobs=(RUNNING,))
+    assert words in decision.run_requests.statuses[RUN_UID]["message"]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from sundial_core.resources.messages import (
     MAX_TEXT_CHARS,
     clean_message,
     redact,
+    redact_end,
     trim_message,
 )
 from sundial_core.runs.jobs import parse_outcome
@@ -34,6 +35,7 @@ from sundial_core.runs.start_timeouts import explain_refusal
 from sundial_kube.errors import ApiError, ApiUnreachable, parse_error
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl-dGVzdA_x"
+PGP = "-----BEGIN PGP PRIVATE KEY BLOCK-----\nlQVY\n-----END PGP PRIVATE KEY BLOCK-----"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\n-----END RSA PRIVATE KEY-----"
 
 
@@ -84,6 +86,24 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\n-----END RSA PRIVATE 
             '{"auths":{"r":{"auth":"Ym9iOng="}}}', '{"auths":{"r":{"auth":"[redacted]"}}}', id="auth"
         ),
         pytest.param(r"{\"password\": \"a b\"}", r"{\"password\": \"[redacted]\"}", id="JSON in JSON"),
+        pytest.param('{"password": 12345678}', '{"password": [redacted]}', id="a number in JSON"),
+        pytest.param("{'password': 'a b', 'n': 1}", "{'password': '[redacted]', 'n': 1}", id="Python's repr"),
+        pytest.param("password = hunter", "password = [redacted]", id="an INI file"),
+        pytest.param("api_key = 'a b'", "api_key = [redacted]", id="an INI file, quoted"),
+        pytest.param("password: 'a bc'", "password: [redacted]", id="YAML, quoted"),
+        pytest.param(
+            "run --db-password hunter -v", "run --db-password [redacted] -v", id="an option's value"
+        ),
+        pytest.param("pass=hunter&x=1", "pass=[redacted]&x=1", id="pass="),
+        pytest.param("Cookie: sid=a1; theme=b\nx", "Cookie: [redacted]\nx", id="a cookie"),
+        pytest.param("with xoxb-123456789012-aBcDeF", "with [redacted]", id="a token of Slack"),
+        pytest.param(
+            "https://hooks.slack.com/services/T0/B0/x",
+            "https://hooks.slack.com/services/[redacted]",
+            id="a hook",
+        ),
+        pytest.param("with sk_live_51Habcdefghij", "with [redacted]", id="a key of Stripe"),
+        pytest.param(PGP, "[redacted]", id="a private key of PGP"),
         pytest.param('{"client_secret":"x"}', '{"client_secret":"[redacted]"}', id="client_secret"),
     ],
 )
@@ -115,12 +135,30 @@ def test_what_is_taken_out(text: str, expected: str) -> None:
         "label selector key=value matched nothing",
         "mail ops@example.com about https://example.com/runbooks#quota",
         "Authorization failed: denied by policy",
+        "if token == expected: the password was right",
+        "unexpected token: '<' in JSON, cookie: none",
+        "the pass of 12 tests, bypass=1234",
+        "use --password-file /run/secrets/x",
         "container main exited with code 137 (OOMKilled)",
         "-----BEGIN CERTIFICATE-----",
     ],
 )
 def test_what_stays(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("x" * MAX_TEXT_CHARS + "token=abc", "x" * MAX_TEXT_CHARS + "token=[redacted]", id="all"),
+        pytest.param(f"a {PEM} b", "a [redacted] b", id="a private key"),
+        pytest.param(f"{PEM[40:]} b", "[redacted] b", id="the end of a private key"),
+        pytest.param(f"{PEM[40:]} a {PEM} b", "[redacted] a [redacted] b", id="another one after it"),
+        pytest.param("-----END CERTIFICATE----- b", "-----END CERTIFICATE----- b", id="a certificate"),
+    ],
+)
+def test_what_is_taken_out_of_the_end_of_a_text(text: str, expected: str) -> None:
+    assert redact_end(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -174,7 +212,7 @@ def build_waiting_pod() -> dict[str, Any]:
 
 
 def build_failed_pod() -> dict[str, Any]:
-    said = {"error": SAID, "traceback": f"Traceback\n{SAID}"}
+    said = {"sundial": 1, "error": SAID, "traceback": f"Traceback\n{SAID}"}
     return build_pod_item(build_job_item(10), terminated=build_termination(3, said, reason=SAID))
 
 

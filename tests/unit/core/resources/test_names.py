@@ -9,7 +9,12 @@ from datetime import timedelta, timezone
 import pytest
 from testkit.scheduled_jobs import UID, at
 
-from sundial_core.resources.names import build_installation, build_job_name, build_run_id
+from sundial_core.resources.names import (
+    build_celery_task_id,
+    build_installation,
+    build_job_name,
+    build_run_id,
+)
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -56,3 +61,9 @@ def test_a_long_installation_is_shortened_and_stays_unique() -> None:
     assert {len(name) for name in names} == {63}
     assert len(names) == 3
     assert all(LABEL_VALUE.fullmatch(name) and name.startswith("n" * 52 + "-") for name in names)
+
+
+def test_the_id_of_a_celery_task_is_known_before_it_is_sent() -> None:
+    run_id = build_run_id(UID, at(10))
+    second, third = (str(uuid.uuid5(uuid.UUID(run_id), attempt)) for attempt in ("2", "3"))
+    assert [build_celery_task_id(run_id, attempt) for attempt in range(4)] == [run_id, run_id, second, third]

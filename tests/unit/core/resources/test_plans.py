@@ -39,6 +39,10 @@ def build_function(handler: dict[str, Any] | None = None, **fields: Any) -> Task
     return TaskFunction("f", 1, "team", "clean-up", 1, at(0), spec, {})
 
 
+def build_template(*containers: dict[str, Any]) -> dict[str, Any]:
+    return {"spec": {"template": {"spec": {"containers": list(containers)}}}}
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "words"),
     [
@@ -157,6 +161,59 @@ def test_a_function_that_is_nested_too_deeply_does_not_run() -> None:
     assert problem.message.startswith("TaskFunction clean-up: spec.parametersSchema: nested more than 64")
 
 
+NEEDS_DAYS = {
+    "type": "object",
+    "required": ["retention_days"],
+    "properties": {"retention_days": {"type": "integer", "minimum": 1}},
+}
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        pytest.param(
+            {"retention_days": 0}, "spec.args.retention_days: is less than the minimum of 1", id="limit"
+        ),
+        pytest.param({"retention_days": "30"}, "spec.args.retention_days: is not of type integer", id="type"),
+        pytest.param(None, "spec.args.retention_days: is required", id="none at all"),
+    ],
+)
+def test_args_that_do_not_fit_the_schema_are_told_where(args: dict[str, Any] | None, message: str) -> None:
+    function = build_function(parametersSchema=NEEDS_DAYS)
+    problem = compile_spec(function, args=args, **BY_REFERENCE)
+    assert isinstance(problem, Problem)
+    assert (problem.reason, problem.message) == ("InvalidArgs", message)
+
+
+def test_args_that_fit_are_taken_and_the_schema_goes_with_the_plan() -> None:
+    function = build_function(parametersSchema=NEEDS_DAYS)
+    plan = compile_spec(function, args={"retention_days": 30}, **BY_REFERENCE)
+    assert isinstance(plan, Plan)
+    assert plan.parameters_schema == NEEDS_DAYS
+    assert isinstance(compile_spec(build_function(), args={"retention_days": 0}, **BY_REFERENCE), Plan)
+
+
+def test_a_schema_that_cannot_be_used_is_told_as_the_function_s() -> None:
+    function = build_function(parametersSchema={"properties": {"a": {"type": "intger"}}})
+    problem = compile_spec(function, **BY_REFERENCE)
+    assert isinstance(problem, Problem)
+    assert problem.reason == "InvalidParametersSchema"
+    assert problem.message.startswith(
+        "TaskFunction clean-up: spec.parametersSchema.properties.a.type: is no type; write one of"
+    )
+
+
+def test_a_job_with_a_template_of_its_own_has_no_schema_to_fit() -> None:
+    assert isinstance(compile_spec(build_function(parametersSchema=NEEDS_DAYS), args={}), Plan)
+
+
+def test_at_most_five_misfits_are_told() -> None:
+    schema = {"required": [f"field-{n}" for n in range(50)]}
+    problem = compile_spec(build_function(parametersSchema=schema), **BY_REFERENCE)
+    assert isinstance(problem, Problem)
+    assert problem.message.count("is required") == 5
+
+
 def test_a_message_does_not_repeat_what_may_be_secret() -> None:
     problem = compile_spec(args="s3cret", timeoutSeconds="s3cret")
     assert isinstance(problem, Problem)
@@ -169,18 +226,56 @@ def test_args_of_64_kib_are_taken(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "handler",
-    [{"celery": {"task": "x"}}, {"function": {"path": "a.b"}}, {"novel": {}}],
-    ids=lambda handler: next(iter(handler)),
+    ("handler", "fields", "reason", "words"),
+    [
+        pytest.param({"novel": {}}, {}, "InvalidSpec", "spec.handler: exactly one of", id="unknown handler"),
+        pytest.param({"celery": {}}, {}, "InvalidSpec", "spec.handler.celery.task: ", id="no task"),
+        *(
+            pytest.param(
+                handler,
+                {"template": None},
+                *("TemplateMissing", "spec.template: is required"),
+                id=f"no template for {next(iter(handler))}",
+            )
+            for handler in ({"celery": {"task": "x"}}, {"function": {"path": "a.b"}}, {"container": {}})
+        ),
+        pytest.param(
+            {"function": {"path": "a.b"}},
+            {"template": build_template()},
+            *("TemplateInvalid", "containers: name the container"),
+            id="no container",
+        ),
+        pytest.param(
+            {"container": {}},
+            {"template": build_template(*({"name": f"c{n}"} for n in range(101)))},
+            *("TemplateInvalid", "containers: 101 containers"),
+            id="too many containers",
+        ),
+    ],
 )
-def test_handlers_that_this_release_does_not_run(handler: dict[str, Any]) -> None:
-    problem = compile_spec(build_function(handler), **BY_REFERENCE)
+def test_functions_that_cannot_be_run(
+    handler: dict[str, Any], fields: dict[str, Any], reason: str, words: str
+) -> None:
+    problem = compile_spec(build_function(handler, **fields), **BY_REFERENCE)
     assert isinstance(problem, Problem)
-    assert problem.reason == "UnsupportedHandler"
+    assert problem.reason == reason
+    assert problem.message.startswith("TaskFunction clean-up: spec.")
+    assert words in problem.message
 
 
-def test_a_function_without_a_template_does_not_run() -> None:
-    assert isinstance(compile_spec(build_function(template=None), **BY_REFERENCE), Problem)
+@pytest.mark.parametrize(("count", "is_taken"), [(100, True), (101, False)])
+def test_a_template_of_its_own_has_a_hundred_containers_at_most(count: int, is_taken: bool) -> None:  # noqa: FBT001
+    template = build_template(*({"name": f"c{n}"} for n in range(count)))
+    assert isinstance(compile_spec(template=template), Plan) is is_taken
+
+
+@pytest.mark.parametrize("kind", ["celery", "function"])
+def test_functions_and_celery_tasks_run(kind: str) -> None:
+    handler = {"celery": {"task": "x"}} if kind == "celery" else {"function": {"path": "a.b"}}
+    plan = compile_spec(build_function(handler, template=TEMPLATE), **BY_REFERENCE)
+    assert isinstance(plan, Plan)
+    assert plan.handler is not None
+    assert plan.handler.needs_runner
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,25 @@ MAIN_FAILED = ("Error", "container main exited with code 3")
             ("Error", "container setup exited with code 9"),
             id="only init failed",
         ),
+        pytest.param(
+            "Failed",
+            {"setup": ended(9), "native_proxy": ended(143)},
+            ("Error", "container setup exited with code 9"),
+            id="an init container before a native sidecar",
+        ),
+        pytest.param(
+            "Failed",
+            {"main": ended(0), "a_proxy": ended(1), "native_proxy": ended(143)},
+            ("Error", "container a-proxy exited with code 1"),
+            id="a sidecar before a native one",
+        ),
+        pytest.param("Failed", {"main": ended(0), "native_proxy": ended(143)}, None, id="it was evicted"),
+        pytest.param(
+            "Failed",
+            {"native_proxy": ended(1)},
+            ("Error", "container native-proxy exited with code 1"),
+            id="nothing began but a native sidecar",
+        ),
         pytest.param("Running", {"main": RUNS, "a_proxy": ended(1)}, None, id="the work goes on"),
         pytest.param("Succeeded", {"main": ended(0), "native_proxy": ended(143)}, None, id="it is stopped"),
     ],
@@ -129,6 +148,7 @@ def test_the_users_own_container_is_blamed_before_all_others(
         pytest.param("Succeeded", {"main": ended(0), "native_proxy": ended(143)}, (0, 2), id="succeeded"),
         pytest.param("Running", {"main": ended(0), "a_proxy": RUNS}, (0, 2), id="a sidecar goes on"),
         pytest.param("Failed", {"main": ended(0), "a_proxy": ended(1)}, (1, 3), id="only a sidecar failed"),
+        pytest.param("Failed", {"main": ended(0), "native_proxy": ended(143)}, (0, 2), id="evicted"),
         pytest.param("Running", {"main": RUNS, "mesh_init": ended(0)}, (None, 1), id="it runs"),
         pytest.param("Pending", {"mesh_init": ended(0)}, (None, 0), id="it has not started"),
     ],
@@ -154,3 +174,9 @@ def test_a_pod_has_not_ended_while_one_of_the_users_own_containers_runs() -> Non
     part = parse_pod_fact(item, 1).part
     assert isinstance(part, PodFact)
     assert (part.exit_code, part.rank) == (None, 1)
+
+
+def test_of_the_users_own_containers_main_is_blamed_first() -> None:
+    item = build_mesh_pod("Failed", a_proxy=ended(1), main=ended(3))
+    item["spec"]["containers"][0]["env"] = OURS
+    assert parse_pod(item).failure == MAIN_FAILED

@@ -27,7 +27,13 @@ from sundial_core.resources import names
 from sundial_core.resources.plans import Plan, Problem
 from sundial_core.runs.jobs import ObservedJob, parse_job
 from sundial_core.runs.pods import ObservedPod, parse_pod
-from sundial_core.runs.start_timeouts import describe_wait, explain_refusal, with_start_failure
+from sundial_core.runs.start_timeouts import (
+    describe_wait,
+    explain_refusal,
+    explain_wait,
+    find_silent,
+    with_start_failure,
+)
 from sundial_core.runs.state import build_run, compute_start_timeout
 
 PULL = ("ErrImagePull", "no such image")
@@ -234,3 +240,47 @@ def test_a_job_carries_its_start_timeout() -> None:
     spec = build_spec(startTimeoutSeconds=7)
     (attempt,) = look(build_scheduled_job(spec), 10).starts
     assert attempt.start_timeout_seconds == 7
+
+
+SILENT = ObservedPod("pod", 1, UID, "job", False, None, ("ContainerCreating", ""), ns="team")
+
+
+@pytest.mark.parametrize(
+    ("pods", "is_found"),
+    [
+        pytest.param((pod(PULL), SILENT), True, id="creating"),
+        pytest.param((pod(("PodInitializing", "")),), True, id="initializing"),
+        pytest.param((pod(PULL),), False, id="it says why itself"),
+        pytest.param((pod(),), False, id="nothing said"),
+        pytest.param((), False, id="no Pod"),
+    ],
+)
+def test_a_pod_that_says_only_that_it_begins_is_silent(pods: tuple[ObservedPod, ...], is_found: bool) -> None:  # noqa: FBT001
+    assert (find_silent(pods) is not None) is is_found
+
+
+def warn(message: str, seen: str = "2026-01-01T00:00:20Z", **fields: str) -> dict[str, Any]:
+    return {"type": "Warning", "reason": "FailedMount", "message": message, "lastTimestamp": seen} | fields
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param([], "", id="none"),
+        pytest.param([warn("Pulling image", type="Normal")], "", id="no warning"),
+        pytest.param([warn('secret "x" not found')], 'FailedMount: secret "x" not found', id="a secret"),
+        pytest.param(
+            [warn("new", "2026-01-01T00:00:30Z"), warn("old")], "FailedMount: new", id="the newest warning"
+        ),
+        pytest.param([warn("password=s3cret")], "FailedMount: password=[redacted]", id="what looks secret"),
+    ],
+)
+def test_what_a_silent_pod_waits_for_is_its_newest_warning(events: list[Any], expected: str) -> None:
+    assert explain_wait(SILENT, events) == expected
+
+
+def test_a_runner_that_is_missing_is_told_with_what_to_do() -> None:
+    event = warn('MountVolume.SetUp failed for volume "x" : configmap "sundial-runner-0123456789" not found')
+    told = explain_wait(SILENT, [event])
+    assert told.startswith("the ConfigMap sundial-runner-0123456789, which has the runner, is missing")
+    assert told.endswith("`sundial-operator runner-manifest -n team` prints")

@@ -161,6 +161,16 @@ def test_progressing(condition: str, expected: tuple[str, str], count: int) -> N
 
 
 @pytest.mark.parametrize(
+    ("minutes", "words"),
+    [pytest.param((10,), "a run is active", id="one"), pytest.param((10, 12), "runs are active", id="two")],
+)
+def test_progressing_counts_in_words(minutes: tuple[int, ...], words: str) -> None:
+    status = see(16, *(build_observed(minute) for minute in minutes))
+    found = next(one for one in status["conditions"] if one["type"] == "Progressing")
+    assert found["message"] == words
+
+
+@pytest.mark.parametrize(
     ("status", "expected"),
     [
         pytest.param(see(5), ("False", "NoneMissed"), id="none"),

@@ -1,0 +1,1 @@
+"""What starts in the next hours: slots by job and quarter of an hour."""

@@ -1,0 +1,95 @@
+"""What is wrong with a value, in Arabic; pydantic's own messages are keyed by the kind of the error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+VALUES: Mapping[str, str] = {
+    "is nested more than {limit} levels deep": "متداخل أعمق من {limit:level}",
+    "has text with a NUL character or half of a surrogate pair": (
+        "فيه نص به الحرف `NUL` أو نصف زوج بديل (`surrogate`)"
+    ),
+    "has a NUL character; leave it out": "فيه الحرف `NUL`؛ احذفه",
+    "is no name in Kubernetes; write small letters, digits and, between them, hyphens, such as team-a": (
+        "ليس اسمًا في `Kubernetes`؛ اكتب حروفًا لاتينية صغيرة وأرقامًا، وبينها شرطات، مثل `team-a`"
+    ),
+    "has nothing but blanks; write a name": "ليس فيه إلا مسافات؛ اكتب اسمًا",
+    "has a line feed or another control character; write the name in one line": (
+        "فيه نهاية سطر أو حرف تحكم آخر؛ اكتب الاسم في سطر واحد"
+    ),
+    "has a character that turns the text around it; leave it out": ("فيه حرف يقلب اتجاه النص من حوله؛ احذفه"),
+    "has a number that JSON does not know": "فيه رقم لا يعرفه `JSON`",
+    "has a whole number of more than 64 bits": "فيه رقم صحيح أطول من `64 bit`",
+    "is no instant; write a date, a time and an offset, such as 2026-12-01T08:00:00Z": (
+        "ليس وقتًا محددًا؛ اكتب تاريخًا ووقتًا وفارقًا، مثل `2026-12-01T08:00:00Z`"
+    ),
+    "is not between 1970 and 8999; write a date, a time and an offset, such as 2026-12-01T08:00:00Z": (
+        "ليس بين سنتي 1970 و8999؛ اكتب تاريخًا ووقتًا وفارقًا، مثل `2026-12-01T08:00:00Z`"
+    ),
+    "pydantic:whole_number": "ليس رقمًا صحيحًا؛ اكتب رقمًا صحيحًا، مثل 5",
+    "pydantic:true_or_false": "ليس `true` ولا `false`؛ اكتب واحدًا منهما",
+    "pydantic:missing": "حقل مطلوب",
+    "pydantic:value_error": "قيمة غير صالحة: {error}",
+    "pydantic:assertion_error": "قيمة غير صالحة: {error}",
+    "pydantic:extra_forbidden": "حقل غير معروف هنا",
+    "pydantic:json_invalid": "ليس `JSON` صالحًا",
+    "pydantic:json_type": "اكتب نص `JSON`",
+    "pydantic:recursion_loop": "القيمة تحتوي نفسها",
+    "pydantic:recursion_depth_exceeded": "القيمة متداخلة أكثر مما يجوز",
+    "pydantic:invalid_key": "يجب أن تكون المفاتيح نصوصًا",
+    "pydantic:model_type": "اكتب كائنًا",
+    "pydantic:model_attributes_type": "اكتب كائنًا",
+    "pydantic:dict_type": "اكتب كائنًا",
+    "pydantic:mapping_type": "اكتب كائنًا",
+    "pydantic:list_type": "اكتب قائمة",
+    "pydantic:tuple_type": "اكتب قائمة",
+    "pydantic:set_type": "اكتب قائمة",
+    "pydantic:frozen_set_type": "اكتب قائمة",
+    "pydantic:set_item_not_hashable": "اكتب قيمًا بسيطة",
+    "pydantic:iterable_type": "اكتب قائمة",
+    "pydantic:too_short": "اكتب {min_length:item} على الأقل",
+    "pydantic:too_long": "اكتب {max_length:item} على الأكثر",
+    "pydantic:none_required": "اكتب `null`",
+    "pydantic:greater_than": "اكتب رقمًا أكبر من {gt}",
+    "pydantic:greater_than_equal": "اكتب رقمًا لا يقل عن {ge}",
+    "pydantic:less_than": "اكتب رقمًا أصغر من {lt}",
+    "pydantic:less_than_equal": "اكتب رقمًا لا يزيد على {le}",
+    "pydantic:multiple_of": "اكتب مضاعفًا للعدد {multiple_of}",
+    "pydantic:finite_number": "اكتب رقمًا محدودًا",
+    "pydantic:string_type": "اكتب نصًا",
+    "pydantic:string_unicode": "اكتب نصًا بترميز `Unicode`",
+    "pydantic:string_too_short": "اكتب {min_length:character} على الأقل",
+    "pydantic:string_too_long": "اكتب {max_length:character} على الأكثر",
+    "pydantic:string_pattern_mismatch": "لا يوافق النص النمط {pattern}",
+    "pydantic:string_not_ascii": "اكتب حروف `ASCII` فقط",
+    "pydantic:enum": "اكتب إحدى القيم: {expected}",
+    "pydantic:literal_error": "اكتب إحدى القيم: {expected}",
+    "pydantic:bool_type": "اكتب `true` أو `false`",
+    "pydantic:bool_parsing": "اكتب `true` أو `false`",
+    "pydantic:int_type": "اكتب رقمًا صحيحًا",
+    "pydantic:int_parsing": "اكتب رقمًا صحيحًا",
+    "pydantic:int_parsing_size": "الرقم أطول مما يجوز",
+    "pydantic:int_from_float": "اكتب رقمًا صحيحًا دون كسر",
+    "pydantic:float_type": "اكتب رقمًا",
+    "pydantic:float_parsing": "اكتب رقمًا",
+    "pydantic:uuid_type": "اكتب معرّفًا من نوع `UUID`",
+    "pydantic:uuid_parsing": "اكتب معرّفًا من نوع `UUID`",
+    "pydantic:uuid_version": "اكتب معرّفًا من نوع `UUID` وإصدار {expected_version}",
+    "pydantic:date_type": "اكتب تاريخًا مثل `2026-12-01`",
+    "pydantic:date_parsing": "اكتب تاريخًا مثل `2026-12-01`",
+    "pydantic:date_from_datetime_parsing": "اكتب تاريخًا مثل `2026-12-01`",
+    "pydantic:date_from_datetime_inexact": "اكتب تاريخًا دون وقت",
+    "pydantic:date_past": "اكتب تاريخًا مضى",
+    "pydantic:date_future": "اكتب تاريخًا قادمًا",
+    "pydantic:datetime_type": "اكتب وقتًا مثل `2026-12-01T08:00:00Z`",
+    "pydantic:datetime_parsing": "اكتب وقتًا مثل `2026-12-01T08:00:00Z`",
+    "pydantic:datetime_object_invalid": "اكتب وقتًا مثل `2026-12-01T08:00:00Z`",
+    "pydantic:datetime_from_date_parsing": "اكتب وقتًا مثل `2026-12-01T08:00:00Z`",
+    "pydantic:datetime_past": "اكتب وقتًا مضى",
+    "pydantic:datetime_future": "اكتب وقتًا قادمًا",
+    "pydantic:timezone_naive": "اكتب وقتًا دون منطقة زمنية",
+    "pydantic:timezone_aware": "اكتب وقتًا مع منطقته الزمنية، مثل `2026-12-01T08:00:00Z`",
+    "pydantic:timezone_offset": "اكتب وقتًا بالفارق {tz_expected}",
+    "pydantic:union_tag_invalid": "اكتب إحدى القيم: {expected_tags}",
+    "pydantic:union_tag_not_found": "يلزم الحقل {discriminator}",
+}

@@ -1,0 +1,1 @@
+"""How does an installation of the original scheduler move here? Its tables become resources and history."""

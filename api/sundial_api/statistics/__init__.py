@@ -1,0 +1,1 @@
+"""How the runs of a job do: success, duration and lateness, in all and by day."""

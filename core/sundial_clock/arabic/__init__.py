@@ -1,0 +1,1 @@
+"""What the clock says in Arabic: schedules in words, and what is wrong with one."""

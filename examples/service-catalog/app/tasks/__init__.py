@@ -1,0 +1,1 @@
+"""The tasks that the workers of the service catalog run."""

@@ -1,0 +1,153 @@
+"""What Argo CD and kustomize make of our kinds, by the files in gitops/."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import lupa.lua51
+import pytest
+import yaml
+from testkit.chart_sites import build_schedule
+
+from sundial_core.resources.specs import ScheduledJobRunSpec
+from sundial_devcluster.kubectl import kubectl_program
+
+GITOPS = Path("gitops")
+NEW = {"kind": "ScheduledJob", "metadata": {"generation": 1}}
+READY, ENDED = ("Ready", "True"), ("Complete", "True")
+FAILED = ("LastRunSucceeded", "False")
+JsonObject = dict[str, Any]
+
+
+def run_lua(file: str, obj: JsonObject) -> Any:
+    """Run a script as Argo CD does: the object is `obj`, and what it returns is the answer."""
+    lua = lupa.lua51.LuaRuntime(unpack_returned_tuples=True)
+    lua.globals().obj = lua.table_from(obj, recursive=True)
+    return to_python(lua.execute((GITOPS / "argocd" / file).read_text()))
+
+
+def to_python(value: Any) -> Any:
+    if lupa.lua51.lua_type(value) != "table":
+        return value
+    entries = {key: to_python(one) for key, one in value.items()}
+    is_list = bool(entries) and set(entries) == set(range(1, len(entries) + 1))
+    return [entries[key] for key in sorted(entries)] if is_list else entries
+
+
+def build(
+    *conditions: tuple[str, str], observed: int = 2, kind: str = "ScheduledJob", **status: Any
+) -> JsonObject:
+    told = [{"type": one, "status": state, "reason": "R", "message": "m"} for one, state in conditions]
+    return {
+        "kind": kind,
+        "metadata": {"name": "report", "namespace": "team", "generation": 2},
+        "status": {"observedGeneration": observed, "conditions": told, **status},
+    }
+
+
+@pytest.mark.parametrize(
+    ("obj", "health", "said"),
+    [
+        pytest.param(
+            {"kind": "ScheduledJob", "metadata": {"generation": 1}}, "Progressing", "waits", id="new"
+        ),
+        pytest.param(build(READY, observed=1), "Progressing", "waits", id="changed"),
+        pytest.param(build(READY), "Healthy", "m", id="scheduled"),
+        pytest.param(build(("Ready", "False")), "Degraded", "R: m", id="a spec that is wrong"),
+        pytest.param(build(READY, ("Suspended", "True")), "Suspended", "R: m", id="suspended"),
+        pytest.param(
+            build(READY, ("LastRunSucceeded", "False")),
+            "Healthy",
+            "did not succeed",
+            id="a failed run",
+        ),
+        pytest.param(build(("Ready", "False"), kind="TaskFunction"), "Degraded", "R: m", id="a function"),
+        pytest.param(build(ENDED, kind="ScheduledJobRun"), "Healthy", "m", id="an ended run"),
+        pytest.param(build(("Started", "True"), kind="ScheduledJobRun"), "Progressing", "m", id="a run"),
+    ],
+)
+def test_health(obj: JsonObject, health: str, said: str) -> None:
+    found = run_lua("health.lua", obj)
+    assert (found["status"], said in found["message"]) == (health, True)
+
+
+def test_which_actions_there_are() -> None:
+    obj = build(READY)
+    found = run_lua("actions.discovery.lua", obj)
+    assert {name: one.get("disabled") for name, one in found.items()} == {
+        "run-now": None,
+        "retry-last": True,
+        "pause": False,
+        "resume": True,
+    }
+    obj["metadata"]["annotations"] = {"sundial.dev/paused": "true"}
+    obj["status"]["lastScheduleTime"] = "2026-01-01T00:00:00Z"
+    found = run_lua("actions.discovery.lua", obj)
+    assert [found[name]["disabled"] for name in ("retry-last", "pause", "resume")] == [False, True, False]
+
+
+@pytest.mark.parametrize(("action", "slot"), [("run-now", None), ("retry-last", "2026-01-01T00:00:00Z")])
+def test_a_run_is_asked_for_by_a_resource_of_its_own(action: str, slot: str | None) -> None:
+    (made,) = run_lua(f"{action}.lua", build(READY, lastScheduleTime="2026-01-01T00:00:00Z"))
+    assert made["operation"] == "create"
+    resource = made["resource"]
+    assert (resource["kind"], resource["metadata"]["namespace"]) == ("ScheduledJobRun", "team")
+    assert re.fullmatch(r"report-\d{14}", resource["metadata"]["name"])
+    ScheduledJobRunSpec.model_validate(resource["spec"])
+    assert (resource["spec"]["scheduledJobName"], resource["spec"].get("scheduledFor")) == ("report", slot)
+
+
+def test_a_pause_is_an_annotation_that_resuming_takes_away() -> None:
+    obj = build(READY)
+    paused = run_lua("pause.lua", obj)
+    assert paused["metadata"]["annotations"] == {"sundial.dev/paused": "true"}
+    assert run_lua("resume.lua", paused)["metadata"]["annotations"] == {}
+
+
+def test_kustomize_follows_names_and_images(tmp_path: Path) -> None:
+    job = build_schedule("report")
+    pod = job["spec"]["template"]["spec"]["template"]["spec"]
+    pod["serviceAccountName"] = "runner"
+    pod["volumes"] = [{"name": "v", "configMap": {"name": "settings"}}]
+    pod["containers"][0]["envFrom"] = [{"secretRef": {"name": "keys"}}]
+    called = build_schedule("called")
+    del called["spec"]["template"]
+    called["spec"]["taskFunctionRef"] = {"name": "function"}
+    function = {
+        "apiVersion": "sundial.dev/v1alpha1",
+        "kind": "TaskFunction",
+        "metadata": {"name": "function"},
+        "spec": {"handler": {"container": {}}, "template": job["spec"]["template"]},
+    }
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "runner"}}
+    (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all([job, called, function, account]))
+    (tmp_path / "sundial.yaml").write_text((GITOPS / "kustomize" / "sundial.yaml").read_text())
+    kustomization = {
+        "resources": ["objects.yaml"],
+        "configurations": ["sundial.yaml"],
+        "namePrefix": "eu-",
+        "images": [{"name": "localhost/box", "newTag": "2"}],
+        "configMapGenerator": [{"name": "settings", "literals": ["a=b"]}],
+        "secretGenerator": [{"name": "keys", "literals": ["a=b"]}],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    done = subprocess.run(
+        [kubectl_program(), "kustomize", tmp_path], capture_output=True, text=True, check=True
+    )
+    items = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(done.stdout)}
+    made = {kind: name for kind, name in items if kind in ("ConfigMap", "Secret")}
+    assert items["ScheduledJob", "eu-called"]["spec"]["taskFunctionRef"]["name"] == "eu-function"
+    for key in (("ScheduledJob", "eu-report"), ("TaskFunction", "eu-function")):
+        found = items[key]["spec"]["template"]["spec"]["template"]["spec"]
+        assert found["containers"][0]["image"] == "localhost/box:2"
+        assert found["serviceAccountName"] == "eu-runner"
+        assert found["volumes"][0]["configMap"]["name"] == made["ConfigMap"]
+        assert found["containers"][0]["envFrom"][0]["secretRef"]["name"] == made["Secret"]
+
+
+@pytest.mark.parametrize("path", sorted(GITOPS.rglob("*.yaml")), ids=str)
+def test_files_are_yaml(path: Path) -> None:
+    assert list(yaml.safe_load_all(path.read_text()))
