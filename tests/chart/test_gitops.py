@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import lupa.lua51
 import pytest
 import yaml
+from testkit import merge_keys
 from testkit.chart_sites import build_schedule
 
 from sundial_core.resources.specs import ScheduledJobRunSpec
+from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.kubectl import kubectl_program
 
 GITOPS = Path("gitops")
@@ -146,6 +149,60 @@ def test_kustomize_follows_names_and_images(tmp_path: Path) -> None:
         assert found["serviceAccountName"] == "eu-runner"
         assert found["volumes"][0]["configMap"]["name"] == made["ConfigMap"]
         assert found["containers"][0]["envFrom"][0]["secretRef"]["name"] == made["Secret"]
+
+
+def patch(tmp_path: Path, job: JsonObject) -> JsonObject:
+    """Add a variable and a container to what one object has, as an overlay does."""
+    (tmp_path / "objects.yaml").write_text(yaml.safe_dump(job))
+    (tmp_path / "schema.json").write_text(merge_keys.FILE.read_text())
+    added = {"name": "main", "env": [{"name": "REGION", "value": "eu"}]}
+    pod = {"containers": [added, {"name": "mesh", "image": "mesh:1"}]}
+    spec = {
+        "template": {"spec": {"template": {"spec": pod}}}
+        if "template" in job["spec"]["template"]["spec"]
+        else {"spec": pod}
+    }
+    change = {key: job[key] for key in ("apiVersion", "kind", "metadata")} | {"spec": spec}
+    kustomization = {
+        "resources": ["objects.yaml"],
+        "openapi": {"path": "schema.json"},
+        "patches": [{"patch": yaml.safe_dump(change)}],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    done = subprocess.run(
+        [kubectl_program(), "kustomize", tmp_path], capture_output=True, text=True, check=True
+    )
+    patched: JsonObject = yaml.safe_load(done.stdout)
+    return patched
+
+
+def test_kustomize_merges_containers_and_variables_by_their_names(tmp_path: Path) -> None:
+    job = build_schedule("report")
+    job["spec"]["template"]["spec"]["template"]["spec"]["containers"][0]["env"] = [
+        {"name": "A", "value": "b"}
+    ]
+    for template in (job, build_deployment(job)):
+        patched = patch(tmp_path, template)["spec"]["template"]["spec"]
+        found = {one["name"]: one for one in patched.get("template", {"spec": patched})["spec"]["containers"]}
+        assert (set(found), found["main"]["image"]) == ({"main", "mesh"}, "localhost/box:1")
+        assert {one["name"] for one in found["main"]["env"]} == {"A", "REGION"}
+
+
+def build_deployment(job: JsonObject) -> JsonObject:
+    """Build a Deployment of the same Pods: what kustomize knew before, it knows with the file too."""
+    template = job["spec"]["template"]["spec"]["template"]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "report"},
+        "spec": {"template": template},
+    }
+
+
+def test_what_kustomize_is_told_is_what_the_api_server_says(cluster: Cluster) -> None:
+    served = json.loads(cluster.kubectl("get", "--raw", "/openapi/v2"))
+    is_same = merge_keys.FILE.read_text() == merge_keys.build_text(served)
+    assert is_same, "write gitops/kustomize/schema.json again: python -m testkit.merge_keys KUBECONFIG"
 
 
 @pytest.mark.parametrize("path", sorted(GITOPS.rglob("*.yaml")), ids=str)
