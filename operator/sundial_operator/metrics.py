@@ -32,6 +32,7 @@ GAUGES = {
     "jobs": "Jobs in the store.",
     "finished_jobs": "Finished Jobs in the store, which the installation's cap is about.",
     "doubtful_jobs": "Jobs whose marks were changed, or that name a ScheduledJob and are no run's.",
+    "other_installations": "Other installations that start Jobs of the same ScheduledJobs.",
     "schedules_awaiting_mirror": "ScheduledJobs with Jobs kept until the database has them.",
     "fence": "1 while the API server's fence refuses Jobs of an older term.",
 }

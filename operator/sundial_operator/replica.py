@@ -273,6 +273,7 @@ class Replica:
         watch("jobs", lambda: len(self.stores.jobs))
         watch("finished_jobs", lambda: len(self.stores.finished))
         watch("doubtful_jobs", lambda: self._reconciler.doubtful)
+        watch("other_installations", lambda: self._reconciler.rivals)
         watch("schedules_awaiting_mirror", lambda: self._reconciler.mirror.waiting)
         watch("fence", lambda: float(self._fence.state is FenceState.OK))
 

@@ -27,6 +27,7 @@ LEADER = 'sundial_leader{namespace="sundial-system",pod="%s"}'
 A, B = LEADER % "a", LEADER % "b"
 LEADS = {A: "1x60"}
 FENCE = 'sundial_fence{namespace="sundial-system",pod="a"}'
+OTHERS = 'sundial_other_installations{namespace="sundial-system",pod="a"}'
 RUNS = 'sundial_runs_total{namespace="sundial-system",result="%s"}'
 
 
@@ -53,6 +54,7 @@ def run_promtool(folder: Path, *arguments: str) -> tuple[int, str]:
         pytest.param(LEADS | {MISSED % "TooLate": "0x9 1x20"}, "12m", "SundialSlotsMissed", id="a miss"),
         pytest.param(LEADS | {MISSED % "Held": "0x9 1x20"}, "12m", "", id="a held one"),
         pytest.param(LEADS | {FENCE: "0x30"}, "15m", "SundialFenceDown", id="no fence"),
+        pytest.param(LEADS | {OTHERS: "0x9 1x20"}, "15m", "SundialOtherInstallation", id="another one"),
         pytest.param({A: "0x30", B: "1x30", FENCE: "0x30"}, "15m", "", id="a standby's fence"),
         pytest.param(
             LEADS | {RUNS % "Failed": "0+1x60", RUNS % "Succeeded": "0+0.1x60"},

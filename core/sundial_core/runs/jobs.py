@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,6 +70,8 @@ class ObservedJob:
     """The marks that somebody has changed."""
     has_runner: bool = False
     """Its Pods call a function or send a Celery task."""
+    installation: str = ""
+    """Which one created it, as its label says."""
     _run: tuple[tuple[ObservedPod, ...], Run] | None = field(
         default=None, init=False, repr=False, compare=False
     )
@@ -134,6 +137,7 @@ def parse_job(item: JsonObject) -> ObservedJob:
         named_for=named_for,
         changed=marks.list_changed_marks(item, fixed, counts),
         has_runner=_has_runner(item),
+        installation=sys.intern((metadata.get("labels") or {}).get(names.INSTALLATION, "")),
     )
 
 

@@ -34,6 +34,7 @@ from sundial_operator.outputs.run_request_statuses import RunRequestStatusWriter
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.doubts import Doubts
 from sundial_operator.reconcile.plan_cache import PlanCache
+from sundial_operator.reconcile.rivals import Rivals
 from sundial_operator.settings import OperatorSettings
 
 log = structlog.get_logger()
@@ -90,6 +91,7 @@ class Reconciler:
         self._memories = self._job_writer.memories
         self._run_request_statuses = RunRequestStatusWriter(client, writer, self.delay_queue, self.observed)
         self._doubts = Doubts()
+        self._rivals = Rivals(settings.installation, read_clock())
 
     def _may_be_ours(self, job: ObservedJob) -> bool:
         """Tell whether a finished Job counts for the cap: what nobody deletes must push out nothing."""
@@ -109,6 +111,11 @@ class Reconciler:
     def doubtful(self) -> int:
         """How many Jobs are not what they say."""
         return len(self._doubts)
+
+    @property
+    def rivals(self) -> int:
+        """How many other installations start Jobs of the same ScheduledJobs."""
+        return len(self._rivals)
 
     @property
     def waiting(self) -> int:
@@ -143,6 +150,7 @@ class Reconciler:
         requests = self.observed.run_requests_of(job, run_ids, now)
         custody = memory.observe(job, jobs, requests)
         self._doubts.note(job, custody)
+        self._rivals.note(uid, custody.ours)
         pods = self.observed.pods_of(custody.ours)
         plan, installation = self._get_plan(memory, job), self._read_state()
         remembered = memory.recall()
@@ -213,6 +221,7 @@ class Reconciler:
     def _drop(self, uid: str) -> None:
         self.plans.forget(uid)
         self._doubts.forget(uid)
+        self._rivals.forget(uid)
         memory = self._memories.pop(uid, None)
         if memory is not None:
             self.delay_queue.set(QueueKey(Task.RECONCILE, uid), None)

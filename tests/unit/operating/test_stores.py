@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from sundial_operator.outputs.run_request_statuses import RunRequestStatusWriter
 from sundial_operator.outputs.write_queue import WriteQueue
 from sundial_operator.reconcile.doubts import Doubts
 from sundial_operator.reconcile.reconciler import Installation, Reconciler
+from sundial_operator.reconcile.rivals import Rivals
 from sundial_operator.settings import OperatorSettings
 
 OTHER = "5b1f6d2e-0000-4000-8000-000000000000"
@@ -205,6 +207,23 @@ def test_a_schedule_that_is_gone_has_no_doubtful_jobs() -> None:
     doubts.note(parent, Custody(strangers=(parse_job(change(name="copy")),)))
     doubts.forget(parent.uid)
     assert len(doubts) == 0
+
+
+def test_another_installation_is_told_of_once_and_counted_while_its_jobs_are_there() -> None:
+    rivals, parent = Rivals("sundial-system.sundial", at(9)), build_scheduled_job()
+    job = parse_job(build_job_item(10, created=10))
+    own, other = (replace(job, installation=one) for one in ("sundial-system.sundial", "other.sundial"))
+    with capture_logs() as logs:
+        rivals.note(parent.uid, [own])
+        rivals.note(parent.uid, [replace(other, created_at=at(9))])
+        assert (len(rivals), logs) == (0, [])
+        rivals.note(parent.uid, [own, other])
+        rivals.note("another", [other])
+        assert (len(rivals), [line["installation"] for line in logs]) == (1, ["other.sundial"])
+    rivals.forget("another")
+    assert len(rivals) == 1
+    rivals.note(parent.uid, [own])
+    assert len(rivals) == 0
 
 
 def test_a_status_that_cannot_be_read_is_logged_once() -> None:
