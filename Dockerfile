@@ -31,5 +31,7 @@ COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp USER=sundial
 WORKDIR /tmp
 USER 65532:65532
+# What it lacks of libraries is told here, and not by the first Pod. There may be no shell.
+RUN ["python3", "-c", "import sundial_api.main, sundial_api.db.command, sundial_operator.main"]
 LABEL org.opencontainers.image.title="sundial" org.opencontainers.image.licenses="Apache-2.0"
 CMD ["sundial-operator"]

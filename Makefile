@@ -7,7 +7,7 @@ ODDITIES ?= 1000000
 PY := .venv/bin/python
 UV := VIRTUAL_ENV=.venv .venv/bin/uv
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit model cluster-tests database-tests celery-tests pod-tests chart-tests image fmt lint types contracts verify check generate lock relock setup programs bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-release bench-runner bench-scale bench-writes chaos degraded import-scale mirror-kills mirror-search mutants walk clean
+.PHONY: help demo test unit model cluster-tests database-tests celery-tests pod-tests chart-tests image fmt lint types contracts verify check generate lock relock setup programs token-rotation bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-release bench-runner bench-scale bench-writes chaos degraded import-scale mirror-kills mirror-search mutants walk clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -130,6 +130,9 @@ chaos: setup programs ## Kill, freeze, rob and cut off leaders, then check every
 
 degraded: setup programs ## Try each trouble of the API's with each way to log in (10 minutes)
 	SUNDIAL_ALL_LOGINS=1 $(PY) -m pytest -p no:schemathesis tests/cluster/test_api_degraded.py
+
+token-rotation: setup programs ## See a release go on when the tokens of ten minutes that it began with have ended (13 minutes)
+	$(PY) -m pytest -s -p no:schemathesis tests/rotation
 
 mutants: .venv/installed ## Break each guard of tests/mutants/guards.toml in every small way: some test must notice (GUARDS=fence; 10 minutes)
 	PYTHONPATH=tests $(PY) -m mutants $(GUARDS)

@@ -35,6 +35,17 @@ SUITE = "bookworm"
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 PIP_CONF = f"[global]\ncert = {AUTHORITIES}\n"
 UNUSED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
+NEEDED = (
+    "python3",
+    "libpython3-stdlib",
+    "libpython3.11-stdlib",
+    "ca-certificates",
+    "tzdata",
+    "libssl3",
+    "libsqlite3-0",
+    "libstdc++6",  # of greenlet, without which the API does not load
+)
+"""Debian's packages of an image without a shell."""
 NOT_RUN = (
     "/usr/share/doc",
     "/usr/share/man",
@@ -98,7 +109,9 @@ class _Counter:
 
 def ensure_product_image(runtime: Runtime = Runtime.SLIM, name: str = IMAGE) -> BuiltImage:
     """Return the image, built unless its sources are those of one that is there; raises ClusterError."""
-    mark = hashlib.sha256("\n".join([name, runtime, *_list_sources()]).encode()).hexdigest()[:12]
+    mark = hashlib.sha256(
+        "\n".join([name, runtime, *_describe_base(runtime), *_list_sources()]).encode()
+    ).hexdigest()[:12]
     target = images_folder() / f"sundial-{runtime}-{mark}.tar"
     with locked(images_folder()):
         if not target.exists():
@@ -148,7 +161,8 @@ class Buildah:
 
     def ensure_base(self, runtime: Runtime) -> str:
         """Return the name of a base image of Debian's Python, made when there is none."""
-        name = f"localhost/python-{runtime}:3.11"
+        described = "\n".join(_describe_base(runtime))
+        name = f"localhost/python-{runtime}:{hashlib.sha256(described.encode()).hexdigest()[:12]}"
         if _succeeds(*self._command("inspect", "--type", "image", name)):
             return name
         root = self._folder / "base.tar"
@@ -188,14 +202,13 @@ def _describe_base(runtime: Runtime) -> Sequence[str]:
         excluded = [f"--dpkgopt=path-exclude={path}" for path in UNUSED]
         packages = "python3,python3-venv,ca-certificates"
         return ["--quiet", "--variant=minbase", f"--include={packages}", *excluded]
-    packages = "python3,libpython3-stdlib,libpython3.11-stdlib,ca-certificates,tzdata,libssl3,libsqlite3-0"
     hooks = [
         "rm -rf " + " ".join(f'"$1"{path}' for path in NOT_RUN),
         f"printf '{PEOPLE}' > \"$1\"/etc/passwd",
         'mkdir -p "$1"/tmp "$1"/etc/ssl/certs && chmod 1777 "$1"/tmp',
     ]
     extracted = [f"--extract-hook={hook}" for hook in hooks]
-    return ["--quiet", "--variant=extract", f"--include={packages}", *extracted]
+    return ["--quiet", "--variant=extract", f"--include={','.join(NEEDED)}", *extracted]
 
 
 def _succeeds(*command: object) -> bool:

@@ -18,8 +18,10 @@ from sundial_devcluster.cluster import find_obstacle
 from sundial_devcluster.errors import KubectlError
 from sundial_devcluster.kubectl import kubectl_program
 from sundial_devcluster.polling import until
+from sundial_devcluster.product_image import Runtime, ensure_product_image
 
 SECOND, OTHER_TEAM = "sundial-two", "other"
+NO_SHELL = "localhost/sundial:no-shell"
 RESTORER = "system:serviceaccount:velero:velero"
 VALUES = {
     "scope": {"namespaces": [TEAM]},
@@ -72,8 +74,17 @@ def find_creators(site: Site, ns: str) -> set[str]:
 
 
 def test_two_releases_each_look_after_their_own(site: Site) -> None:
+    """The second has the image without a shell."""
     site.make_database("second", SECOND)
-    site.deploy("install", {"crds": {"enabled": False}, "scope": {"namespaces": [OTHER_TEAM]}}, ns=SECOND)
+    image = ensure_product_image(Runtime.NO_SHELL, NO_SHELL)
+    site.cluster.load_image(image.archive)
+    repository, _, tag = image.name.rpartition(":")
+    values = {
+        "image": {"repository": repository, "tag": tag},
+        "crds": {"enabled": False},
+        "scope": {"namespaces": [OTHER_TEAM]},
+    }
+    site.deploy("install", values, ns=SECOND)
     site.apply(build_schedule("tick"), OTHER_TEAM)
     before = len(site.list_starts())
     until(lambda: len(site.list_starts(OTHER_TEAM)) > 2 and len(site.list_starts()) > before + 2, 60)
@@ -160,8 +171,8 @@ def test_a_restored_cluster_starts_nothing_before_it_is_released(site: Site) -> 
 
     def is_held() -> bool:
         path = f"/apis/sundial.dev/v1alpha1/namespaces/{TEAM}/scheduledjobs/tick"
-        slots = site.cluster.get_json(path).get("status", {}).get("recentSlots", ())
-        return sum(one.get("reason") == "Held" for one in slots) > 1
+        verdicts = site.cluster.get_json(path).get("status", {}).get("counters", {}).get("verdicts", {})
+        return verdicts.get("missed", {}).get("Held", 0) > 1
 
     until(is_held, 60)
     assert len(site.list_starts()) == seen

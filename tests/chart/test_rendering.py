@@ -240,3 +240,12 @@ def test_helms_merge_is_ours() -> None:
 def test_permissions_are_told_apart_by_their_names() -> None:
     named = Permission("get", list_needed.__globals__["CONFIG_MAPS"], "a", name="x")
     assert str(named) == "get configmaps x (core) in namespace a"
+
+
+@pytest.mark.parametrize("component", ["operator", "api"])
+def test_variables_of_users_are_as_they_are_stored(component: str) -> None:
+    source = {"secretKeyRef": {"name": "keys", "key": "a"}}
+    given = [{"name": "A", "value": ""}, {"name": "B", "valueFrom": source}, {"name": "C", "value": "c"}]
+    (deployment,) = select(render({component: {"extraEnv": given}}), "Deployment", component)
+    variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert variables[-3:] == [{"name": "A"}, *given[1:]]

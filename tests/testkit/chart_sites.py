@@ -114,10 +114,10 @@ class Site:
 
 
 @contextmanager
-def open_site() -> Iterator[Site]:
+def open_site(audit_policy: Path = AUDIT_POLICY) -> Iterator[Site]:
     """Start the cluster and the Postgres; both are gone afterwards."""
     image = ensure_product_image()
-    config = ClusterConfig(f"test-chart-{os.getpid()}", Nodes.REAL, audit_policy=AUDIT_POLICY, has_dns=True)
+    config = ClusterConfig(f"test-chart-{os.getpid()}", Nodes.REAL, audit_policy=audit_policy, has_dns=True)
     cluster = start_cluster(config)
     postgres = make_postgres(get_programs())
     try:

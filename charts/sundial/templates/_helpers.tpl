@@ -138,6 +138,13 @@ topologySpreadConstraints: {{- toYaml . | nindent 0 }}
 {{- if eq (toString .value) "" }}- {name: {{ .name }}}{{ else }}- {name: {{ .name }}, value: {{ .value | toString | quote }}}{{ end }}
 {{- end }}
 
+{{/* Variables of the user's; an empty value is left out, as it is stored without: a comparison would find it again and again. */}}
+{{- define "sundial.extraEnv" -}}
+{{- range . }}
+- {{ (and (hasKey . "value") (eq (toString .value) "") | ternary (omit . "value") .) | toYaml | nindent 2 | trim }}
+{{- end }}
+{{- end }}
+
 {{- define "sundial.databaseSecret" -}}
 {{- if .Values.postgres.enabled }}{{ include "sundial.fullname" . }}-postgres
 {{- else if .Values.database.cloudNativePG.cluster }}{{ .Values.database.cloudNativePG.cluster }}-app
