@@ -113,6 +113,21 @@ def test_one_that_people_have_applied_is_known_by_a_pod_that_started(start_opera
     until_ready(sundial, "called", "Accepted", 40)
 
 
+def test_one_that_others_apply_is_no_business_of_an_operator_told_so(start_operator: Starter) -> None:
+    sundial = start_operator()
+    sundial.end()
+    sundial.settings["KUBECONFIG"] = log_in(sundial, list_needed(sundial.ns, "sundial", (sundial.ns,)))
+    sundial.settings["SUNDIAL_RUNNER_CONFIG_MAPS"] = "false"
+    sundial.log.write_text("")
+    sundial.start()
+    sundial.apply(build_function("called"))
+    until_ready(sundial, "called", "Accepted")
+    sundial.apply(build_scheduled_job("tick", soon(), taskFunctionRef={"name": "called"}))
+    until(lambda: sundial.jobs("tick"))
+    assert read_runners(sundial) == []
+    assert "configmaps" not in sundial.log.read_text()
+
+
 def test_a_quota_is_told_and_what_it_leaves_room_for_is_created(start_operator: Starter) -> None:
     sundial = start_operator()
     kubectl, ns = sundial.cluster.kubectl, sundial.ns

@@ -80,3 +80,12 @@ async def test_nothing_else_is_the_answer(
     path = await add_execution(fresh_engine, tail)
     answer = await api.get(path + query)
     assert (answer.status_code, "API server cannot be reached" in answer.json()["detail"]) == (503, True)
+
+
+async def test_where_no_logs_are_read_nobody_is_shown_what_is_kept(
+    fresh_database: str, fresh_engine: AsyncEngine
+) -> None:
+    path = await add_execution(fresh_engine, log_tail_row(attempt=3, pod_uid="p-1-3", **KEPT))
+    async with serve_reads(fresh_database, settings={"logs": False}) as api:
+        answer = await api.get(path)
+    assert (answer.status_code, "use kubectl logs" in answer.json()["detail"]) == (404, True)
