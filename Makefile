@@ -7,7 +7,7 @@ ODDITIES ?= 1000000
 PY := .venv/bin/python
 UV := VIRTUAL_ENV=.venv .venv/bin/uv
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit model cluster-tests database-tests celery-tests pod-tests chart-tests image fmt lint types contracts verify check generate lock relock setup programs token-rotation bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-release bench-runner bench-scale bench-writes chaos degraded import-scale mirror-kills mirror-search mutants walk clean
+.PHONY: help demo test unit model cluster-tests database-tests celery-tests pod-tests chart-tests image release release-dry-run fmt lint types contracts verify check generate lock relock setup programs token-rotation bench bench-api bench-burst bench-mirror bench-plan bench-rate bench-release bench-runner bench-scale bench-writes chaos degraded import-scale mirror-kills mirror-search mutants walk clean
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -46,6 +46,12 @@ image: setup ## Build the image, with a shell and without (Docker, else buildah)
 	$(PY) -m sundial_devcluster image
 	$(PY) -m sundial_devcluster image --runtime no-shell
 
+release-dry-run: setup ## Do all of a release that needs no registry, and print the rest (TWICE=1 builds the image twice and compares)
+	$(PY) -m sundial_release rehearse --registry "$(REGISTRY)" --base "$(BASE)" $(if $(TWICE),--twice)
+
+release: .venv/installed ## Build for amd64 and arm64, push image and chart to REGISTRY= on BASE=NAME@sha256:..., sign both (docs/releasing.md)
+	$(PY) -m sundial_release publish --registry "$(REGISTRY)" --base "$(BASE)"
+
 fmt: .venv/installed ## Format the code
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
@@ -58,15 +64,17 @@ types: .venv/installed ## Check types
 contracts: .venv/installed ## Check that the layers are kept
 	.venv/bin/lint-imports --no-logo
 
-generate: .venv/installed ## Write the generated files again: crds/, the chart's files, docs/openapi.json
+generate: .venv/installed ## Write the generated files again: crds/, the chart's files, docs/openapi.json, docs/licenses.md
 	$(PY) -m sundial_core.crds
 	$(PY) -m sundial_core.chart
 	$(PY) -m sundial_api.openapi_file
+	$(PY) -m sundial_release licenses
 
 verify: .venv/installed ## Fail if a generated file or the lock is not what its source gives
 	$(PY) -m sundial_core.crds --check
 	$(PY) -m sundial_core.chart --check
 	$(PY) -m sundial_api.openapi_file --check
+	$(PY) -m sundial_release licenses --check
 	for lock in $(LOCKS); do cp $$lock .venv/checked.$$lock; done
 	$(call write_locks,.venv/checked.)
 	for lock in $(LOCKS); do diff -u -I '^ *#' $$lock .venv/checked.$$lock || exit 1; done

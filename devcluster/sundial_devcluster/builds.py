@@ -22,6 +22,7 @@ from sundial_devcluster.folders import build_cache_folder, cache_root, locked, p
 from sundial_devcluster.programs import (
     KWOK_FILES,
     SOURCES,
+    SYFT_FILES,
     Module,
     Program,
     build_stamp,
@@ -29,6 +30,7 @@ from sundial_devcluster.programs import (
     linker_flags,
     missing_programs,
     stamp_path,
+    syft_folder,
 )
 
 MIN_GO = (1, 26)
@@ -127,7 +129,9 @@ def build_program(go: Path, program: Program, console: Console) -> None:
     if process.returncode != 0:
         raise _build_error(program, log)
     if program.module is Module.KWOK:
-        _keep_kwok_files(go, program)
+        _keep_files(go, program, [Path("kustomize", name) for name in KWOK_FILES], kwok_folder())
+    if program.module is Module.SYFT:
+        _keep_files(go, program, [Path("schema/cyclonedx", name) for name in SYFT_FILES], syft_folder())
     part.replace(target)
     stamp_path(program).write_text(build_stamp(program))
     log.unlink()
@@ -197,7 +201,7 @@ def print_lines(
             return
 
 
-def _keep_kwok_files(go: Path, program: Program) -> None:
+def _keep_files(go: Path, program: Program, files: Iterable[Path], kept: Path) -> None:
     told = subprocess.run(
         [go, "list", "-m", "-f", "{{.Dir}}", program.module],
         cwd=SOURCES / program.folder,
@@ -206,7 +210,6 @@ def _keep_kwok_files(go: Path, program: Program) -> None:
         text=True,
         check=True,
     )
-    kwok_folder().mkdir(exist_ok=True)
-    for name in KWOK_FILES:
-        text = (Path(told.stdout.strip()) / "kustomize" / name).read_text()
-        (kwok_folder() / Path(name).name).write_text(text)
+    kept.mkdir(exist_ok=True)
+    for file in files:
+        (kept / file.name).write_text((Path(told.stdout.strip()) / file).read_text())

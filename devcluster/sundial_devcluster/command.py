@@ -20,7 +20,14 @@ from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.folders import cache_root
 from sundial_devcluster.packages import install_packages
 from sundial_devcluster.product_image import MOST_PULLED, Runtime, ensure_product_image
-from sundial_devcluster.programs import PROGRAMS, find_asset, is_built, locate_programs, pinned_version
+from sundial_devcluster.programs import (
+    FOR_RELEASES,
+    PROGRAMS,
+    find_asset,
+    is_built,
+    locate_programs,
+    pinned_version,
+)
 from sundial_devcluster.report import build_component_table, build_table, describe_cluster
 from sundial_devcluster.state import all_states
 
@@ -165,15 +172,15 @@ def _list(arguments: argparse.Namespace) -> None:
 
 
 def _programs(arguments: argparse.Namespace) -> None:
-    known = [program.name for program in PROGRAMS]
+    known = [program.name for program in (*PROGRAMS, *FOR_RELEASES)]
     unknown = set(arguments.only) - set(known)
     if unknown:
         raise ClusterError(f"There is no program {', '.join(sorted(unknown))}, only {', '.join(known)}.")
     if arguments.drop_build_cache:
         console.print("The build cache is gone." if drop_build_cache() else "There is no build cache.")
         return
-    ensure_programs(arguments.only or known, console)
-    for program in PROGRAMS:
+    ensure_programs(arguments.only or [program.name for program in PROGRAMS], console)
+    for program in (*PROGRAMS, *FOR_RELEASES):
         if is_built(program) or find_asset(program.name):
             print(f"{program.name} {pinned_version(program)} {locate_programs([program.name])[program.name]}")
 

@@ -46,8 +46,9 @@ NEEDED = (
     "libstdc++6",  # of greenlet, without which the API does not load
 )
 """Debian's packages of an image without a shell."""
+TERMS = "/usr/share/doc/*/copyright"
+"""What Debian's packages may be passed on under: it goes with them."""
 NOT_RUN = (
-    "/usr/share/doc",
     "/usr/share/man",
     "/usr/share/locale",
     "/usr/share/zoneinfo/right",
@@ -161,8 +162,8 @@ class Buildah:
 
     def ensure_base(self, runtime: Runtime) -> str:
         """Return the name of a base image of Debian's Python, made when there is none."""
-        described = "\n".join(_describe_base(runtime))
-        name = f"localhost/python-{runtime}:{hashlib.sha256(described.encode()).hexdigest()[:12]}"
+        mark = hashlib.sha256("\n".join(_describe_base(runtime)).encode()).hexdigest()[:12]
+        name = f"localhost/python-{runtime}:3.11-{mark}"
         if _succeeds(*self._command("inspect", "--type", "image", name)):
             return name
         root = self._folder / "base.tar"
@@ -175,18 +176,31 @@ class Buildah:
         root.unlink()
         return name
 
-    def build(self, base: str, runtime: str, name: str) -> None:
-        """Build the Dockerfile; what this machine trusts is mounted meanwhile, and left out of the image."""
+    def build(self, base: str, runtime: str, name: str, *more: str) -> None:
+        """Build the Dockerfile; what this machine trusts is mounted meanwhile, and left out of the image.
+
+        `more` are further options of buildah's.
+        """
         pip = self._folder / "pip.conf"
         pip.write_text(PIP_CONF)
         mounts = ("--volume", f"{AUTHORITIES}:{AUTHORITIES}:ro", "--volume", f"{pip}:/etc/pip.conf:ro")
         arguments = ("--build-arg", f"BASE={base}", "--build-arg", f"RUNTIME={runtime}")
         options = ("--layers", "--pull-never", "--network", "host", "--ignorefile", SOURCES / ".dockerignore")
-        self._run("bud", *options, *arguments, *mounts, "--tag", name, SOURCES)
+        self._run("bud", *options, *arguments, *mounts, *more, "--tag", name, SOURCES)
 
     def save(self, name: str, target: Path) -> None:
         """Write an image as an archive."""
         self._run("push", "--quiet", name, f"docker-archive:{target}:{name}")
+
+    def export(self, name: str, target: Path) -> str:
+        """Write an image as an OCI archive, compressed as a registry keeps it; return its digest."""
+        note = target.with_suffix(".digest")
+        self._run("push", "--quiet", "--digestfile", note, name, f"oci-archive:{target}:{name}")
+        return note.read_text().strip()
+
+    def read_digest(self, name: str) -> str:
+        """Read the digest of an image that is in the storage."""
+        return self._run("inspect", "--type", "image", "--format", "{{.FromImageDigest}}", name).strip()
 
     def _command(self, *arguments: object) -> list[object]:
         storage = ("--root", self._folder / "storage", "--runroot", self._folder / "run")
@@ -199,11 +213,12 @@ class Buildah:
 def _describe_base(runtime: Runtime) -> Sequence[str]:
     """Describe a root file system to mmdebstrap."""
     if runtime is Runtime.SLIM:
-        excluded = [f"--dpkgopt=path-exclude={path}" for path in UNUSED]
+        chosen = [*(f"--dpkgopt=path-exclude={path}" for path in UNUSED), f"--dpkgopt=path-include={TERMS}"]
         packages = "python3,python3-venv,ca-certificates"
-        return ["--quiet", "--variant=minbase", f"--include={packages}", *excluded]
+        return ["--quiet", "--variant=minbase", f"--include={packages}", *chosen]
     hooks = [
         "rm -rf " + " ".join(f'"$1"{path}' for path in NOT_RUN),
+        'find "$1"/usr/share/doc -type f ! -name copyright -delete',
         f"printf '{PEOPLE}' > \"$1\"/etc/passwd",
         'mkdir -p "$1"/tmp "$1"/etc/ssl/certs && chmod 1777 "$1"/tmp',
     ]

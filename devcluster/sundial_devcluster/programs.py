@@ -28,6 +28,7 @@ KWOK_FILES = (
     "stage/pod/general/pod-complete.yaml",
     "rbac/role.yaml",
 )
+SYFT_FILES = ("cyclonedx.json", "spdx.schema.json")
 
 
 class Module(StrEnum):
@@ -38,6 +39,7 @@ class Module(StrEnum):
     KWOK = "sigs.k8s.io/kwok"
     HELM = "helm.sh/helm/v4"
     COREDNS = "github.com/coredns/coredns"
+    SYFT = "github.com/anchore/syft"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ PROGRAMS = (
     Program("helm", "helm", Module.HELM, "/cmd/helm", 90),
     Program("coredns", "coredns", Module.COREDNS, "", 80),
 )
+FOR_RELEASES = (Program("syft", "syft", Module.SYFT, "/cmd/syft", 200),)
+"""Built when a release asks for them, or by name."""
 
 
 def program_names(nodes: Nodes, *, has_dns: bool = False) -> tuple[str, ...]:
@@ -96,6 +100,7 @@ def linker_flags(program: Program) -> str:
         Module.KWOK: (f"sigs.k8s.io/kwok/pkg/consts.Version={version}",),
         Module.HELM: (f"helm.sh/helm/v4/internal/version.version={version}",),
         Module.COREDNS: (),
+        Module.SYFT: (f"main.version={version.removeprefix('v')}",),
     }
     return " ".join(["-s -w", *(f"-X {flag}" for flag in flags[program.module])])
 
@@ -116,6 +121,11 @@ def kwok_folder() -> Path:
     return programs_folder() / "kwok.d"
 
 
+def syft_folder() -> Path:
+    """Return where the schemas of what syft writes are kept beside the program."""
+    return programs_folder() / "syft.d"
+
+
 def is_built(program: Program) -> bool:
     """Tell whether the pinned version of a program is there."""
     stamp = stamp_path(program)
@@ -134,7 +144,7 @@ def find_asset(name: str) -> Path | None:
 def missing_programs(names: Iterable[str]) -> list[Program]:
     """Return what has to be built, in the order of building."""
     asked = set(names)
-    wanted = [program for program in PROGRAMS if program.name in asked]
+    wanted = [program for program in (*PROGRAMS, *FOR_RELEASES) if program.name in asked]
     return [program for program in wanted if not find_asset(program.name) and not is_built(program)]
 
 

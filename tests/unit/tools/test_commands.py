@@ -47,6 +47,7 @@ def signal_while_loading(command: str, moment: str, folder: Path, number: int) -
         pytest.param("sundial_operator", "kopf", id="operator"),
         pytest.param("sundial_demo", "rich", id="demo"),
         pytest.param("sundial_devcluster", "cryptography", id="cluster"),
+        pytest.param("sundial_release", "jsonschema_rs", id="release"),
         pytest.param("sundial_clock", "orjson", id="clock"),
     ],
 )

@@ -11,6 +11,7 @@ from sundial_devcluster import programs
 from sundial_devcluster.builds import print_lines
 from sundial_devcluster.config import Nodes
 from sundial_devcluster.programs import (
+    FOR_RELEASES,
     PROGRAMS,
     build_stamp,
     is_built,
@@ -22,7 +23,7 @@ from sundial_devcluster.programs import (
     stamp_path,
 )
 
-BY_NAME = {program.name: program for program in PROGRAMS}
+BY_NAME = {program.name: program for program in (*PROGRAMS, *FOR_RELEASES)}
 ETCD = BY_NAME["etcd"]
 
 
