@@ -5,7 +5,8 @@ ARG BASE=python:3.13-slim-bookworm
 ARG RUNTIME=${BASE}
 
 FROM ${BASE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# pip imports what it finds in /venv: bytecode that this left would hold a time, and compileall would keep it.
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
 COPY requirements.build.lock requirements.runtime.lock ./
 RUN python3 -m venv /tools \

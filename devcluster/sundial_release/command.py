@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import shlex
 import sys
 import time
@@ -126,7 +127,8 @@ def _publish(arguments: argparse.Namespace) -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     wheel = build_wheel(candidate, TARGET)
     note = TARGET / "image.digest"
-    run_all(build_commands(candidate, destination, note))
+    note.unlink(missing_ok=True)
+    run_all(build_commands(candidate, destination, _name_new(candidate), note))
     digest = find_digest(note.read_text())
     chart = package_chart(candidate, destination.image, digest, TARGET)
     image_name = f"{destination.image}@{digest}"
@@ -138,17 +140,21 @@ def _publish(arguments: argparse.Namespace) -> None:
     base, _, base_digest = destination.base.partition("@")
     _write_provenance(_describe_source(candidate, base, base_digest), subjects)
     run_all(sign_commands(image_name, chart_name, TARGET))
-    _print_digests({image_name: digest, chart_name: hash_file(chart), wheel.name: hash_file(wheel)})
+    print(f"Released {candidate.tag}: {image_name}, {chart_name}")
 
 
 def _list_rest(candidate: Candidate, destination: Destination, chart: Path) -> list[Command]:
     image, pushed = f"{destination.image}@{LATER}", f"{destination.chart}@{LATER}"
     return [
-        *build_commands(candidate, destination, TARGET / "image.digest"),
+        *build_commands(candidate, destination, _name_new(candidate), TARGET / "image.digest"),
         chart_command(destination, chart),
         *sbom_commands(image, TARGET).values(),
         *sign_commands(image, pushed, TARGET),
     ]
+
+
+def _name_new(candidate: Candidate) -> str:
+    return f"localhost/sundial:{candidate.version}-{secrets.token_hex(4)}"
 
 
 def _print_rest(commands: Iterable[Command]) -> None:

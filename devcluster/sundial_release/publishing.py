@@ -53,9 +53,11 @@ def check_destination(destination: Destination) -> None:
         )
 
 
-def build_commands(candidate: Candidate, destination: Destination, note: Path) -> list[Command]:
-    """Return the commands that build the image for all platforms and push it, noting its digest."""
-    name = f"localhost/sundial:{candidate.version}-{candidate.commit[:12]}"
+def build_commands(candidate: Candidate, destination: Destination, name: str, note: Path) -> list[Command]:
+    """Return the commands that build the image for all platforms and push it, noting its digest.
+
+    What is built is added to what is locally of that name: it has to be new.
+    """
     arguments = ("--build-arg", f"BASE={destination.base}", "--ignorefile", str(SOURCES / ".dockerignore"))
     platforms = ("--platform", ",".join(PLATFORMS), "--manifest", name)
     tagged = f"docker://{destination.image}:{candidate.version}"
@@ -75,7 +77,7 @@ def find_digest(output: str) -> str:
     """Find the digest in what a push says; raises ReleaseError."""
     found = re.search(r"sha256:[0-9a-f]{64}", output)
     if not found:
-        raise ReleaseError(f"The push told no digest: {output.strip()[:200]}")
+        raise ReleaseError(f"The push told no digest, so it has failed: {output.strip()[:200]}")
     return found[0]
 
 

@@ -201,10 +201,11 @@ def test_what_is_attested_is_what_was_written() -> None:
 
 
 def test_the_image_is_built_for_both_platforms_on_the_pinned_base_with_the_commits_time() -> None:
-    build, push = build_commands(CANDIDATE, PLACE, Path("/out/note"))
+    build, push = build_commands(CANDIDATE, PLACE, "localhost/new", Path("/out/note"))
     assert "linux/amd64,linux/arm64" in build
     assert f"BASE={PLACE.base}" in build
     assert "--timestamp=7" in build
+    assert build[build.index("--manifest") + 1] == push[-2] == "localhost/new"
     assert push[-1] == "docker://registry.example:5000/team/sundial:0.2.0"
     assert push[4:6] == ("--digestfile", "/out/note")
 
@@ -227,7 +228,7 @@ def test_a_good_destination_is_taken() -> None:
 
 def test_a_push_that_tells_no_digest_is_an_error() -> None:
     assert find_digest(f"Pushed: registry.example/charts/sundial:0.2.0\nDigest: {DIGEST}\n") == DIGEST
-    with pytest.raises(ReleaseError, match=r"^The push told no digest: denied"):
+    with pytest.raises(ReleaseError, match=r"^The push told no digest, so it has failed: denied"):
         find_digest("denied")
 
 
