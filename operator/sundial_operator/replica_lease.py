@@ -18,7 +18,7 @@ from sundial_core.coordination.replica_record import (
     build_renewal,
     build_replica_lease,
 )
-from sundial_kube.client import KubeClient
+from sundial_kube.client import METADATA_LIST, KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.resources import LEASES
 from sundial_operator.clock import read_clock
@@ -69,8 +69,18 @@ class ReplicaLease:
         except ApiError as error:
             if error.status != 409:
                 raise
-            lease = await self._client.get(LEASES, self._ns, self._record.lease_name)
-        self._uid = lease["metadata"]["uid"]
+            self._uid = await self._find_uid()
+        else:
+            self._uid = lease["metadata"]["uid"]
+
+    async def _find_uid(self) -> str:
+        """Find the UID of the Lease that is there, empty where it is gone.
+
+        By a list: a role cannot name the Lease of each replica, and the right to list is there.
+        """
+        query = {"fieldSelector": f"metadata.name={self._record.lease_name}"}
+        page = await self._client.list_page(LEASES.path(self._ns), query, METADATA_LIST)
+        return next((str(item["metadata"]["uid"]) for item in page["items"]), "")
 
     async def _renew(self, standing: LeaderStanding | None) -> bool:
         """Renew the Lease; False when it is gone."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 import os
 import signal
+from datetime import UTC, datetime
+from pathlib import Path
 
+from kubernetes.aio import client, config
+from testkit.operator_accounts import log_in
 from testkit.processes.operators import JsonObject, Starter, Sundial
 
-from sundial_devcluster.polling import until
+from sundial_core.coordination.replica_record import ReplicaRecord, build_replica_lease
+from sundial_devcluster.cluster import Cluster
+from sundial_devcluster.polling import until, until_async
+from sundial_operator.permissions import list_needed
+from sundial_operator.replica_lease import ReplicaLease
 
 
 def _members(sundial: Sundial) -> list[JsonObject]:
@@ -49,3 +60,22 @@ def test_a_lease_that_was_deleted_comes_back(start_operator: Starter) -> None:
     (lease,) = until(lambda: _members(leader))
     leader.cluster.kubectl("delete", "-n", leader.ns, "lease", lease["metadata"]["name"])
     until(lambda: [m for m in _members(leader) if m["metadata"]["uid"] != lease["metadata"]["uid"]])
+
+
+async def test_a_lease_whose_creation_was_not_answered_is_kept_by_what_the_role_grants(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    user = Sundial(cluster, namespace, tmp_path / "operator.log", {})
+    kubeconfig = log_in(user, list_needed(namespace, "sundial", (namespace,)))
+    configuration = client.Configuration()
+    await config.load_kube_config(kubeconfig, client_configuration=configuration)
+    started = datetime(2026, 1, 2, tzinfo=UTC)
+    record = ReplicaRecord("me", "sundial", f"{namespace}.sundial", "host", 1, "0", started)
+    made = build_replica_lease(record, 2, started)
+    cluster.kubectl("create", "-n", namespace, "-f", "-", input=json.dumps(made))
+    giving_signs = asyncio.create_task(ReplicaLease(configuration, record, namespace, 2).run(lambda: None))
+    await until_async(lambda: _members(user)[0]["spec"]["renewTime"] > made["spec"]["renewTime"], 30)
+    giving_signs.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await giving_signs
+    assert _members(user) == []

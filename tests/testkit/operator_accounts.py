@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
 from testkit.processes.operators import Sundial
 from testkit.role_rules import build_rules
 
+from sundial_devcluster.cluster import Cluster
 from sundial_kube.permissions import Permission
 
 
@@ -19,11 +21,16 @@ def log_in(sundial: Sundial, permissions: Iterable[Permission]) -> str:
     kubectl("create", "serviceaccount", "operator", "-n", ns)
     give(sundial, "statuses", [one for one in given if one.subresource == "status"])
     give(sundial, "all-else", [one for one in given if one.subresource != "status"])
-    config = json.loads(kubectl("config", "view", "--raw", "-o", "json"))
-    config["users"][0]["user"] = {"token": kubectl("create", "token", "operator", "-n", ns).strip()}
     path = sundial.log.with_suffix(".kubeconfig")
-    path.write_text(json.dumps(config))
+    write_kubeconfig(sundial.cluster, ns, "operator", path)
     return str(path)
+
+
+def write_kubeconfig(cluster: Cluster, ns: str, account: str, path: Path) -> None:
+    """Write a kubeconfig by which a process is a service account."""
+    config = json.loads(cluster.kubectl("config", "view", "--raw", "-o", "json"))
+    config["users"][0]["user"] = {"token": cluster.kubectl("create", "token", account, "-n", ns).strip()}
+    path.write_text(json.dumps(config))
 
 
 def give(sundial: Sundial, name: str, permissions: Iterable[Permission]) -> None:
