@@ -44,7 +44,7 @@ def run_api(
     cluster: Cluster, database: str, log: Path, kubeconfig: Path | None = None, **settings: str
 ) -> Iterator[ApiProcess]:
     """Run the API until the block ends; it mirrors the whole cluster."""
-    port = _find_port()
+    port = find_port()
     own = {name: value for name, value in os.environ.items() if not name.startswith("SUNDIAL_")}
     own |= {"KUBECONFIG": str(kubeconfig or cluster.kubeconfig), "SUNDIAL_API_DATABASE_URL": database}
     own |= {"SUNDIAL_API_PORT": str(port), "SUNDIAL_NAMESPACE": "default"}
@@ -52,7 +52,7 @@ def run_api(
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "sundial_api"], env=own, stdout=out, stderr=out)
     try:
-        until(lambda: _is_ready(f"http://127.0.0.1:{port}"))
+        until(lambda: is_ready(f"http://127.0.0.1:{port}"))
         yield ApiProcess(f"http://127.0.0.1:{port}", log)
     finally:
         process.terminate()
@@ -104,7 +104,8 @@ def make_function(api: ApiProcess, cluster: Cluster, ns: str, token: str, **spec
         return read()[0]
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
+    """Tell whether an API is ready and mirrors."""
     try:
         with urlopen(f"{url}/readyz", timeout=5) as answer:
             return b"synced" in answer.read()
@@ -112,7 +113,8 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def _find_port() -> int:
+def find_port() -> int:
+    """Find a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

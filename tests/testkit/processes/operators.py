@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -26,6 +26,9 @@ Starter = Callable[..., "Sundial"]
 class Sundial:
     """An operator that looks after one namespace of a cluster; settings are its environment."""
 
+    program: ClassVar[tuple[str, ...]] = ("-m", "sundial_operator")
+    """What Python is called with."""
+
     def __init__(self, cluster: Cluster, ns: str, log: Path, settings: dict[str, str]) -> None:
         self.cluster = cluster
         self.ns = ns
@@ -36,6 +39,11 @@ class Sundial:
 
     def start(self, wait_for: str = "leading") -> None:
         """Start the process, and wait until its log says that it leads, or something else."""
+        self.launch()
+        self.wait_for(wait_for, PATIENCE_SECONDS)
+
+    def launch(self) -> None:
+        """Start the process, and wait for nothing."""
         self._logged_before = self.log.stat().st_size if self.log.exists() else 0
         environment = os.environ | {
             "KUBECONFIG": str(self.cluster.kubeconfig),
@@ -51,12 +59,11 @@ class Sundial:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-X", "dev", "-m", "sundial_operator"],
+                [sys.executable, "-X", "dev", *self.program],
                 env=environment,
                 stderr=log,
                 stdout=log,
             )
-        self.wait_for(wait_for, PATIENCE_SECONDS)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal to the process and wait for its end; return its exit status."""
