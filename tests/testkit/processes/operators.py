@@ -26,7 +26,7 @@ Starter = Callable[..., "Sundial"]
 class Sundial:
     """An operator that looks after one namespace of a cluster; settings are its environment."""
 
-    program: ClassVar[tuple[str, ...]] = ("-m", "sundial_operator")
+    program: ClassVar[tuple[str, ...]] = ("-X", "dev", "-m", "sundial_operator")
     """What Python is called with."""
 
     def __init__(self, cluster: Cluster, ns: str, log: Path, settings: dict[str, str]) -> None:
@@ -59,7 +59,7 @@ class Sundial:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-X", "dev", *self.program],
+                [sys.executable, *self.program],
                 env=environment,
                 stderr=log,
                 stdout=log,

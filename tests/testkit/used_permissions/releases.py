@@ -50,6 +50,12 @@ main()
 """
 
 
+class PlainOperator(Sundial):
+    """An operator as an image runs it."""
+
+    program: ClassVar[tuple[str, ...]] = ("-m", "sundial_operator")
+
+
 class DeafOperator(Sundial):
     """An operator whose watches of few kinds lose all; relists, ten minutes apart else, come at once."""
 
@@ -65,7 +71,7 @@ class Release:
     folder: Path
 
     @contextmanager
-    def run_operator(self, kind: type[Sundial] = Sundial) -> Iterator[Sundial]:
+    def run_operator(self, kind: type[Sundial] = PlainOperator) -> Iterator[Sundial]:
         """Run an operator until the block ends, unless it has ended before; users look at TEAM with it."""
         log = self.folder / f"{kind.__name__}.log"
         settings = self._build_environment("sundial-operator", log.with_suffix(".kubeconfig"))
