@@ -43,7 +43,7 @@ class ImportCommand:
 
     def run(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run the command to its end."""
-        command = [sys.executable, "-X", "dev", "-m", "sundial_api.importing", *options]
+        command = [sys.executable, "-W", "default", "-m", "sundial_api.importing", *options]
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False, timeout=600
         )

@@ -41,7 +41,7 @@ class MirrorProcess:
     def start(self) -> None:
         """Start the process; it is not waited for."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-X", "dev", "-m", "sundial_api.mirror"]
+            command = [sys.executable, "-W", "default", "-m", "sundial_api.mirror"]
             self._process = subprocess.Popen(command, env=self._environment, stderr=log, stdout=log)
 
     def until_announced(self) -> None:

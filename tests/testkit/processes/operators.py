@@ -26,7 +26,7 @@ Starter = Callable[..., "Sundial"]
 class Sundial:
     """An operator that looks after one namespace of a cluster; settings are its environment."""
 
-    program: ClassVar[tuple[str, ...]] = ("-X", "dev", "-m", "sundial_operator")
+    program: ClassVar[tuple[str, ...]] = ("-m", "sundial_operator")
     """What Python is called with."""
 
     def __init__(self, cluster: Cluster, ns: str, log: Path, settings: dict[str, str]) -> None:
@@ -54,7 +54,7 @@ class Sundial:
             "SUNDIAL_RENEW_DEADLINE_SECONDS": "3",
             "SUNDIAL_RENEW_PERIOD_SECONDS": "0.5",
             "SUNDIAL_LOG_FORMAT": "json",
-            "PYTHONWARNINGS": "ignore::ResourceWarning",  # kopf leaves sockets to a process that ends
+            "PYTHONWARNINGS": "default,ignore::ResourceWarning",  # kopf leaves sockets to a process that ends
             **self.settings,
         }
         with self.log.open("ab") as log:
