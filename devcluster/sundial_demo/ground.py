@@ -11,13 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sundial_devcluster.builds import ensure_programs
 from sundial_devcluster.choose import Kind, choose_cluster, choose_kind, look_around
 from sundial_devcluster.cluster import Cluster, ClusterConfig, Lifetime, start_cluster
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.images import BOX
 from sundial_devcluster.kubectl import run_kubectl
-from sundial_devcluster.programs import program_names
 
 Confirm = Callable[[str], bool]
 Report = Callable[[str], None]
@@ -36,25 +34,25 @@ class Ground:
     folder: Path
     image: str | None = None
     cluster: Cluster | None = None
-    """The local one: others are given no images."""
+    """The local one."""
+    load: Callable[[Path], None] | None = None
+    """What gives the nodes an image; None where they are not ours."""
 
     def load_image(self, archive: Path) -> None:
         """Give the node an image; raise ClusterError where the node is not ours."""
-        if self.cluster is None:
+        if self.load is None:
             raise ClusterError(f"{self.description} is given no images.")
-        self.cluster.load_image(archive)
+        self.load(archive)
 
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
         """Run kubectl and return its output; raise KubectlError when it fails."""
         return run_kubectl(self.kubeconfig, arguments, text)
 
 
-def settle_kind(asked: Kind, config: ClusterConfig, console: Console) -> Kind:
-    """Choose the kind of cluster, say why, and build what a local one lacks."""
+def settle_kind(asked: Kind, console: Console) -> Kind:
+    """Choose the kind of cluster, and say why."""
     choice = choose_kind(asked, look_around())
     console.print(f"CLUSTER={choice.kind}: {choice.reason}.")
-    if choice.kind is Kind.LOCAL:
-        ensure_programs(program_names(config.nodes), console)
     return choice.kind
 
 
@@ -70,7 +68,9 @@ def _local(config: ClusterConfig, report: Report) -> Iterator[Ground]:
     cluster = start_cluster(config, report)
     description = f"the throw-away cluster {config.name} on this machine"
     try:
-        yield Ground(Kind.LOCAL, description, cluster.kubeconfig, cluster.folder, BOX, cluster)
+        yield Ground(
+            Kind.LOCAL, description, cluster.kubeconfig, cluster.folder, BOX, cluster, cluster.load_image
+        )
     finally:
         if config.lifetime is Lifetime.STARTER:
             report("removing the cluster")
@@ -83,7 +83,7 @@ def _other(kind: Kind, confirm: Confirm, report: Report) -> Iterator[Ground]:
     folder = Path(tempfile.mkdtemp(prefix="sundial-demo-"))
     kubeconfig = Path(shutil.copy(chosen.kubeconfig, folder / "kubeconfig"))
     try:
-        yield Ground(kind, chosen.description, kubeconfig, folder)
+        yield Ground(kind, chosen.description, kubeconfig, folder, load=chosen.load)
     finally:
         report("letting go of the cluster")
         shutil.rmtree(folder)

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from sundial_demo.ground import Ground, Report
+from sundial_demo.ways import Way
 from sundial_devcluster.choose import Kind
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.kubectl import are_served
@@ -19,41 +20,60 @@ from sundial_devcluster.polling import until
 NAMESPACE = "sundial-demo"
 CRDS = Path(__file__).parents[2] / "crds"
 OBJECTS = Path(__file__).with_name("installation.yaml")
+BESIDE_CHART = Path(__file__).with_name("account.yaml")
+ACCOUNT = "demo"
 KINDS = "scheduledjobs,scheduledjobruns,taskfunctions"
 IN_USE = "Sundial may be in use in this cluster, which has {0} already; left by a demo? kubectl delete {0}"
 
-BY_HAND = (
-    "kubectl delete namespace sundial-demo sundial-system; "
-    "kubectl delete clusterrole,clusterrolebinding sundial-demo-operator sundial-demo-api"
-)
+NAMESPACES = "kubectl delete namespace sundial-demo sundial-system"
+BY_HAND = {
+    Way.CHART: f"helm uninstall sundial -n sundial-system; {NAMESPACES}",
+    Way.PROCESSES: f"{NAMESPACES}; "
+    "kubectl delete clusterrole,clusterrolebinding sundial-demo-operator sundial-demo-api",
+}
+CRD = "CustomResourceDefinition"
 
 
 @contextmanager
-def installed(ground: Ground, report: Report) -> Iterator[None]:
-    """Install what the demo needs; a cluster that stays is cleaned up afterwards."""
-    objects = load_objects()
+def installed(ground: Ground, way: Way, report: Report) -> Iterator[list[str]]:
+    """Install what the demo needs, and give the names of what was there; a cluster that stays is cleaned up.
+
+    The chart brings the CRDs, unless some are there already.
+    """
+    objects = load_objects(way)
     present = ground.kubectl("get", "-f", "-", "--ignore-not-found", "-o", "name", text=dump(objects)).split()
     if namespaces := " ".join(name for name in present if name.startswith("namespace/")):
         raise ClusterError(IN_USE.format(namespaces))
-    report("creating the custom resources, and identities of operator and API")
     missing = [one for one in objects if name_of(one) not in map(_short, present)]
+    by_chart = [one for one in missing if way is Way.CHART and not present and one["kind"] == CRD]
+    what = "namespaces and an account" if by_chart else "custom resources, namespaces and accounts"
+    report(f"creating {what}")
     try:
-        ground.kubectl("apply", "--server-side", "-f", "-", text=dump(missing))
-        until(lambda: are_served(ground.kubectl, CRDS), 30)
-        yield
+        ground.kubectl(
+            "apply", "--server-side", "-f", "-", text=dump([one for one in missing if one not in by_chart])
+        )
+        if not by_chart:
+            wait_served(ground)
+        yield present
     finally:
         if ground.kind is Kind.CURRENT:
-            report(f"removing what the demo created; if that breaks off: {BY_HAND}")
+            report(f"removing what the demo created; if that breaks off: {BY_HAND[way]}")
             for left in remove(ground, missing, present):
                 report(f"left in the cluster: {left}")
 
 
-def load_objects() -> list[dict[str, Any]]:
+def wait_served(ground: Ground) -> None:
+    """Wait until the API server serves the custom resources."""
+    until(lambda: are_served(ground.kubectl, CRDS), 30)
+
+
+def load_objects(way: Way) -> list[dict[str, Any]]:
     """Return all manifests of the demo, namespaces first; raise ClusterError outside of a checkout."""
     crds = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
     if not crds:
         raise ClusterError(f"There are no CRDs in {CRDS}: run the demo from a checkout of the repository.")
-    return [*yaml.safe_load_all(OBJECTS.read_text()), *crds]
+    own = BESIDE_CHART if way is Way.CHART else OBJECTS
+    return [*yaml.safe_load_all(own.read_text()), *crds]
 
 
 def dump(objects: list[dict[str, Any]]) -> str:
@@ -77,7 +97,7 @@ def remove(ground: Ground, created: list[dict[str, Any]], present: list[str]) ->
 
     CRDs stay while other namespaces have objects of theirs: they would go along.
     """
-    crds = [one for one in created if one["kind"] == "CustomResourceDefinition"]
+    crds = [one for one in created if one["kind"] == CRD]
     rest = [one for one in created if one not in crds]
     ground.kubectl("delete", "-f", "-", "--ignore-not-found", "--timeout=90s", text=dump(rest))
     left = [f"{name}, which was there before" for name in present]

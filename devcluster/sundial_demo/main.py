@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -19,29 +20,33 @@ from rich.prompt import Confirm
 
 from sundial_demo.board import build_summary
 from sundial_demo.catalog import add_catalog
-from sundial_demo.ground import Ground, open_ground, settle_kind
-from sundial_demo.installation import NAMESPACE, dump, installed, write_kubeconfig
+from sundial_demo.ground import Ground, open_ground
+from sundial_demo.installation import NAMESPACE, dump, installed
 from sundial_demo.observations import NodeCount, Observer
-from sundial_demo.requests import build_catalog_requests, build_requests
+from sundial_demo.plans import ensure_image, give_image, settle_plan
+from sundial_demo.releases import released
+from sundial_demo.requests import list_requests
 from sundial_demo.schedules import build_function, build_schedules
-from sundial_demo.services import Service, running_api, running_operator
+from sundial_demo.services import processes
 from sundial_demo.show import Board, build_commands, look_every_second, show, wait_answer
+from sundial_demo.systems import Part, System
+from sundial_demo.ways import Way
 from sundial_devcluster.choices import one_of
 from sundial_devcluster.choose import DEMO, Kind
-from sundial_devcluster.cluster import ClusterConfig, ClusterError, Lifetime, Nodes, choose_nodes
+from sundial_devcluster.cluster import ClusterError, Nodes
 from sundial_devcluster.folders import cluster_folder
 from sundial_devcluster.kubectl import kubectl_program
-from sundial_devcluster.postgres import own_postgres
 
 PLAIN_WIDTH = 140
 NODES = (Nodes.REAL, Nodes.KWOK)
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SERVER = "jsonpath={.clusters[0].cluster.server}"
-CHANGES = (
-    "The demo creates there the namespaces sundial-demo and sundial-system, the ClusterRoles and bindings "
-    "sundial-demo-operator and sundial-demo-api and the CRDs of sundial.dev, and removes at the end what it "
-    "created."
-)
+CREATES = "The demo creates there the namespaces sundial-demo and sundial-system, "
+REMOVES = " and the CRDs of sundial.dev, and removes at the end what it created."
+CHANGES = {
+    Way.CHART: f"{CREATES}by the chart the release sundial with its roles, admission policies{REMOVES}",
+    Way.PROCESSES: f"{CREATES}ClusterRoles sundial-demo-operator and sundial-demo-api, bindings{REMOVES}",
+}
 
 
 def main() -> None:
@@ -93,6 +98,16 @@ def build_parser() -> argparse.ArgumentParser:
         default=kind,
         help="on which cluster (CLUSTER, auto)",
     )
+    add(
+        "--way",
+        type=one_of([*Way]),
+        choices=[*Way],
+        default=os.environ.get("DEMO") or None,
+        help="by the chart, or operator and API as processes (DEMO, chart where containers run)",
+    )
+    image, values = os.environ.get("IMAGE") or "", os.environ.get("DEMO_VALUES") or None
+    add("--image", default=image, help="Sundial's image, for CLUSTER=current (IMAGE, else of this checkout)")
+    add("--values", type=Path, default=values, help="a file with more values for the chart (DEMO_VALUES)")
     add("--seconds", type=parse_seconds, default=seconds, help="for how long (DEMO_SECONDS, until Ctrl-C)")
     add("--yes", action="store_true", help="do not ask before the current context is used")
     add("--name", default=DEMO, help=f"name of the local cluster ({DEMO})")
@@ -134,54 +149,45 @@ class Steps:
 def run_demo(arguments: argparse.Namespace, console: Console) -> None:
     """Run the demo; raise ClusterError when it fails."""
     steps = Steps(console)
-    lifetime = Lifetime.DETACHED if arguments.keep else Lifetime.STARTER
-    config = ClusterConfig(arguments.name, arguments.nodes or choose_nodes()[0], lifetime=lifetime)
-    kind = settle_kind(arguments.cluster, config, console)
-    if arguments.keep and kind is not Kind.LOCAL:
-        raise ClusterError("--keep is for the local cluster: on any other one the demo cleans up.")
+    plan = settle_plan(arguments, console)
 
     def confirm(question: str) -> bool:
-        return bool(arguments.yes) or ask(question, console)
+        return bool(arguments.yes) or ask(question, CHANGES[plan.way], console)
 
     try:
-        with open_ground(kind, config, confirm, steps) as ground, installed(ground, steps):
-            run_on(ground, arguments.seconds, console, steps)
+        built = ensure_image(plan, steps)
+        with open_ground(plan.kind, plan.config, confirm, steps) as ground, ExitStack() as exits:
+            present = exits.enter_context(installed(ground, plan.way, steps))
+            image = give_image(ground, plan, built, steps)
+            by_chart = released(ground, plan.asked, image, present, steps)
+            opened = by_chart if plan.way is Way.CHART else processes(ground, steps)
+            run_on(ground, exits.enter_context(opened), arguments.seconds, console, steps)
     finally:
         steps.pause()
 
 
-def run_on(ground: Ground, seconds: float | None, console: Console, steps: Steps) -> None:
-    """Run operator, API and schedules on a cluster, and show them until time is up or Ctrl-C."""
+def run_on(ground: Ground, system: System, seconds: float | None, console: Console, steps: Steps) -> None:
+    """Create schedules, open the API, and show both until time is up or Ctrl-C."""
     observer = Observer(ground)
     nodes = observer.count_nodes()
-    # On a cluster of the user's own, the schedules of others are not the demo's business.
-    watched = NAMESPACE if ground.kind is Kind.CURRENT else ""
-    with ExitStack() as exits:
-        steps("starting the operator, as a ServiceAccount of its own")
-        login = write_kubeconfig(ground, "sundial", "sundial-operator")
-        operator = exits.enter_context(running_operator(login, watched))
-        create_schedules(ground, nodes, observer, operator)
-        has_catalog = ground.cluster is not None and not nodes.are_simulated
-        if has_catalog:
-            add_catalog(ground, steps)
-            wait_answer(observer, operator)
-        steps("starting Postgres and the API, as a ServiceAccount of its own")
-        database = exits.enter_context(own_postgres(ground.folder))
-        login = write_kubeconfig(ground, "sundial-api", "sundial-api")
-        api = exits.enter_context(running_api(login, watched, database.url()))
+    create_schedules(ground, nodes, observer, system.operator)
+    has_catalog = ground.cluster is not None and not nodes.are_simulated
+    if has_catalog:
+        add_catalog(ground, steps)
+        wait_answer(observer, system.operator)
+    with system.open_api() as api:
         steps(f"the API is at {api.url}")
         steps.pause()
-        catalog = build_catalog_requests(api) if has_catalog else []
-        commands = [*build_commands(ground, nodes), *build_requests(api), *catalog]
+        commands = [*build_commands(ground, nodes), *list_requests(api, has_catalog=has_catalog)]
         board = Board(f"Sundial on {ground.description}, {nodes}", observer, commands)
         with contextlib.suppress(KeyboardInterrupt):
-            show(console, board, look_every_second(observer, (operator, api.service), seconds))
+            show(console, board, look_every_second(observer, (system.operator, api.service), seconds))
         summary = build_summary(observer.schedules, observer.runs)
         console.print("", summary, f"Nodes: {nodes}.", "")
-        steps("stopping the API, Postgres and the operator")
+        steps("stopping what ran beside the cluster")
 
 
-def create_schedules(ground: Ground, nodes: NodeCount, observer: Observer, operator: Service) -> None:
+def create_schedules(ground: Ground, nodes: NodeCount, observer: Observer, operator: Part) -> None:
     """Create the schedules of the demo, and wait until the operator has answered each."""
     schedules = build_schedules(datetime.now(UTC), ground.image, nodes)
     function = build_function(ground.image, nodes)
@@ -191,13 +197,13 @@ def create_schedules(ground: Ground, nodes: NodeCount, observer: Observer, opera
         wait_answer(observer, operator)
 
 
-def ask(question: str, console: Console) -> bool:
+def ask(question: str, changes: str, console: Console) -> bool:
     """Ask on the terminal, naming the server; raise ClusterError where there is none."""
     if not (console.is_terminal and sys.stdin.isatty()):
         raise ClusterError("CLUSTER=current has to be confirmed: run the demo in a terminal, or add --yes.")
     view = [str(kubectl_program()), "config", "view", "--minify", f"--output={SERVER}"]
     server = subprocess.run(view, capture_output=True, text=True, check=False).stdout
-    console.print(f"Its API server is {server}. {CHANGES}")
+    console.print(f"Its API server is {server.strip()}. {changes}")
     try:
         return Confirm.ask(question, console=console, default=False)
     except EOFError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,23 +10,22 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sundial_demo.installation import NAMESPACE
+from sundial_demo.ground import Ground, Report
+from sundial_demo.installation import NAMESPACE, write_kubeconfig
+from sundial_demo.systems import ASK_SECONDS, PATH, ZONE, Api, System
 from sundial_devcluster.addresses import LOOPBACK, free_ports
 from sundial_devcluster.children import Child, spawn
+from sundial_devcluster.choose import Kind
 from sundial_devcluster.errors import ClusterError
 from sundial_devcluster.polling import until
+from sundial_devcluster.postgres import own_postgres
 from sundial_devcluster.processes import MARK, end, identify
 
 STOP_GRACE = 20.0
 TAIL_LINES = 15
 READY_SECONDS = 60
-ASK_SECONDS = 5
-ZONE = "Africa/Cairo"
-PATH = "/api/v1/scheduler"
 
 
 class Service:
@@ -49,30 +47,24 @@ class Service:
         return ClusterError(f"{sentence}; its log ends:\n{tail}")
 
 
-@dataclass(frozen=True)
-class Api:
-    """Know the running API, and where it is."""
-
-    service: Service
-    url: str
-
-    def get_function_id(self, name: str) -> int:
-        """Return the number of one of the demo's TaskFunctions."""
-        functions = self._read("task-functions")["taskFunctions"]
-        return int(next(one["id"] for one in functions if one["name"] == name and _is_ours(one)))
-
-    def get_job_id(self, resource_name: str) -> str:
-        """Return the id of one of the demo's jobs."""
-        jobs = self._read("jobs?per_page=100")["jobs"]
-        return str(next(one["id"] for one in jobs if one["resourceName"] == resource_name and _is_ours(one)))
-
-    def _read(self, path: str) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.url}/{path}", timeout=ASK_SECONDS) as answer:
-            return dict(json.load(answer))
+@contextmanager
+def processes(ground: Ground, report: Report) -> Iterator[System]:
+    """Run the operator as a process beside the cluster, and the API when it is asked for."""
+    # On a cluster of the user's own, the schedules of others are not the demo's business.
+    watched = NAMESPACE if ground.kind is Kind.CURRENT else ""
+    report("starting the operator, as a ServiceAccount of its own")
+    login = write_kubeconfig(ground, "sundial", "sundial-operator")
+    with running_operator(login, watched) as operator:
+        yield System(operator, lambda: _with_database(ground, watched, report))
 
 
-def _is_ours(one: dict[str, Any]) -> bool:
-    return bool(one["namespace"] == NAMESPACE)
+@contextmanager
+def _with_database(ground: Ground, watched: str, report: Report) -> Iterator[Api]:
+    report("starting Postgres and the API, as a ServiceAccount of its own")
+    with own_postgres(ground.folder) as database:
+        login = write_kubeconfig(ground, "sundial-api", "sundial-api")
+        with running_api(login, watched, database.url()) as api:
+            yield api
 
 
 @contextmanager

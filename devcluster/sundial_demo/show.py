@@ -16,12 +16,12 @@ from sundial_demo.board import build_runs_table, build_schedules_table
 from sundial_demo.ground import Ground
 from sundial_demo.installation import NAMESPACE
 from sundial_demo.observations import NodeCount, Observer
-from sundial_demo.services import Service
+from sundial_demo.systems import Part
 from sundial_devcluster.errors import ClusterError, KubectlError
 from sundial_devcluster.kubectl import kubectl_program
 from sundial_devcluster.polling import until
 
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 60
 OUTAGE_SECONDS = 15
 PLAIN_EVERY = 10
 MIN_RUNS = 3
@@ -30,7 +30,7 @@ LAST_LINE = 1
 EXAMPLE = "examples/spread.yaml"
 
 
-def wait_answer(observer: Observer, operator: Service) -> None:
+def wait_answer(observer: Observer, operator: Part) -> None:
     """Wait until each schedule has its Ready condition; raise ClusterError when the operator is silent."""
 
     def is_answered() -> bool:
@@ -46,14 +46,14 @@ def wait_answer(observer: Observer, operator: Service) -> None:
 
 
 def look_every_second(
-    observer: Observer, services: Sequence[Service], seconds: float | None
+    observer: Observer, services: Sequence[Part], seconds: float | None
 ) -> Iterator[float | None]:
     """Look and yield the seconds left, until time is up; outlast a short outage of the API server."""
     started = answered = time.monotonic()
     while seconds is None or time.monotonic() < started + seconds:
-        for service in services:
-            service.check()
         try:
+            for service in services:
+                service.check()
             observer.look()
             answered = time.monotonic()
         except KubectlError as error:

@@ -39,6 +39,8 @@ class ChosenCluster(NamedTuple):
     kubeconfig: Path
     description: str
     cleanup: Callable[[], None]
+    load: Callable[[Path], None] | None = None
+    """What gives its nodes an image; None where they are not ours."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,11 @@ def _create_with_kind() -> ChosenCluster:
     target = _kubeconfig_file(Kind.KIND)
     _run("kind", "create", "cluster", "--name", DEMO, "--kubeconfig", str(target))
     remove = ("kind", "delete", "cluster", "--name", DEMO, "--kubeconfig", str(target))
-    return ChosenCluster(target, f"the kind cluster {DEMO}", lambda: _remove(target, *remove))
+
+    def load(archive: Path) -> None:
+        _run("kind", "load", "image-archive", str(archive), "--name", DEMO)
+
+    return ChosenCluster(target, f"the kind cluster {DEMO}", lambda: _remove(target, *remove), load)
 
 
 def _create_with_k3d() -> ChosenCluster:
@@ -163,7 +169,11 @@ def _create_with_k3d() -> ChosenCluster:
     _run("k3d", "cluster", "create", DEMO, "--kubeconfig-update-default=false")
     _run("k3d", "kubeconfig", "write", DEMO, "--output", str(target))
     remove = ("k3d", "cluster", "delete", DEMO)
-    return ChosenCluster(target, f"the k3d cluster {DEMO}", lambda: _remove(target, *remove))
+
+    def load(archive: Path) -> None:
+        _run("k3d", "image", "import", str(archive), "--cluster", DEMO)
+
+    return ChosenCluster(target, f"the k3d cluster {DEMO}", lambda: _remove(target, *remove), load)
 
 
 def _remove(kubeconfig: Path, *command: str) -> None:

@@ -20,7 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,6 +45,21 @@ SETTINGS = {
     "max_connections": "200",
     "timezone": "UTC",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Let a network reach a server at an address of this machine, as the owner of a database."""
+
+    address: str
+    network: str
+    user: str
+    password: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the database."""
+        return f"postgresql://{self.user}:{quote(self.password)}@{self.address}:5432/{self.user}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +97,22 @@ class Postgres:
         with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {network} scram-sha-256\n")
 
-    def _run(self, program: str, *arguments: str) -> None:
-        done = self._call(program, *arguments)
+    def admit(self, admission: Admission) -> None:
+        """Make the user of an admission, and the database of its name."""
+        statements = (
+            f"CREATE ROLE {admission.user} LOGIN PASSWORD '{admission.password}'",
+            f"CREATE DATABASE {admission.user} OWNER {admission.user}",
+        )
+        self._run("psql", "--no-psqlrc", "--quiet", self.url(), text=";\n".join(statements))
+
+    def _run(self, program: str, *arguments: str, text: str = "") -> None:
+        done = self._call(program, *arguments, text=text)
         if done.returncode != 0:
             log = self.folder / "log"
             tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
             raise ClusterError(f"Postgres: {program} failed: {done.stderr.strip()}\n{tail}")
 
-    def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _call(self, program: str, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         account = pwd.getpwnam(self.owner) if self.owner else None
         return subprocess.run(
             [str(self.programs / program), *arguments],
@@ -98,7 +121,7 @@ class Postgres:
             user=account and account.pw_uid,
             group=account and account.pw_gid,
             extra_groups=[] if account else None,
-            stdin=subprocess.DEVNULL,
+            input=text,
             capture_output=True,
             text=True,
             check=False,
@@ -106,12 +129,15 @@ class Postgres:
 
 
 @contextmanager
-def share_postgres(run: Path) -> Iterator[Postgres]:
-    """Give the server of a run, started by the first to ask; it ends after the last one has left."""
+def share_postgres(run: Path, admission: Admission | None = None) -> Iterator[Postgres]:
+    """Give the server of a run, started by the first to ask; it ends after the last one has left.
+
+    The socket is the only way in, unless the first one says who else is let in.
+    """
     with locked(run):
         users = os.open(run / USERS, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while the guard clears up after earlier users
-        postgres = _find_running(run) or _start(run)
+        postgres = _find_running(run) or _start(run, admission)
     try:
         yield postgres
     finally:
@@ -119,10 +145,10 @@ def share_postgres(run: Path) -> Iterator[Postgres]:
 
 
 @contextmanager
-def own_postgres(run: Path) -> Iterator[Postgres]:
+def own_postgres(run: Path, admission: Admission | None = None) -> Iterator[Postgres]:
     """Give a server that is gone when the block has ended; whatever kills us, its guard clears up."""
     try:
-        with share_postgres(run) as postgres:
+        with share_postgres(run, admission) as postgres:
             yield postgres
     finally:
         until(lambda: not (run / RECORD).exists(), GONE_SECONDS)
@@ -144,7 +170,7 @@ def _read_record(run: Path) -> Postgres | None:
     return Postgres(Path(folder), Path(programs), owner)
 
 
-def _start(run: Path) -> Postgres:
+def _start(run: Path, admission: Admission | None) -> Postgres:
     postgres = make_postgres(get_programs())
     (run / RECORD).write_text(json.dumps([str(postgres.folder), str(postgres.programs), postgres.owner]))
     spawn(
@@ -153,7 +179,12 @@ def _start(run: Path) -> Postgres:
         run / "postgres.guard.log",
     )
     postgres.create()
-    postgres.start()
+    if admission is None:
+        postgres.start()
+    else:
+        postgres.let_in(admission.network)
+        postgres.start(listen=admission.address)
+        postgres.admit(admission)
     return postgres
 
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -108,7 +108,9 @@ class _Counter:
         """Nothing is kept."""
 
 
-def ensure_product_image(runtime: Runtime = Runtime.SLIM, name: str = IMAGE) -> BuiltImage:
+def ensure_product_image(
+    runtime: Runtime = Runtime.SLIM, name: str = IMAGE, report: Callable[[str], None] = lambda _: None
+) -> BuiltImage:
     """Return the image, built unless its sources are those of one that is there; raises ClusterError."""
     mark = hashlib.sha256(
         "\n".join([name, runtime, *_describe_base(runtime), *_list_sources()]).encode()
@@ -116,6 +118,7 @@ def ensure_product_image(runtime: Runtime = Runtime.SLIM, name: str = IMAGE) -> 
     target = images_folder() / f"sundial-{runtime}-{mark}.tar"
     with locked(images_folder()):
         if not target.exists():
+            report(f"building the image {name} (minutes at first, half a minute after a change)")
             part = target.with_suffix(".part")
             part.unlink(missing_ok=True)
             _build(runtime, name, part)

@@ -9,6 +9,7 @@ import pytest
 from testkit.processes.demos import Demo
 
 from sundial_devcluster.cluster import Cluster, stop_cluster
+from sundial_devcluster.folders import programs_folder
 
 STARTING = "- starting the control plane"
 SHOWING = "ends in"
@@ -77,7 +78,7 @@ def test_kept_cluster_is_named_and_can_be_removed(name: str) -> None:
 
 
 def test_current_context_is_not_used_unasked(cluster: Cluster, name: str) -> None:
-    demo = Demo(name, CLUSTER="current", KUBECONFIG=str(cluster.kubeconfig))
+    demo = Demo(name, CLUSTER="current", DEMO="processes", KUBECONFIG=str(cluster.kubeconfig))
     assert demo.end() == 1, demo.text
     assert "has to be confirmed" in demo.text
     assert not set(OWN) & set(namespaces(cluster))
@@ -86,7 +87,8 @@ def test_current_context_is_not_used_unasked(cluster: Cluster, name: str) -> Non
 def test_current_cluster_keeps_what_it_had_and_nothing_else(cluster: Cluster, name: str) -> None:
     before = crds(cluster)
     assert before
-    demo = Demo(name, "--yes", CLUSTER="current", KUBECONFIG=str(cluster.kubeconfig), DEMO_SECONDS="1")
+    own = {"CLUSTER": "current", "DEMO": "processes", "KUBECONFIG": str(cluster.kubeconfig)}
+    demo = Demo(name, "--yes", **own, DEMO_SECONDS="1")
     assert demo.end() == 0, demo.text
     assert "scheduledjobs.sundial.dev, which was there before" in demo.text
     assert crds(cluster) == before
@@ -96,12 +98,47 @@ def test_current_cluster_keeps_what_it_had_and_nothing_else(cluster: Cluster, na
 
 def test_cluster_with_the_namespaces_of_sundial_is_refused(cluster: Cluster, name: str) -> None:
     cluster.kubectl("create", "namespace", "sundial-system")
-    demo = Demo(name, "--yes", CLUSTER="current", KUBECONFIG=str(cluster.kubeconfig))
+    demo = Demo(name, "--yes", **by_chart(cluster))
     status = demo.end()
     assert "sundial-system" in namespaces(cluster)
     cluster.kubectl("delete", "namespace", "sundial-system")
     assert status == 1
     assert "kubectl delete namespace/sundial-system" in demo.text
+
+
+def by_chart(cluster: Cluster) -> dict[str, str]:
+    """Build the environment of a user who has Helm, for the cluster of the current context."""
+    path = f"{programs_folder()}:{os.environ['PATH']}"
+    image = "registry.example/sundial:1"
+    return {"CLUSTER": "current", "KUBECONFIG": str(cluster.kubeconfig), "IMAGE": image, "PATH": path}
+
+
+def test_current_cluster_is_asked_for_an_image(cluster: Cluster, name: str) -> None:
+    demo = Demo(name, "--yes", **by_chart(cluster) | {"IMAGE": ""})
+    assert demo.end() == 1, demo.text
+    assert "IMAGE=REGISTRY/sundial:demo" in demo.text
+    assert "Traceback" not in demo.text
+    assert not set(OWN) & set(namespaces(cluster))
+
+
+def test_release_in_a_current_cluster_is_uninstalled_and_others_crds_stay(
+    cluster: Cluster, name: str
+) -> None:
+    before, wide = crds(cluster), cluster_wide(cluster)
+    demo = Demo(name, "--yes", **by_chart(cluster))
+    demo.read_until("- waiting for the operator's Pod")
+    assert cluster_wide(cluster) > wide
+    assert demo.end(signal.SIGINT) == 130, demo.text
+    assert "--set=crds.enabled=false" in demo.text
+    assert "--set=scope.namespaces={sundial-demo}" in demo.text
+    assert "scheduledjobs.sundial.dev, which was there before" in demo.text
+    assert (crds(cluster), cluster_wide(cluster)) == (before, wide)
+    assert not set(OWN) & set(namespaces(cluster))
+
+
+def cluster_wide(cluster: Cluster) -> set[str]:
+    kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
+    return set(cluster.kubectl("get", kinds, "-o", "name").split())
 
 
 def namespaces(cluster: Cluster) -> list[str]:

@@ -109,8 +109,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         pytest.skip(f"real Pods are not to be had: {obstacle}")
     name, log = f"catalog-{secrets.token_hex(3)}", tmp_path_factory.mktemp("demo") / "demo.log"
     command = [sys.executable, "-W", "error", "-m", "sundial_demo", "--name", name]
+    environment = {**os.environ, "CLUSTER": "local", "DEMO": "processes"}
     with log.open("wb") as out:
-        process = subprocess.Popen(command, env={**os.environ, "CLUSTER": "local"}, stdout=out, stderr=out)
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
     try:
         until(lambda: "In another terminal" in log.read_text() or process.poll() is not None, 300)
         found = re.search(r"the API is at (\S+)", log.read_text())

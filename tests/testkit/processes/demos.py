@@ -43,6 +43,11 @@ class Demo:
         self.text += self.process.communicate(timeout=120)[0]
         return self.process.returncode
 
+    def kill(self) -> None:
+        """Kill it unless it has ended."""
+        self.process.kill()
+        self.process.communicate()
+
     def what_is_left(self) -> list[object]:
         """List processes and files of it that are still there."""
         return [*processes_marked(self.folder), *([self.folder] if self.folder.exists() else [])]
