@@ -12,7 +12,7 @@ UV := VIRTUAL_ENV=.venv .venv/bin/uv
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
-demo: setup programs ## Show ScheduledJobs running in a throw-away cluster (CLUSTER=auto|local|current|kind|k3d, DEMO_SECONDS=60)
+demo: setup programs ## Show Sundial at work, installed by the chart (CLUSTER=auto|local|kind|k3d, or current with IMAGE=; DEMO=processes, DEMO_SECONDS=60)
 	$(PY) -m sundial_demo --cluster $(CLUSTER)
 
 test: setup programs ## Run all tests (first run: up to 45 minutes, it builds Kubernetes; later ones: about 20)

@@ -63,8 +63,11 @@ def installed(ground: Ground, way: Way, report: Report) -> Iterator[list[str]]:
 
 
 def wait_served(ground: Ground) -> None:
-    """Wait until the API server serves the custom resources."""
-    until(lambda: are_served(ground.kubectl, CRDS), 30)
+    """Wait until the API server serves the custom resources; raises ClusterError when it does not."""
+    try:
+        until(lambda: are_served(ground.kubectl, CRDS), 30)
+    except TimeoutError:
+        raise ClusterError("The API server does not serve Sundial's kinds 30 s after their CRDs.") from None
 
 
 def load_objects(way: Way) -> list[dict[str, Any]]:

@@ -157,18 +157,19 @@ def _reached(ground: Ground, report: Report) -> Iterator[Api]:
             "create", "token", ACCOUNT, f"--namespace={NAMESPACE}", "--duration=24h"
         ).strip()
         api = Api(service, f"{forward.url}{PATH}", token)
-        wait_for_jobs(api, forward)
+        wait_mirrored(ground, api, forward)
         yield api
 
 
-def wait_for_jobs(api: Api, forward: Forward) -> None:
-    """Wait until the API has mirrored the demo's schedules."""
+def wait_mirrored(ground: Ground, api: Api, forward: Forward) -> None:
+    """Wait until the API has mirrored all that the demo has created."""
+    created = ground.kubectl("get", "scheduledjobs,taskfunctions", f"--namespace={NAMESPACE}", "-o", "name")
 
     def is_mirrored() -> bool:
         forward.keep()
-        return api.count_jobs() > 0
+        return api.count_known() >= len(created.split())
 
     try:
         until(is_mirrored, OUTAGE_SECONDS * 2, every=0.2)
     except TimeoutError:
-        raise api.service.failure(f"The API at {forward.url} tells of no jobs") from None
+        raise api.service.failure(f"The API at {forward.url} does not tell of all jobs") from None

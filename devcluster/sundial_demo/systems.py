@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -46,12 +45,13 @@ class Api:
         jobs = self._read("jobs?per_page=100")["jobs"]
         return str(next(one["id"] for one in jobs if one["resourceName"] == resource_name and _is_ours(one)))
 
-    def count_jobs(self) -> int:
-        """Count the demo's jobs, 0 while it does not answer."""
+    def count_known(self) -> int:
+        """Count the demo's jobs and task functions that it knows, 0 while it does not answer."""
         try:
-            return sum(map(_is_ours, self._read("jobs?per_page=100")["jobs"]))
-        except (urllib.error.URLError, OSError, ValueError):
+            lists = [self._read(f"{kind}?per_page=100") for kind in ("jobs", "task-functions")]
+        except (OSError, ValueError):
             return 0
+        return sum(map(_is_ours, [*lists[0]["jobs"], *lists[1]["taskFunctions"]]))
 
     def _read(self, path: str) -> dict[str, Any]:
         request = urllib.request.Request(f"{self.url}/{path}")

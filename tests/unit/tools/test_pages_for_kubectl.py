@@ -22,7 +22,7 @@ HEREDOC = re.compile(r"<<-?'?(\w+)'?\n(.*?)^\s*\1$", re.DOTALL | re.MULTILINE)
 MANIFESTS = [
     *sorted((ROOT / "examples").rglob("*.yaml")),
     *sorted((ROOT / "crds").glob("*.yaml")),
-    *sorted((ROOT / "devcluster").rglob("*.yaml")),
+    *(path for path in sorted((ROOT / "devcluster").rglob("*.yaml")) if path.name != "values.yaml"),
 ]
 
 
