@@ -43,6 +43,6 @@ def read_catalog(ground: Ground) -> list[dict[str, Any]]:
 
 
 def name_redis(secret: dict[str, Any], address: str) -> dict[str, Any]:
-    """Name Redis by its address: the local cluster has no DNS."""
+    """Name Redis by its address: with DEMO=processes the local cluster resolves no names."""
     urls = {key: url.replace("//redis:", f"//{address}:") for key, url in secret["stringData"].items()}
     return {**secret, "stringData": urls}
