@@ -76,6 +76,10 @@ MOST_PULLED = {Runtime.SLIM: 110_000_000, Runtime.NO_SHELL: 70_000_000}
 """Bytes that a registry may send."""
 
 
+MOST_KEPT = 3
+"""Archives of each kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class BuiltImage:
     """An image as an archive that Docker and containerd load."""
@@ -123,7 +127,16 @@ def ensure_product_image(
             part.unlink(missing_ok=True)
             _build(runtime, name, part)
             part.replace(target)
+        target.touch()
+        prune(runtime)
     return BuiltImage(name, target)
+
+
+def prune(runtime: Runtime) -> None:
+    """Keep the images that were asked for last: each state of the sources has one of some 400 MB."""
+    known = sorted(images_folder().glob(f"sundial-{runtime}-*.tar"), key=lambda one: one.stat().st_mtime)
+    for old in known[:-MOST_KEPT]:
+        old.unlink()
 
 
 def _list_sources() -> Iterator[str]:
