@@ -33,10 +33,16 @@ class LocalImage:
 
 
 def build_wheel(candidate: Candidate, target: Path) -> Path:
-    """Build the product's wheel; the same commit gives the same bytes."""
+    """Build the product's wheel; the same commit gives the same bytes.
+
+    Its name has the version as Python writes it: 0.2.0rc1 for 0.2.0-rc.1.
+    """
+    for old in target.glob("*.whl"):
+        old.unlink()
     options = ("--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", str(target))
     run((sys.executable, "-m", "pip", "wheel", *options, str(SOURCES)), candidate.epoch)
-    return target / f"sundial-{candidate.version}-py3-none-any.whl"
+    (wheel,) = target.glob("*.whl")
+    return wheel
 
 
 def build_image(candidate: Candidate, target: Path) -> LocalImage:

@@ -129,7 +129,7 @@ def _publish(arguments: argparse.Namespace) -> None:
     note = TARGET / "image.digest"
     note.unlink(missing_ok=True)
     run_all(build_commands(candidate, destination, _name_new(candidate), note))
-    digest = find_digest(note.read_text())
+    digest = find_digest(note.read_text() if note.exists() else "")
     chart = package_chart(candidate, destination.image, digest, TARGET)
     image_name = f"{destination.image}@{digest}"
     chart_name = f"{destination.chart}@{find_digest(run(chart_command(destination, chart)))}"
