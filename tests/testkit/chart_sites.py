@@ -20,7 +20,7 @@ from sundial_devcluster.cluster import Cluster, start_cluster
 from sundial_devcluster.config import ClusterConfig, Nodes
 from sundial_devcluster.polling import until
 from sundial_devcluster.postgres import Postgres, get_programs, make_postgres
-from sundial_devcluster.product_image import ensure_product_image
+from sundial_devcluster.product_image import BuiltImage, ensure_product_image
 
 AUDIT_POLICY = Path(__file__).parents[1] / "chart" / "audit-policy.yaml"
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
@@ -66,10 +66,12 @@ class Site:
         self.cluster.kubectl("create", "namespace", ns)
         self.cluster.kubectl("label", "namespace", ns, RESTRICTED)
 
-    def make_database(self, name: str, ns: str) -> None:
-        """Make an empty database, and the Secret that names it."""
+    def make_database(self, name: str, ns: str = "") -> None:
+        """Make an empty database, and the Secret that names it, where a namespace is said."""
         with psycopg.connect(self.postgres.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} OWNER sundial")
+        if not ns:
+            return
         said = {"host": self.address, "user": "sundial", "password": PASSWORD, "database": name}
         data = {key: base64.b64encode(value.encode()).decode() for key, value in said.items()}
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "database"}, "data": data}
@@ -114,9 +116,9 @@ class Site:
 
 
 @contextmanager
-def open_site(audit_policy: Path = AUDIT_POLICY) -> Iterator[Site]:
+def open_site(audit_policy: Path = AUDIT_POLICY, image: BuiltImage | None = None) -> Iterator[Site]:
     """Start the cluster and the Postgres; both are gone afterwards."""
-    image = ensure_product_image()
+    image = image or ensure_product_image()
     config = ClusterConfig(f"test-chart-{os.getpid()}", Nodes.REAL, audit_policy=audit_policy, has_dns=True)
     cluster = start_cluster(config)
     postgres = make_postgres(get_programs())
