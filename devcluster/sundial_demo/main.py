@@ -65,7 +65,8 @@ def main() -> None:
         left = f" Remove what is left: {removal}" if cluster_folder(arguments.name).exists() else ""
         console.print(f"Interrupted.{left or ' Nothing is left.'}", soft_wrap=True)
         sys.exit(130)
-    console.print(f"Kept the cluster; remove it: {removal}" if arguments.keep else "Done.", soft_wrap=True)
+    kept = f"Kept the cluster; what ran beside it, as the Postgres, has ended. Remove it: {removal}"
+    console.print(kept if arguments.keep else "Done.", soft_wrap=True)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -112,7 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--yes", action="store_true", help="do not ask before the current context is used")
     add("--name", default=DEMO, help=f"name of the local cluster ({DEMO})")
     add("--nodes", type=one_of(NODES), choices=NODES, help="nodes of the local cluster")
-    add("--keep", action="store_true", help="leave the local cluster running")
+    add("--keep", action="store_true", help="leave the local cluster running, but not the Postgres beside it")
     return parser
 
 
