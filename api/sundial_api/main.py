@@ -155,7 +155,9 @@ async def _assemble(settings: ApiSettings, registry: CollectorRegistry, exits: A
     if settings.auth is not AuthMode.NONE:
         access = SubjectAccessReviews(reviews, visible, breaker)
     scope = MirrorSettings().scope
-    needed = list_needed(scope.installation_ns, scope.watched, settings.auth, reads_logs=settings.logs)
+    needed = list_needed(
+        scope.installation_ns, scope.release, scope.watched, settings.auth, reads_logs=settings.logs
+    )
     exits.push_async_callback(_cancel, asyncio.create_task(report_missing(client, needed)))
     mirror = Mirror(engine, client, scope, settings, registry)
     mirror.start()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import structlog
 
 from sundial_api.settings import AuthMode
+from sundial_core.resources.names import build_mirror_lease_name
 from sundial_kube.client import KubeClient
 from sundial_kube.errors import ApiError, ApiUnreachable
 from sundial_kube.permissions import Permission, list_missing
@@ -44,7 +45,7 @@ async def report_missing(client: KubeClient, needed: Iterable[Permission]) -> No
 
 
 def list_needed(
-    installation_ns: str, watched: Sequence[str], auth: AuthMode, *, reads_logs: bool = True
+    installation_ns: str, release: str, watched: Sequence[str], auth: AuthMode, *, reads_logs: bool = True
 ) -> Iterator[Permission]:
     """List what the API does: what it mirrors, what callers have it write, and asking who they are."""
     for ns in watched or (None,):
@@ -52,8 +53,9 @@ def list_needed(
         if reads_logs:
             yield Permission("get", PODS, ns)  # to know whose log is read
             yield Permission("get", PODS, ns, "log")
-    for verb in ("list", "watch", "create", "patch"):
+    for verb in ("list", "watch", "create"):
         yield Permission(verb, LEASES, installation_ns)
+    yield Permission("patch", LEASES, installation_ns, name=build_mirror_lease_name(release))
     if auth is AuthMode.KUBERNETES:
         yield Permission("create", TOKEN_REVIEWS, None)
     if auth is not AuthMode.NONE:

@@ -25,7 +25,10 @@ ON = {"metrics": {"rules": {"enabled": True}, "dashboard": {"enabled": True}}}
 MISSED = 'sundial_slot_verdicts_total{namespace="sundial-system",verdict="Missed",reason="%s"}'
 LEADER = 'sundial_leader{namespace="sundial-system",pod="%s"}'
 A, B = LEADER % "a", LEADER % "b"
-LEADS = {A: "1x60"}
+MIRROR = 'sundial_mirror_synced{namespace="sundial-system",pod="c"}'
+LEADS = {A: "1x60", MIRROR: "1x60"}
+ANSWERS = 'sundial_api_request_seconds_count{namespace="sundial-system",status="%s",route="%s"}'
+REJECTED = 'sundial_slot_verdicts_total{namespace="sundial-system",verdict="Skipped",reason="Rejected"}'
 FENCE = 'sundial_fence{namespace="sundial-system",pod="a"}'
 OTHERS = 'sundial_other_installations{namespace="sundial-system",pod="a"}'
 RUNS = 'sundial_runs_total{namespace="sundial-system",result="%s"}'
@@ -48,14 +51,30 @@ def run_promtool(folder: Path, *arguments: str) -> tuple[int, str]:
     ("series", "at", "firing"),
     [
         pytest.param(LEADS, "10m", "", id="all is well"),
-        pytest.param({A: "0x30", B: "0x30"}, "10m", "SundialNoLeader", id="nobody leads"),
-        pytest.param({}, "10m", "SundialNoLeader", id="nothing is there"),
-        pytest.param({A: "1x30", B: "1x30"}, "5m", "SundialManyLeaders", id="two lead"),
+        pytest.param({A: "0x30", B: "0x30", MIRROR: "1x60"}, "10m", "SundialNoLeader", id="nobody leads"),
+        pytest.param({MIRROR: "1x60"}, "10m", "SundialNoLeader", id="no operator"),
+        pytest.param({A: "1x30", B: "1x30", MIRROR: "1x60"}, "5m", "SundialManyLeaders", id="two lead"),
         pytest.param(LEADS | {MISSED % "TooLate": "0x9 1x20"}, "12m", "SundialSlotsMissed", id="a miss"),
         pytest.param(LEADS | {MISSED % "Held": "0x9 1x20"}, "12m", "", id="a held one"),
         pytest.param(LEADS | {FENCE: "0x30"}, "15m", "SundialFenceDown", id="no fence"),
         pytest.param(LEADS | {OTHERS: "0x9 1x20"}, "15m", "SundialOtherInstallation", id="another one"),
-        pytest.param({A: "0x30", B: "1x30", FENCE: "0x30"}, "15m", "", id="a standby's fence"),
+        pytest.param(LEADS | {REJECTED: "0x9 1x20"}, "12m", "SundialStartsRejected", id="a refused Job"),
+        pytest.param({A: "1x30"}, "10m", "SundialMirrorDown", id="no API"),
+        pytest.param(
+            LEADS | {ANSWERS % ("503", "/jobs"): "0+2x60", ANSWERS % ("200", "/readyz"): "0+30x60"},
+            "30m",
+            "SundialApiErrors",
+            id="errors among probes",
+        ),
+        pytest.param(
+            LEADS | {ANSWERS % ("503", "/readyz"): "0+30x60", ANSWERS % ("200", "/jobs"): "0+2x60"},
+            "30m",
+            "",
+            id="probes that fail",
+        ),
+        pytest.param(
+            {A: "0x30", B: "1x30", MIRROR: "1x60", FENCE: "0x30"}, "15m", "", id="a standby's fence"
+        ),
         pytest.param(
             LEADS | {RUNS % "Failed": "0+1x60", RUNS % "Succeeded": "0+0.1x60"},
             "50m",
@@ -122,3 +141,8 @@ def test_each_alert_has_what_to_do_about_it() -> None:
     names = {rule["alert"] for group in read_groups() for rule in group["rules"]}
     headings = set(re.findall(r"^## (\w+)$", ALERTS.read_text(), re.MULTILINE))
     assert names == headings
+
+
+def test_without_an_api_nothing_is_told_of_it() -> None:
+    (rules,) = select(render(ON | {"api": {"enabled": False}}), "PrometheusRule")
+    assert [group["name"] for group in rules["spec"]["groups"]] == ["sundial"]

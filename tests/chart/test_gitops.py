@@ -116,6 +116,16 @@ def test_kustomize_follows_names_and_images(tmp_path: Path) -> None:
     pod["serviceAccountName"] = "runner"
     pod["volumes"] = [{"name": "v", "configMap": {"name": "settings"}}]
     pod["containers"][0]["envFrom"] = [{"secretRef": {"name": "keys"}}]
+    pod["initContainers"] = [
+        {"name": "first", "image": "b", "envFrom": [{"configMapRef": {"name": "settings"}}]}
+    ]
+    pod["volumes"] += [
+        {
+            "name": "p",
+            "projected": {"sources": [{"secret": {"name": "keys"}}, {"configMap": {"name": "settings"}}]},
+        },
+        {"name": "c", "persistentVolumeClaim": {"claimName": "disk"}},
+    ]
     called = build_schedule("called")
     del called["spec"]["template"]
     called["spec"]["taskFunctionRef"] = {"name": "function"}
@@ -126,7 +136,8 @@ def test_kustomize_follows_names_and_images(tmp_path: Path) -> None:
         "spec": {"handler": {"container": {}}, "template": job["spec"]["template"]},
     }
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "runner"}}
-    (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all([job, called, function, account]))
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "disk"}}
+    (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all([job, called, function, account, claim]))
     (tmp_path / "sundial.yaml").write_text((GITOPS / "kustomize" / "sundial.yaml").read_text())
     kustomization = {
         "resources": ["objects.yaml"],
@@ -149,6 +160,10 @@ def test_kustomize_follows_names_and_images(tmp_path: Path) -> None:
         assert found["serviceAccountName"] == "eu-runner"
         assert found["volumes"][0]["configMap"]["name"] == made["ConfigMap"]
         assert found["containers"][0]["envFrom"][0]["secretRef"]["name"] == made["Secret"]
+        assert found["initContainers"][0]["envFrom"][0]["configMapRef"]["name"] == made["ConfigMap"]
+        secret, config = found["volumes"][1]["projected"]["sources"]
+        assert (secret["secret"]["name"], config["configMap"]["name"]) == (made["Secret"], made["ConfigMap"])
+        assert found["volumes"][2]["persistentVolumeClaim"]["claimName"] == "eu-disk"
 
 
 def patch(tmp_path: Path, job: JsonObject) -> JsonObject:

@@ -101,8 +101,23 @@ def test_who_may_create_no_jobs_writes_no_templates(place: Place) -> None:
     sooner["spec"]["schedule"] = {"interval": {"seconds": 60}}
     sooner["metadata"]["annotations"] = {"a": "b"}
     assert place.send("nobody", sooner, "apply") == ""
-    assert place.send(place.api, build("by-the-api")) != ""  # it has no right here, which is another refusal
-    assert "sundial-authors" not in place.send(place.api, build("by-the-api"))
+    called = build_function()
+    called["spec"]["handler"] = {"function": {"path": "os.system"}}
+    assert said in place.send("nobody", called, "replace")
+    called = build_function()
+    called["metadata"]["annotations"] = {"a": "b"}
+    assert place.send("nobody", called, "apply") == ""
+
+
+def test_the_apis_own_account_writes_no_templates_either(place: Place) -> None:
+    """Callers name a TaskFunction; what has a template keeps it."""
+    place.cluster.kubectl(
+        *("create", "role", "api", "-n", place.ns, "--verb=create,patch,get,update"),
+        "--resource=scheduledjobs.sundial.dev",
+    )
+    place.cluster.kubectl("create", "rolebinding", "api", "-n", place.ns, "--role=api", f"--user={place.api}")
+    assert "may not create jobs.batch" in place.send(place.api, build("by-the-api"))
+    assert place.send(place.api, build("by-the-api", **REFERRING)) == ""
 
 
 @pytest.mark.parametrize("field", ["serviceAccountName", "serviceAccount"])

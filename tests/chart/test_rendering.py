@@ -56,6 +56,7 @@ def test_each_case_passes_the_lint_and_renders_the_same_twice(case: Path) -> Non
         pytest.param({"operator": {"replica": 3}}, "'replica' not allowed", id="a key that is none"),
         pytest.param({"api": {"auth": "none"}}, "must be one of 'kubernetes', 'oidc'", id="no log-in"),
         pytest.param({"api": {"auth": "oidc"}}, "api.oidc.issuer is needed", id="no issuer"),
+        pytest.param({"image": {"repository": "a/b:1"}}, "/image/repository", id="a tag in the name"),
         pytest.param({"image": {"digest": "latest"}}, "/image/digest", id="no digest"),
         pytest.param({"scope": {"namespaces": ["Team"]}}, "/scope/namespaces/0", id="no namespace"),
         pytest.param({"api": {"ingress": {"enabled": True}}}, "api.ingress.host is needed", id="no host"),
@@ -144,7 +145,7 @@ def test_the_apis_roles_grant_what_it_asks_for_and_no_more(
     oidc = {"issuer": "https://id.example", "audience": "sundial"}
     values = {"api": {"auth": auth.value, "logs": {"enabled": logs}, "oidc": oidc}}
     items = render(values | {"scope": {"namespaces": list(namespaces)}})
-    needed = list_api_needs("sundial-system", namespaces, auth, reads_logs=logs)
+    needed = list_api_needs("sundial-system", "sundial", namespaces, auth, reads_logs=logs)
     assert list_granted(items, "sundial-api") == list_wanted(needed)
 
 
@@ -249,3 +250,20 @@ def test_variables_of_users_are_as_they_are_stored(component: str) -> None:
     (deployment,) = select(render({component: {"extraEnv": given}}), "Deployment", component)
     variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     assert variables[-3:] == [{"name": "A"}, *given[1:]]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({}, id="the same"),
+        pytest.param({"api": {"replicas": 3}}, id="what its Pods do not have"),
+        pytest.param({"api": {"resources": {"limits": {"memory": "1Gi"}}}}, id="resources"),
+        pytest.param({"commonLabels": {"team": "a"}}, id="labels"),
+        pytest.param({"image": {"tag": "2"}}, id="image"),
+    ],
+)
+def test_a_job_of_migrations_with_another_spec_has_another_name(values: JsonObject) -> None:
+    mode = {"migrations": {"mode": "job"}}
+    (before,) = select(render(mode), "Job")
+    (after,) = select(render(mode | values), "Job")
+    assert (before["spec"] == after["spec"]) is (before["metadata"]["name"] == after["metadata"]["name"])

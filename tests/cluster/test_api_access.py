@@ -272,7 +272,7 @@ def test_nobody_chooses_the_address_that_is_recorded(house: House) -> None:
 
 def write_kubeconfig(cluster: Cluster, ns: str, folder: Path, missing: tuple[str, str]) -> Path:
     """Write the kubeconfig of an account that may do all that the API needs, but for one verb of a kind."""
-    needed = list_needed("default", (), AuthMode.KUBERNETES)
+    needed = list_needed("default", "sundial", (), AuthMode.KUBERNETES)
     rules = build_rules(one for one in needed if (one.verb, one.resource.plural) != missing)
     token = make_user(cluster, ns, "api", rules, "ClusterRole")
     config = json.loads(cluster.kubectl("config", "view", "--raw", "-o", "json"))

@@ -75,7 +75,7 @@ def read_items(path: Path) -> list[dict[str, Any]]:
         )
         for account, needed in (
             ("sundial", [*list_needed("sundial-system", "sundial", ()), *list_optional(()), *unasked]),
-            ("sundial-api", list(list_api_needs("sundial-system", (), mode))),
+            ("sundial-api", list(list_api_needs("sundial-system", "sundial", (), mode))),
         )
     ],
 )
@@ -92,6 +92,6 @@ def test_the_role_of_a_caller_grants_what_the_api_asks_about() -> None:
 
 
 def test_who_identifies_callers_may_ask_about_them() -> None:
-    by_mode = {mode: {one.resource for one in list_api_needs("a", (), mode)} for mode in AuthMode}
+    by_mode = {mode: {one.resource for one in list_api_needs("a", "sundial", (), mode)} for mode in AuthMode}
     assert by_mode[AuthMode.OIDC] - by_mode[AuthMode.NONE] == {ACCESS_REVIEWS}
     assert by_mode[AuthMode.KUBERNETES] - by_mode[AuthMode.NONE] == {ACCESS_REVIEWS, TOKEN_REVIEWS}
