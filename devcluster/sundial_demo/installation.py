@@ -23,7 +23,10 @@ OBJECTS = Path(__file__).with_name("installation.yaml")
 BESIDE_CHART = Path(__file__).with_name("account.yaml")
 ACCOUNT = "demo"
 KINDS = "scheduledjobs,scheduledjobruns,taskfunctions"
-IN_USE = "Sundial may be in use in this cluster, which has {0} already; left by a demo? kubectl delete {0}"
+IN_USE = (
+    "Sundial may be in use in this cluster, which has {0} already; left by a demo?"
+    " helm uninstall sundial -n sundial-system, then kubectl delete {0}"
+)
 
 NAMESPACES = "kubectl delete namespace sundial-demo sundial-system"
 BY_HAND = {

@@ -56,6 +56,7 @@ def test_each_case_passes_the_lint_and_renders_the_same_twice(case: Path) -> Non
         pytest.param({"operator": {"replica": 3}}, "'replica' not allowed", id="a key that is none"),
         pytest.param({"api": {"auth": "none"}}, "must be one of 'kubernetes', 'oidc'", id="no log-in"),
         pytest.param({"api": {"auth": "oidc"}}, "api.oidc.issuer is needed", id="no issuer"),
+        pytest.param({"operator": {"lease": {"seconds": 5}}}, "less than seconds", id="a short lease"),
         pytest.param({"image": {"repository": "a/b:1"}}, "/image/repository", id="a tag in the name"),
         pytest.param({"image": {"digest": "latest"}}, "/image/digest", id="no digest"),
         pytest.param({"scope": {"namespaces": ["Team"]}}, "/scope/namespaces/0", id="no namespace"),
