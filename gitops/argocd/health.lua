@@ -23,14 +23,14 @@ if ready == nil or observed < tonumber(obj.metadata.generation or 0) then
   return {status = "Progressing", message = "waits for Sundial to look at it"}
 end
 if ready.status == "False" then
-  return {status = "Degraded", message = ready.reason .. ": " .. (ready.message or "")}
+  return {status = "Degraded", message = (ready.reason or "not ready") .. ": " .. (ready.message or "")}
 end
 local suspended = find(status.conditions, "Suspended")
 if suspended ~= nil and suspended.status == "True" then
-  return {status = "Suspended", message = suspended.reason .. ": " .. (suspended.message or "")}
+  return {status = "Suspended", message = (suspended.reason or "suspended") .. ": " .. (suspended.message or "")}
 end
 local last = find(status.conditions, "LastRunSucceeded")
 if last ~= nil and last.status == "False" then
-  return {status = "Healthy", message = "the last run did not succeed: " .. (last.message or last.reason)}
+  return {status = "Healthy", message = "the last run did not succeed: " .. (last.message or last.reason or "")}
 end
 return {status = "Healthy", message = ready.message or ready.reason}

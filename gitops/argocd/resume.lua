@@ -1,5 +1,7 @@
 -- Lets new runs start again; what passed meanwhile does not.
 if obj.metadata.annotations ~= nil then
-  obj.metadata.annotations["sundial.dev/paused"] = nil
+  for _, what in ipairs({"paused", "paused-by", "paused-reason"}) do
+    obj.metadata.annotations["sundial.dev/" .. what] = nil
+  end
 end
 return obj

@@ -60,6 +60,16 @@ def build(
         pytest.param(build(READY, observed=1), "Progressing", "waits", id="changed"),
         pytest.param(build(READY), "Healthy", "m", id="scheduled"),
         pytest.param(build(("Ready", "False")), "Degraded", "R: m", id="a spec that is wrong"),
+        pytest.param(
+            {
+                "kind": "ScheduledJob",
+                "metadata": {},
+                "status": {"conditions": [{"type": "Ready", "status": "False"}]},
+            },
+            "Degraded",
+            "not ready",
+            id="a condition without a reason",
+        ),
         pytest.param(build(READY, ("Suspended", "True")), "Suspended", "R: m", id="suspended"),
         pytest.param(
             build(READY, ("LastRunSucceeded", "False")),
@@ -107,6 +117,10 @@ def test_a_pause_is_an_annotation_that_resuming_takes_away() -> None:
     obj = build(READY)
     paused = run_lua("pause.lua", obj)
     assert paused["metadata"]["annotations"] == {"sundial.dev/paused": "true"}
+    paused["metadata"]["annotations"] |= {
+        "sundial.dev/paused-by": "zoe",
+        "sundial.dev/paused-reason": "a move",
+    }
     assert run_lua("resume.lua", paused)["metadata"]["annotations"] == {}
 
 

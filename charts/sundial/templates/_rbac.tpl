@@ -35,7 +35,7 @@ kind: {{ .kind }}
 metadata:
   name: {{ .name }}
   {{- with .ns }}
-  namespace: {{ . }}
+  namespace: {{ . | quote }}
   {{- end }}
   labels: {{- include "sundial.labels" .root | nindent 4 }}
 rules: {{- toYaml .rules | nindent 0 }}
@@ -45,11 +45,11 @@ kind: {{ .kind }}Binding
 metadata:
   name: {{ .name }}
   {{- with .ns }}
-  namespace: {{ . }}
+  namespace: {{ . | quote }}
   {{- end }}
   labels: {{- include "sundial.labels" .root | nindent 4 }}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: {{ .kind }}, name: {{ .name }}}
-subjects: [{kind: ServiceAccount, name: {{ include "sundial.account" . }}, namespace: {{ .root.Release.Namespace }}}]
+subjects: [{kind: ServiceAccount, name: {{ include "sundial.account" . }}, namespace: {{ .root.Release.Namespace | quote }}}]
 {{- end }}
 
 {{- /* Rules in all namespaces, or in each of the scope. */}}

@@ -161,7 +161,8 @@ def _build_signatures_policy(
             _forbid(f"!({is_probe})", say_it_works(installation, namespaces)),
             _forbid(
                 f"{_is_by(writers)} || {same}",
-                f"{name}: only Sundial's API writes {', '.join(SIGNATURES)}; leave them out, or as they are",
+                f"{name}: only Sundial's API writes {', '.join(SIGNATURES)}; leave them out, or as they are"
+                " (policies.restorers of the chart names who restores backups)",
             ),
             _forbid(
                 f"{_is_by(writers)} || {managers}",
