@@ -126,7 +126,7 @@ def test_an_outage_of_postgres_stops_reads_and_no_job(
     until(lambda: {api.read(path) for path in READS} == {200})
     sundial.patch("busy", {"suspend": True})
     until(lambda: sundial.status("busy").get("activeCount") == 0)
-    comparison.until_equal(60)
+    comparison.until_equal()
     assert rows.read(NOT_SUCCESSFUL) == []
     assert rows.read("SELECT count(*) FROM scheduled_job_executions")[0] >= OUTAGE_SECONDS / 2
 
@@ -175,6 +175,6 @@ def test_what_was_answered_before_a_kill_is_in_the_cluster_and_the_tables(
         killer.join()
         api.start()
     listed = {item["metadata"]["uid"] for item in comparison.list_schedules()}
-    comparison.until_equal(30)
+    comparison.until_equal()
     shown = set(rows.read("SELECT CAST(id AS text) FROM scheduled_jobs WHERE deleted_at IS NULL"))
     assert (answered - listed, listed - shown, bool(answered)) == (set(), set(), True)

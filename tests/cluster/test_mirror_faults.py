@@ -122,7 +122,7 @@ def test_kills_at_random_moments_lose_nothing(
         else:
             kill_postgres(own_postgres)
     settle_down(busy)
-    comparison.until_equal(60)
+    comparison.until_equal()
     check_complete(rows)
 
 
@@ -141,7 +141,7 @@ def test_an_outage_of_postgres_loses_nothing(
     assert count_started(busy) > before
     own_postgres.start()
     settle_down(busy)
-    comparison.until_equal(60)
+    comparison.until_equal()
     check_complete(rows)
 
 
@@ -172,7 +172,7 @@ def test_what_ends_before_the_database_can_be_reached_is_not_lost(
     until(lambda: count_started(busy) > SLOTS_IN_OUTAGE, OUTAGE_SECONDS + 30)
     own_postgres.start()
     settle_down(busy)
-    comparison.until_equal(60)
+    comparison.until_equal()
     check_complete(rows)
 
 
@@ -192,6 +192,6 @@ def test_a_second_mirror_takes_over(
     second.start()
     mirror.end(signal.SIGKILL)
     settle_down(busy)
-    comparison.until_equal(60)
+    comparison.until_equal()
     check_complete(rows)
     assert second.end() == 0

@@ -13,6 +13,9 @@ from sundial_api.db.engine import parse_url
 from sundial_devcluster.cluster import Cluster
 from sundial_devcluster.polling import until
 
+PATIENCE_SECONDS = 180
+"""It takes seconds, and more on a busy machine: a mirror that was killed loads Python first."""
+
 
 class Rows:
     """The database that a mirror writes, as a reader sees it."""
@@ -50,10 +53,10 @@ class Comparison:
             *self._compare_counts(),
         ]
 
-    def until_equal(self, timeout: float = 30) -> None:
+    def until_equal(self) -> None:
         """Wait until there is no difference; raises AssertionError with those that are left."""
         try:
-            until(lambda: not self.find_differences(), timeout)
+            until(lambda: not self.find_differences(), PATIENCE_SECONDS)
         except TimeoutError:
             raise AssertionError(self.find_differences()) from None
 

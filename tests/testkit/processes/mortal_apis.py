@@ -52,7 +52,7 @@ class MortalApi:
             self._process = subprocess.Popen(command, env=self._environment, stderr=log, stdout=log)
         self.until_synced()
 
-    def until_synced(self, timeout: float = 60) -> None:
+    def until_synced(self, timeout: float = 180) -> None:
         """Wait until the process answers and mirrors."""
         until(lambda: "synced" in self.try_read("/readyz")[1], timeout)
 
