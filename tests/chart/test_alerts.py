@@ -30,6 +30,7 @@ LEADS = {A: "1x60", MIRROR: "1x60"}
 ANSWERS = 'sundial_api_request_seconds_count{namespace="sundial-system",status="%s",route="%s"}'
 REJECTED = 'sundial_slot_verdicts_total{namespace="sundial-system",verdict="Skipped",reason="Rejected"}'
 FENCE = 'sundial_fence{namespace="sundial-system",pod="a"}'
+TWICE = 'sundial_leader{namespace="sundial-system",pod="a",job="another"}'
 OTHERS = 'sundial_other_installations{namespace="sundial-system",pod="a"}'
 RUNS = 'sundial_runs_total{namespace="sundial-system",result="%s"}'
 
@@ -54,6 +55,7 @@ def run_promtool(folder: Path, *arguments: str) -> tuple[int, str]:
         pytest.param({A: "0x30", B: "0x30", MIRROR: "1x60"}, "10m", "SundialNoLeader", id="nobody leads"),
         pytest.param({MIRROR: "1x60"}, "10m", "SundialNoLeader", id="no operator"),
         pytest.param({A: "1x30", B: "1x30", MIRROR: "1x60"}, "5m", "SundialManyLeaders", id="two lead"),
+        pytest.param(LEADS | {TWICE: "1x60"}, "5m", "", id="one leads, scraped twice"),
         pytest.param(LEADS | {MISSED % "TooLate": "0x9 1x20"}, "12m", "SundialSlotsMissed", id="a miss"),
         pytest.param(LEADS | {MISSED % "Held": "0x9 1x20"}, "12m", "", id="a held one"),
         pytest.param(LEADS | {FENCE: "0x30"}, "15m", "SundialFenceDown", id="no fence"),
