@@ -113,7 +113,10 @@ class RabbitMQ:
             with _running(spawn_tied([EPMD], **options)):
                 until(lambda: is_listening(self._epmd))
                 with _running(spawn_tied([require(RABBITMQ, "rabbitmq-server")], **options)):
-                    until(self._is_ready)
+                    try:
+                        until(self._is_ready)
+                    except TimeoutError:
+                        raise AssertionError((self._folder / "log").read_text()[-4000:]) from None
                     yield self
 
     def make_world(self) -> str:
