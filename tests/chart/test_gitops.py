@@ -124,22 +124,37 @@ def test_a_pause_is_an_annotation_that_resuming_takes_away() -> None:
     assert run_lua("resume.lua", paused)["metadata"]["annotations"] == {}
 
 
-def test_kustomize_follows_names_and_images(tmp_path: Path) -> None:
-    job = build_schedule("report")
-    pod = job["spec"]["template"]["spec"]["template"]["spec"]
+def fill_pod(pod: JsonObject) -> None:
+    """Have a Pod name what kustomize gives other names, in each of the ways that there are."""
     pod["serviceAccountName"] = "runner"
-    pod["volumes"] = [{"name": "v", "configMap": {"name": "settings"}}]
     pod["containers"][0]["envFrom"] = [{"secretRef": {"name": "keys"}}]
-    pod["initContainers"] = [
-        {"name": "first", "image": "b", "envFrom": [{"configMapRef": {"name": "settings"}}]}
-    ]
-    pod["volumes"] += [
-        {
-            "name": "p",
-            "projected": {"sources": [{"secret": {"name": "keys"}}, {"configMap": {"name": "settings"}}]},
-        },
+    settings, keys = {"configMap": {"name": "settings"}}, {"secret": {"name": "keys"}}
+    variables = [{"configMapRef": {"name": "settings"}}]
+    pod["initContainers"] = [{"name": "first", "image": "b", "envFrom": variables}]
+    pod["volumes"] = [
+        {"name": "v", **settings},
+        {"name": "p", "projected": {"sources": [keys, settings]}},
         {"name": "c", "persistentVolumeClaim": {"claimName": "disk"}},
     ]
+
+
+def run_kustomize(folder: Path, items: list[JsonObject], **kustomization: Any) -> list[JsonObject]:
+    """Run kubectl's kustomize on objects, with the files of gitops/ beside them."""
+    (folder / "objects.yaml").write_text(yaml.safe_dump_all(items))
+    for file in (GITOPS / "kustomize").iterdir():
+        (folder / file.name).write_text(file.read_text())
+    (folder / "kustomization.yaml").write_text(
+        yaml.safe_dump({"resources": ["objects.yaml"]} | kustomization)
+    )
+    done = subprocess.run(
+        [kubectl_program(), "kustomize", folder], capture_output=True, text=True, check=True
+    )
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def test_kustomize_follows_names_and_images(tmp_path: Path) -> None:
+    job = build_schedule("report")
+    fill_pod(job["spec"]["template"]["spec"]["template"]["spec"])
     called = build_schedule("called")
     del called["spec"]["template"]
     called["spec"]["taskFunctionRef"] = {"name": "function"}
@@ -151,21 +166,16 @@ def test_kustomize_follows_names_and_images(tmp_path: Path) -> None:
     }
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "runner"}}
     claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "disk"}}
-    (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all([job, called, function, account, claim]))
-    (tmp_path / "sundial.yaml").write_text((GITOPS / "kustomize" / "sundial.yaml").read_text())
-    kustomization = {
-        "resources": ["objects.yaml"],
-        "configurations": ["sundial.yaml"],
-        "namePrefix": "eu-",
-        "images": [{"name": "localhost/box", "newTag": "2"}],
-        "configMapGenerator": [{"name": "settings", "literals": ["a=b"]}],
-        "secretGenerator": [{"name": "keys", "literals": ["a=b"]}],
-    }
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    done = subprocess.run(
-        [kubectl_program(), "kustomize", tmp_path], capture_output=True, text=True, check=True
+    built = run_kustomize(
+        tmp_path,
+        [job, called, function, account, claim],
+        configurations=["sundial.yaml"],
+        namePrefix="eu-",
+        images=[{"name": "localhost/box", "newTag": "2"}],
+        configMapGenerator=[{"name": "settings", "literals": ["a=b"]}],
+        secretGenerator=[{"name": "keys", "literals": ["a=b"]}],
     )
-    items = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(done.stdout)}
+    items = {(one["kind"], one["metadata"]["name"]): one for one in built}
     made = {kind: name for kind, name in items if kind in ("ConfigMap", "Secret")}
     assert items["ScheduledJob", "eu-called"]["spec"]["taskFunctionRef"]["name"] == "eu-function"
     for key in (("ScheduledJob", "eu-report"), ("TaskFunction", "eu-function")):
@@ -182,8 +192,6 @@ def test_kustomize_follows_names_and_images(tmp_path: Path) -> None:
 
 def patch(tmp_path: Path, job: JsonObject) -> JsonObject:
     """Add a variable and a container to what one object has, as an overlay does."""
-    (tmp_path / "objects.yaml").write_text(yaml.safe_dump(job))
-    (tmp_path / "schema.json").write_text(merge_keys.FILE.read_text())
     added = {"name": "main", "env": [{"name": "REGION", "value": "eu"}]}
     pod = {"containers": [added, {"name": "mesh", "image": "mesh:1"}]}
     spec = {
@@ -192,16 +200,8 @@ def patch(tmp_path: Path, job: JsonObject) -> JsonObject:
         else {"spec": pod}
     }
     change = {key: job[key] for key in ("apiVersion", "kind", "metadata")} | {"spec": spec}
-    kustomization = {
-        "resources": ["objects.yaml"],
-        "openapi": {"path": "schema.json"},
-        "patches": [{"patch": yaml.safe_dump(change)}],
-    }
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    done = subprocess.run(
-        [kubectl_program(), "kustomize", tmp_path], capture_output=True, text=True, check=True
-    )
-    patched: JsonObject = yaml.safe_load(done.stdout)
+    changes = [{"patch": yaml.safe_dump(change)}]
+    (patched,) = run_kustomize(tmp_path, [job], openapi={"path": "schema.json"}, patches=changes)
     return patched
 
 

@@ -268,3 +268,10 @@ def test_a_job_of_migrations_with_another_spec_has_another_name(values: JsonObje
     (before,) = select(render(mode), "Job")
     (after,) = select(render(mode | values), "Job")
     assert (before["spec"] == after["spec"]) is (before["metadata"]["name"] == after["metadata"]["name"])
+
+
+def test_names_that_look_like_numbers_stay_names() -> None:
+    for one in render({"scope": {"namespaces": ["456"]}}, ns="123", release="789"):
+        metadata = one["metadata"]
+        named = [metadata["name"], metadata.get("namespace", ""), *metadata.get("labels", {}).values()]
+        assert {type(value) for value in named} == {str}, one
