@@ -15,7 +15,7 @@ help: ## List these verbs
 demo: setup programs ## Show Sundial at work, installed by the chart (CLUSTER=auto|local|kind|k3d, or current with IMAGE=; DEMO=processes, DEMO_SECONDS=60)
 	$(PY) -m sundial_demo --cluster $(CLUSTER)
 
-test: setup programs ## Run all tests (first run: up to 45 minutes, it builds Kubernetes; later ones: about 20)
+test: setup programs ## Run all tests (about an hour on two cores; the first run builds Kubernetes too, 15 to 20 minutes more)
 	$(PY) -m pytest -n 3 --dist loadfile tests/unit tests/model tests/database tests/cluster
 	$(PY) -m pytest -n 3 --dist loadfile -p no:schemathesis tests/celery_tasks
 	$(PY) -m pytest -n 2 --dist loadfile -p no:schemathesis tests/pods tests/chart
